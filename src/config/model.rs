@@ -1,0 +1,182 @@
+//! The checked configuration: immutable, all references resolved, all defaults filled in.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+use super::SecretSource;
+use crate::{protocol::Api, verdict::Slo, workload::Workload};
+
+/// The checked configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Settings for everything.
+    pub global: Global,
+    /// The endpoints, in the order of the files.
+    pub targets: Vec<Arc<Target>>,
+    /// The probes, in the order of the files.
+    pub probes: Vec<Probe>,
+    /// Every file that was read, the main one first.
+    pub files: Vec<PathBuf>,
+    /// FNV-1a of the bytes of all files, for `tokenbeat_config_hash`; 48 bits, exact in a float.
+    pub hash: u64,
+}
+
+/// Settings for everything.
+#[derive(Clone, Debug)]
+pub struct Global {
+    /// Longest exchange, unless a probe says otherwise.
+    pub timeout: Duration,
+    /// Longest silence after the first token.
+    pub idle_timeout: Duration,
+    /// Longest dial: name resolution, TCP and TLS together.
+    pub connect_timeout: Duration,
+    /// Largest answer.
+    pub max_response_bytes: usize,
+    /// Labels of this instance; they spread the beats of replicas.
+    pub external_labels: BTreeMap<String, String>,
+}
+
+/// One endpoint.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Base URL: `http` or `https`, without userinfo, query or fragment.
+    pub url: url::Url,
+    /// What it speaks.
+    pub api: Api,
+    /// The models to ask for.
+    pub models: Models,
+    /// Credentials.
+    pub authorization: Option<Authorization>,
+    /// Extra headers.
+    pub http_headers: Vec<(http::HeaderName, Vec<HeaderValue>)>,
+    /// TLS material.
+    pub tls: TlsFiles,
+    /// HTTP proxy.
+    pub proxy_url: Option<url::Url>,
+    /// Retries; off if absent.
+    pub retry: Option<Retry>,
+    /// The user's labels, for `tokenbeat_target_info` and selectors.
+    pub labels: BTreeMap<String, String>,
+    /// Dollars an hour.
+    pub cost_per_hour: Option<f64>,
+    /// What may be spent on it.
+    pub budget: Budget,
+}
+
+/// Which models of a target are probed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Models {
+    /// These.
+    List(Vec<Arc<str>>),
+    /// Those that `/v1/models` lists, at most so many.
+    All {
+        /// The most.
+        limit: usize,
+    },
+}
+
+/// `authorization`: what goes into the header of that name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorization {
+    /// The scheme, `Bearer` by default.
+    pub scheme: String,
+    /// Where the credentials are.
+    pub credentials: SecretSource,
+}
+
+/// A header's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeaderValue {
+    /// Written in the configuration.
+    Plain(http::HeaderValue),
+    /// Read at use.
+    Secret(SecretSource),
+}
+
+/// TLS material of a target.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Authorities to trust in place of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Our certificate and its key.
+    pub client: Option<ClientCert>,
+    /// Name to verify in place of the URL's host.
+    pub server_name: Option<String>,
+    /// Accept any certificate.
+    pub insecure_skip_verify: bool,
+}
+
+/// A client certificate and its key, both PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCert {
+    /// The certificate chain.
+    pub cert_file: PathBuf,
+    /// The private key.
+    pub key_file: PathBuf,
+}
+
+/// How a failed attempt is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Attempts in all.
+    pub attempts: u32,
+    /// Pause before the second attempt.
+    pub delay: Duration,
+    /// Whether each further pause is twice the last.
+    pub exponential: bool,
+}
+
+/// What may be spent on a target in an hour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Budget {
+    /// Requests.
+    pub requests_per_hour: Option<u64>,
+    /// Output tokens.
+    pub output_tokens_per_hour: Option<u64>,
+}
+
+/// Whether an exchange dials or takes an idle connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Connection {
+    /// A new connection for every exchange: what a first-time user sees. The default of probes.
+    #[default]
+    Fresh,
+    /// An idle connection if there is one. The default of load.
+    Reuse,
+}
+
+/// One small request on an interval, for ever.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The targets it beats at.
+    pub targets: Vec<Arc<Target>>,
+    /// What it asks.
+    pub workload: Arc<Workload>,
+    /// Time between beats.
+    pub interval: Duration,
+    /// Longest beat.
+    pub timeout: Duration,
+    /// What it is held against.
+    pub slos: Vec<Arc<Slo>>,
+    /// Its connections.
+    pub connection: Connection,
+    /// When it rests.
+    pub maintenance: Vec<MaintenanceWindow>,
+}
+
+/// A weekly window, in a time zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MaintenanceWindow {
+    /// Days on which it opens, Monday = 0; all if empty in the file.
+    pub days: [bool; 7],
+    /// Minute of the day at which it opens.
+    pub from_minute: u16,
+    /// Minute of the day at which it closes; at or before `from_minute` means the next day.
+    pub to_minute: u16,
+    /// Its time zone.
+    pub zone: jiff::tz::TimeZone,
+}

@@ -1,0 +1,63 @@
+//! The one value that crosses from measuring to the sinks.
+
+use std::sync::Arc;
+
+use crate::{
+    measure::{Measurement, Spoiled},
+    timeline::Exchange,
+    verdict::Judgement,
+};
+
+/// Which series a beat belongs to: a probe of one model of one target.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BeatKey {
+    /// Name of the target.
+    pub target: Arc<str>,
+    /// Name of the model.
+    pub model: Arc<str>,
+    /// Name of the probe.
+    pub probe: Arc<str>,
+}
+
+/// One beat that has ended.
+#[derive(Clone, Debug)]
+pub struct Beat {
+    /// Whose beat it is.
+    pub key: Arc<BeatKey>,
+    /// When it was due, in nanoseconds since the Unix epoch.
+    pub due_unix_nanos: i64,
+    /// What happened.
+    pub exchange: Exchange,
+    /// The numbers.
+    pub measurement: Measurement,
+    /// The judgement of each SLO of the probe, in the probe's order; empty for a beat that enters
+    /// no SLO (unmeasured or spoiled).
+    pub judgements: Vec<Judgement>,
+    /// Why the beat says nothing about the target, if the client was late.
+    pub spoiled: Option<Spoiled>,
+}
+
+/// Why a beat was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Skipped {
+    /// The target's budget is spent.
+    Budget,
+    /// A maintenance window is open.
+    Maintenance,
+    /// The daemon is stopping.
+    Shutdown,
+}
+
+impl Skipped {
+    /// Every reason.
+    pub const ALL: [Self; 3] = [Self::Budget, Self::Maintenance, Self::Shutdown];
+
+    /// The label value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Budget => "budget",
+            Self::Maintenance => "maintenance",
+            Self::Shutdown => "shutdown",
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! tokenbeat: the heartbeat of every model server.
+//!
+//! A Prometheus-native continuous benchmarking daemon for LLM inference endpoints. The house is
+//! read from the front door to the back, in the order in which data flows:
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`clock`] | monotonic stamps and the wall-clock anchor; the only reader of clocks |
+//! | [`config`] | files become a checked, immutable `Config`, or problems with their source |
+//! | [`schedule`] | when a beat is due: stable phases, the pacer thread, maintenance, budgets |
+//! | [`workload`] | what is asked: seeded request plans |
+//! | [`protocol`] | one file an API: a plan becomes a request, an event a `Delta` |
+//! | [`sse`] | bytes become server-sent events |
+//! | [`client`] | connections, stamped reads, deadlines: one attempt of an exchange |
+//! | [`timeline`] | what happened: raw anchors, the closed `Outcome` |
+//! | [`load`] | plan × client → exchanges: retries, content checks, beats |
+//! | [`measure`] | the numbers: formulas, and the metric catalogue |
+//! | [`verdict`] | the judgement: SLOs, and what can be certified |
+//! | [`event`] | the one value that crosses to the sinks |
+//! | [`sinks`] | Prometheus exposition; recent beats |
+//! | [`telemetry`] | our own process: CPU throttling and pressure |
+//! | [`web`] | HTTP: metrics, health, pages; starts nothing itself |
+//! | [`daemon`] | assembly, supervision, signals, drain |
+//! | [`cli`] | one file a command |
+//! | [`sim`] | the simulated engine of `demo`, `sim` and the tests |
+//!
+//! The arrows run one way (`docs/architecture.md`); `tests/architecture.rs` checks them.
+
+pub mod clock;
+pub mod config;
+pub mod event;
+pub mod measure;
+pub mod protocol;
+pub mod timeline;
+pub mod verdict;
+pub mod workload;

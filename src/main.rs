@@ -1,0 +1,3 @@
+//! The `tokenbeat` binary: parse, build, run, exit code.
+
+fn main() {}

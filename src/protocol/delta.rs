@@ -1,0 +1,78 @@
+//! What one event of a stream says, whatever the API.
+
+use serde_json::value::RawValue;
+
+use crate::timeline::{TokenKind, Usage};
+
+/// Why the model stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// End of sequence or a stop string.
+    Stop,
+    /// The token limit was reached.
+    Length,
+    /// A tool is to be called.
+    ToolCalls,
+    /// Any other reason the server names.
+    Other,
+}
+
+/// A piece of text as it stands in the JSON, still escaped; absent if there is none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fragment<'a>(pub Option<&'a RawValue>);
+
+/// What one event says. Borrowed from the event's bytes: looked at no further than needed.
+#[derive(Clone, Debug, Default)]
+pub struct Delta<'a> {
+    /// Text of the answer (of the first choice, where there are several).
+    pub text: Fragment<'a>,
+    /// Reasoning text.
+    pub reasoning: Fragment<'a>,
+    /// Whether a tool-call fragment that is not empty came.
+    pub tool: bool,
+    /// Why the model stopped.
+    pub finish: Option<Finish>,
+    /// Token counts.
+    pub usage: Option<Usage>,
+    /// The model that says it answered.
+    pub model: Option<&'a RawValue>,
+    /// An error in place of an answer, as the server words it.
+    pub error: Option<String>,
+    /// `[DONE]`.
+    pub done: bool,
+}
+
+impl Delta<'_> {
+    /// What kind of token the event bears; reasoning before text before tool, should one event
+    /// carry several. `None` for role-only, empty and usage events.
+    pub fn token(&self) -> Option<TokenKind> {
+        if self.reasoning.is_present() {
+            Some(TokenKind::Reasoning)
+        } else if self.text.is_present() {
+            Some(TokenKind::Text)
+        } else if self.tool {
+            Some(TokenKind::Tool)
+        } else {
+            None
+        }
+    }
+}
+
+impl Fragment<'_> {
+    /// Whether there is text, that is a JSON string other than `""`.
+    pub fn is_present(&self) -> bool {
+        self.0.is_some_and(|raw| raw.get().starts_with('"') && raw.get() != "\"\"")
+    }
+
+    /// Appends the unescaped text to `out`.
+    pub fn append_to(&self, out: &mut String) {
+        if let Some(text) = self.0.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok()) {
+            out.push_str(&text);
+        }
+    }
+}
+
+/// An event that is not what the API promises.
+#[derive(Debug, thiserror::Error)]
+#[error("event is not JSON of the API: {0}")]
+pub struct DecodeError(#[from] pub serde_json::Error);

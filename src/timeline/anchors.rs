@@ -1,0 +1,165 @@
+//! The anchors of one exchange.
+
+use std::time::Duration;
+
+use crate::clock::Stamp;
+
+/// Where an arrival stamp comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StampSource {
+    /// The kernel's own receive time.
+    Kernel,
+    /// The time at which our process read the bytes.
+    Read,
+}
+
+/// What a token-bearing event carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// Text of the answer.
+    Text,
+    /// Reasoning text.
+    Reasoning,
+    /// A fragment of a tool call.
+    Tool,
+}
+
+/// One event that carried text, reasoning text or a tool-call fragment that is not empty.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenEvent {
+    /// When its bytes arrived.
+    pub at: Stamp,
+    /// How long they had waited in the kernel when they were read; absent if only the time of the
+    /// read is known.
+    pub read_delay: Option<Duration>,
+    /// What it carried.
+    pub kind: TokenKind,
+    /// Which read of the connection completed it. Events of one read share one stamp, which is
+    /// that of the latest of them: the earlier ones' stamps are upper bounds.
+    pub read: u32,
+}
+
+/// Token counts as the server reports them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub prompt_tokens: Option<u64>,
+    /// Tokens of the answer, reasoning included.
+    pub completion_tokens: Option<u64>,
+    /// Tokens of the prompt that came from the prefix cache.
+    pub cached_tokens: Option<u64>,
+    /// Reasoning tokens within the answer.
+    pub reasoning_tokens: Option<u64>,
+}
+
+/// How often an exchange was tried again, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retries {
+    /// A reused connection had been closed by the server in the meantime.
+    pub stale_connection: u32,
+    /// The server refused an optional field, which was then left out.
+    pub refused_field: u32,
+    /// The target's `retry` asks for it.
+    pub configured: u32,
+}
+
+/// The raw anchors of one exchange (`docs/definitions.md`, "Anchors of an exchange").
+#[derive(Clone, Debug)]
+pub struct Timeline {
+    /// When the schedule says that the request should start. Never moves.
+    pub due: Stamp,
+    /// The client begins the first attempt.
+    pub sent_start: Option<Stamp>,
+    /// The client begins the attempt that was answered.
+    pub attempt_start: Option<Stamp>,
+    /// The name was resolved (only when a connection was dialled).
+    pub resolved: Option<Stamp>,
+    /// TCP was connected (only when a connection was dialled).
+    pub connected: Option<Stamp>,
+    /// TLS was established (only when a TLS connection was dialled).
+    pub tls: Option<Stamp>,
+    /// Just before the last write of the request.
+    pub sent: Option<Stamp>,
+    /// Just after that write returned; late by a preemption at times, hence kept beside `sent`.
+    pub sent_after: Option<Stamp>,
+    /// The response head was complete.
+    pub headers: Option<Stamp>,
+    /// The first event of any kind.
+    pub first_event: Option<Stamp>,
+    /// `[DONE]`, or the end of the body.
+    pub end: Option<Stamp>,
+    /// The token-bearing events, in order of arrival.
+    pub tokens: Vec<TokenEvent>,
+    /// Where the stamps of `tokens` come from; absent before the first read.
+    pub source: Option<StampSource>,
+    /// Events that carried no token and no usage (role, empty text, pings with data).
+    pub empty_events: u32,
+    /// The last usage reported.
+    pub usage: Option<Usage>,
+    /// Tokens in the first token-bearing event, where the server counts along.
+    pub first_event_tokens: Option<u64>,
+    /// Status of the answer.
+    pub status: Option<u16>,
+    /// Whether the answered attempt went out on a connection that had been used before.
+    pub reused_connection: bool,
+    /// Retries, by reason.
+    pub retries: Retries,
+}
+
+impl Timeline {
+    /// A timeline that has only its due time. Room for `expected_tokens` events is made at once,
+    /// so that recording an event does not allocate.
+    pub fn new(due: Stamp, expected_tokens: usize) -> Self {
+        Self {
+            due,
+            sent_start: None,
+            attempt_start: None,
+            resolved: None,
+            connected: None,
+            tls: None,
+            sent: None,
+            sent_after: None,
+            headers: None,
+            first_event: None,
+            end: None,
+            tokens: Vec::with_capacity(expected_tokens.saturating_add(8)),
+            source: None,
+            empty_events: 0,
+            usage: None,
+            first_event_tokens: None,
+            status: None,
+            reused_connection: false,
+            retries: Retries::default(),
+        }
+    }
+
+    /// Forgets what an attempt recorded that is now tried again; `due` and `sent_start` stay.
+    pub fn restart_attempt(&mut self, at: Stamp) {
+        let mut tokens = std::mem::take(&mut self.tokens);
+        tokens.clear();
+        let (sent_start, retries) = (self.sent_start.or(Some(at)), self.retries);
+        *self =
+            Self { sent_start, attempt_start: Some(at), tokens, retries, ..Self::new(self.due, 0) };
+    }
+
+    /// First token-bearing event.
+    pub fn first_token(&self) -> Option<&TokenEvent> {
+        self.tokens.first()
+    }
+
+    /// First token-bearing event that is not reasoning.
+    pub fn first_output_token(&self) -> Option<&TokenEvent> {
+        self.tokens.iter().find(|event| event.kind != TokenKind::Reasoning)
+    }
+
+    /// Last token-bearing event.
+    pub fn last_token(&self) -> Option<&TokenEvent> {
+        self.tokens.last()
+    }
+
+    /// Number of token-bearing events that came in the same read as the first one.
+    pub fn events_in_first_read(&self) -> usize {
+        let first = self.tokens.first().map(|event| event.read);
+        self.tokens.iter().take_while(|event| Some(event.read) == first).count()
+    }
+}

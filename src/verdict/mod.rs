@@ -1,0 +1,8 @@
+//! Numbers held against service-level objectives.
+//!
+//! Owns the SLO grammar's meaning, the judgement of one exchange, and the statistical verdict of
+//! many. Pure: knows nothing of where numbers come from or go.
+
+mod slo;
+
+pub use slo::{Cause, Judge, Judgement, Metric, Slo, Threshold};
