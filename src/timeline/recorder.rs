@@ -18,8 +18,10 @@ pub struct Exchange {
 /// An open exchange. It hands its [`Exchange`] over exactly once: by [`Recorder::close`], or as
 /// `aborted` when it is dropped before.
 pub struct Recorder {
-    open: Option<(Timeline, Box<dyn FnOnce(Exchange) + Send>)>,
+    open: Option<(Timeline, OnClose)>,
 }
+
+type OnClose = Box<dyn FnOnce(Exchange) + Send>;
 
 impl Recorder {
     /// Opens an exchange; `on_close` receives it when it ends, in whatever way.
