@@ -73,6 +73,11 @@ impl Wall {
         best.map_or(Self { stamp: Stamp(0), unix_nanos: 0 }, |(_, wall)| wall)
     }
 
+    /// The monotonic half of the pair.
+    pub const fn stamp(self) -> Stamp {
+        self.stamp
+    }
+
     /// Nanoseconds since the Unix epoch at `stamp`.
     pub const fn unix_nanos(self, stamp: Stamp) -> i64 {
         self.unix_nanos + (stamp.0.cast_signed() - self.stamp.0.cast_signed())

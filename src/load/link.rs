@@ -1,0 +1,147 @@
+//! What all exchanges with one target share: its endpoint, its headers, what it has refused.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU8, Ordering},
+};
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::{
+    client::{Endpoint, EndpointError, Tls, TlsSettings, Verify},
+    clock::Stamp,
+    config::{self, Secret, SecretError, Target},
+    protocol::FieldSet,
+    schedule::Meter,
+};
+
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("tokenbeat/", env!("CARGO_PKG_VERSION")));
+const PROBE: HeaderName = HeaderName::from_static("x-tokenbeat-probe");
+
+/// One target as the load sees it.
+#[derive(Debug)]
+pub struct Link {
+    target: Arc<Target>,
+    endpoint: Arc<Endpoint>,
+    refused: AtomicU8,
+    meter: Mutex<Meter>,
+}
+
+/// The headers of one exchange, and the secrets in them, to be struck out of whatever comes back.
+pub(crate) struct Headers {
+    pub(crate) map: HeaderMap,
+    pub(crate) secrets: Vec<Secret>,
+}
+
+/// Headers that cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HeadersError {
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    #[error("the value of the header {0} has characters that a header cannot carry")]
+    Value(HeaderName),
+}
+
+impl Link {
+    /// The link to `target`.
+    ///
+    /// # Errors
+    /// If its URL is none that the client can go to; the configuration has ruled that out.
+    pub fn new(target: Arc<Target>) -> Result<Arc<Self>, EndpointError> {
+        let tls = &target.tls;
+        let settings = TlsSettings {
+            ca_file: tls.ca_file.clone(),
+            client_cert: tls
+                .client
+                .as_ref()
+                .map(|client| (client.cert_file.clone(), client.key_file.clone())),
+            server_name: tls.server_name.clone(),
+            verify: if tls.insecure_skip_verify { Verify::No } else { Verify::Yes },
+        };
+        let endpoint = Endpoint::new(&target.url, target.proxy_url.as_ref(), || Tls::new(settings))?;
+        let meter = Mutex::new(Meter::new(target.budget));
+        Ok(Arc::new(Self { target, endpoint, refused: AtomicU8::new(0), meter }))
+    }
+
+    /// The target.
+    pub fn target(&self) -> &Arc<Target> {
+        &self.target
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The optional fields that the target has refused so far.
+    pub(crate) fn refused(&self) -> FieldSet {
+        FieldSet::from_bits(self.refused.load(Ordering::Relaxed))
+    }
+
+    /// Remembers that the target refuses `fields`, and says so once for each.
+    pub(crate) fn refuse(&self, fields: FieldSet) {
+        let before = FieldSet::from_bits(self.refused.fetch_or(fields.bits(), Ordering::Relaxed));
+        for field in fields.iter().filter(|field| !before.contains(*field)) {
+            tracing::warn!(
+                target = &*self.target.name,
+                field = field.as_str(),
+                "the target refuses an optional field; it is left out from now on"
+            );
+        }
+    }
+
+    /// Spends one request with at most `output_tokens`, if the budget still has it.
+    pub(crate) fn spend(&self, output_tokens: u64) -> bool {
+        let mut meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner);
+        meter.spend(Stamp::now(), output_tokens)
+    }
+
+    /// The headers of an exchange of `probe`. Secrets are read now, so rotation needs no reload.
+    pub(crate) fn headers(&self, probe: &str) -> Result<Headers, HeadersError> {
+        let mut headers = Headers { map: HeaderMap::new(), secrets: Vec::new() };
+        for (name, values) in &self.target.http_headers {
+            for value in values {
+                let value = match value {
+                    config::HeaderValue::Plain(value) => value.clone(),
+                    config::HeaderValue::Secret(source) => headers.secret(name, source.read()?, "")?,
+                };
+                headers.map.append(name.clone(), value);
+            }
+        }
+        if let Some(authorization) = &self.target.authorization {
+            let scheme = format!("{} ", authorization.scheme);
+            let secret = authorization.credentials.read()?;
+            let value = headers.secret(&header::AUTHORIZATION, secret, &scheme)?;
+            headers.map.insert(header::AUTHORIZATION, value);
+        }
+        headers.map.insert(header::USER_AGENT, USER_AGENT);
+        if let Ok(probe) = HeaderValue::from_str(probe) {
+            headers.map.insert(PROBE, probe);
+        }
+        Ok(headers)
+    }
+}
+
+impl Headers {
+    fn secret(
+        &mut self,
+        name: &HeaderName,
+        secret: Secret,
+        prefix: &str,
+    ) -> Result<HeaderValue, HeadersError> {
+        let mut value = HeaderValue::from_str(&format!("{prefix}{}", secret.expose()))
+            .map_err(|_| HeadersError::Value(name.clone()))?;
+        value.set_sensitive(true);
+        self.secrets.push(secret);
+        Ok(value)
+    }
+
+    /// Strikes the secrets out of a text that came from the server.
+    pub(crate) fn scrub(&self, mut text: String) -> String {
+        for secret in &self.secrets {
+            if text.contains(secret.expose()) {
+                text = text.replace(secret.expose(), "<secret>");
+            }
+        }
+        text
+    }
+}

@@ -1,0 +1,14 @@
+//! Plans become exchanges, beats become events.
+//!
+//! Owns the driver of the beats, retries, content checks, and what one exchange spends. Knows
+//! nothing of the sinks behind [`crate::event::Sink`].
+
+mod beat;
+mod driver;
+mod exchange;
+mod link;
+
+pub use beat::Subject;
+pub use driver::{Command, Driver, ProbeRefused};
+pub use exchange::{Order, run};
+pub use link::Link;
