@@ -26,11 +26,13 @@
 //!
 //! The arrows run one way (`docs/architecture.md`); `tests/architecture.rs` checks them.
 
+pub mod client;
 pub mod clock;
 pub mod config;
 pub mod event;
 pub mod measure;
 pub mod protocol;
+pub mod sse;
 pub mod timeline;
 pub mod verdict;
 pub mod workload;

@@ -1,0 +1,3 @@
+//! One attempt of an exchange: from a plan to an answer.
+
+pub mod answer;
