@@ -33,6 +33,7 @@ pub mod event;
 pub mod measure;
 pub mod protocol;
 pub mod schedule;
+pub mod sse;
 pub mod timeline;
 pub mod verdict;
 pub mod workload;

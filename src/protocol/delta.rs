@@ -24,6 +24,9 @@ pub struct Fragment<'a>(pub Option<&'a RawValue>);
 /// What one event says. Borrowed from the event's bytes: looked at no further than needed.
 #[derive(Clone, Debug, Default)]
 pub struct Delta<'a> {
+    /// Whether the event speaks of a choice: role, text and finish events do, while usage alone,
+    /// errors and pings do not.
+    pub choice: bool,
     /// Text of the answer (of the first choice, where there are several).
     pub text: Fragment<'a>,
     /// Reasoning text.
@@ -64,10 +67,16 @@ impl Fragment<'_> {
         self.0.is_some_and(|raw| raw.get().starts_with('"') && raw.get() != "\"\"")
     }
 
-    /// Appends the unescaped text to `out`.
+    /// Appends the unescaped text to `out`; U+FFFD in place of text that is no Unicode, such as
+    /// half of a surrogate pair.
     pub fn append_to(&self, out: &mut String) {
-        if let Some(text) = self.0.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok()) {
-            out.push_str(&text);
+        let Some(raw) = self.0 else { return };
+        if let Ok(text) = serde_json::from_str::<&str>(raw.get()) {
+            out.push_str(text);
+        } else {
+            out.push_str(
+                &serde_json::from_str(raw.get()).unwrap_or_else(|_| "\u{FFFD}".to_owned()),
+            );
         }
     }
 }

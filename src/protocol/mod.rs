@@ -4,11 +4,17 @@
 //! and no clocks.
 
 mod delta;
+mod error;
 mod fields;
+mod fold;
 mod openai_chat;
 mod openai_completions;
+mod openai_event;
+mod openai_sampling;
+mod openai_usage;
 
 pub use delta::{DecodeError, Delta, Finish, Fragment};
+pub use error::{error_message, is_error};
 pub use fields::{Field, FieldSet};
 
 use crate::workload::RequestPlan;

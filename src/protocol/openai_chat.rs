@@ -1,24 +1,55 @@
 //! `POST /v1/chat/completions`
 
-use super::{DecodeError, Delta, FieldSet, Protocol};
+use serde::Serialize;
+
+use super::{
+    DecodeError, Delta, Field, FieldSet, Protocol, openai_event,
+    openai_sampling::{self, Sampling},
+};
 use crate::workload::RequestPlan;
 
 pub(super) struct OpenaiChat;
+
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    messages: [Message<'a>; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_completion_tokens: Option<u32>,
+    #[serde(flatten)]
+    sampling: Sampling,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    role: &'static str,
+    content: &'a str,
+}
 
 impl Protocol for OpenaiChat {
     fn path(&self) -> &'static str {
         "/v1/chat/completions"
     }
 
-    fn encode(&self, _plan: &RequestPlan, _model: &str, _refused: FieldSet) -> Vec<u8> {
-        Vec::new()
+    fn encode(&self, plan: &RequestPlan, model: &str, refused: FieldSet) -> Vec<u8> {
+        let renamed = refused.contains(Field::MaxTokens);
+        openai_sampling::to_json(&Body {
+            model,
+            messages: [Message { role: "user", content: &plan.prompt }],
+            max_tokens: (!renamed).then_some(plan.max_tokens),
+            max_completion_tokens: renamed.then_some(plan.max_tokens),
+            sampling: Sampling::new(plan, refused),
+        })
     }
 
-    fn optional_fields(&self, _plan: &RequestPlan, refused: FieldSet) -> FieldSet {
-        refused
+    fn optional_fields(&self, plan: &RequestPlan, refused: FieldSet) -> FieldSet {
+        let sampling = openai_sampling::fields(plan, refused);
+        if refused.contains(Field::MaxTokens) { sampling } else { sampling.with(Field::MaxTokens) }
     }
 
-    fn decode<'a>(&self, _data: &'a [u8]) -> Result<Delta<'a>, DecodeError> {
-        Ok(Delta::default())
+    fn decode<'a>(&self, data: &'a [u8]) -> Result<Delta<'a>, DecodeError> {
+        openai_event::decode(data)
     }
 }

@@ -1,24 +1,45 @@
 //! `POST /v1/completions`
 
-use super::{DecodeError, Delta, FieldSet, Protocol};
+use serde::Serialize;
+
+use super::{
+    DecodeError, Delta, FieldSet, Protocol, openai_event,
+    openai_sampling::{self, Sampling},
+};
 use crate::workload::RequestPlan;
 
 pub(super) struct OpenaiCompletions;
+
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    prompt: &'a str,
+    /// Not optional: this API has no other name for it, and the servers' default is as little as
+    /// 16 tokens or as much as the context holds.
+    max_tokens: u32,
+    #[serde(flatten)]
+    sampling: Sampling,
+}
 
 impl Protocol for OpenaiCompletions {
     fn path(&self) -> &'static str {
         "/v1/completions"
     }
 
-    fn encode(&self, _plan: &RequestPlan, _model: &str, _refused: FieldSet) -> Vec<u8> {
-        Vec::new()
+    fn encode(&self, plan: &RequestPlan, model: &str, refused: FieldSet) -> Vec<u8> {
+        openai_sampling::to_json(&Body {
+            model,
+            prompt: &plan.prompt,
+            max_tokens: plan.max_tokens,
+            sampling: Sampling::new(plan, refused),
+        })
     }
 
-    fn optional_fields(&self, _plan: &RequestPlan, refused: FieldSet) -> FieldSet {
-        refused
+    fn optional_fields(&self, plan: &RequestPlan, refused: FieldSet) -> FieldSet {
+        openai_sampling::fields(plan, refused)
     }
 
-    fn decode<'a>(&self, _data: &'a [u8]) -> Result<Delta<'a>, DecodeError> {
-        Ok(Delta::default())
+    fn decode<'a>(&self, data: &'a [u8]) -> Result<Delta<'a>, DecodeError> {
+        openai_event::decode(data)
     }
 }

@@ -92,7 +92,7 @@ pub struct Timeline {
     pub tokens: Vec<TokenEvent>,
     /// Where the stamps of `tokens` come from; absent before the first read.
     pub source: Option<StampSource>,
-    /// Events that carried no token and no usage (role, empty text, pings with data).
+    /// Events that spoke of a choice yet carried no token (role, empty text, finish).
     pub empty_events: u32,
     /// The last usage reported.
     pub usage: Option<Usage>,
