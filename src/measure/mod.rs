@@ -3,6 +3,10 @@
 //! Owns the formulas of `docs/definitions.md` and the metric catalogue. Pure: a measurement is a
 //! function of one closed exchange and nothing else; where numbers go is not known here.
 
+mod lateness;
 mod measurement;
+mod phase;
 
-pub use measurement::{CountSource, Lateness, Measurement, Phase, Spoiled};
+pub use lateness::{Lateness, Spoiled};
+pub use measurement::{CountSource, Measurement};
+pub use phase::Phase;
