@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     measure::{Measurement, Spoiled},
     timeline::Exchange,
-    verdict::Judgement,
+    verdict::{Judgement, State},
 };
 
 /// Which series a beat belongs to: a probe of one model of one target.
@@ -33,6 +33,8 @@ pub struct Beat {
     /// The judgement of each SLO of the probe, in the probe's order; empty for a beat that enters
     /// no SLO (unmeasured or spoiled).
     pub judgements: Vec<Judgement>,
+    /// The continuous verdict of each SLO, in the probe's order, where this beat renewed it.
+    pub verdicts: Vec<Option<State>>,
     /// Why the beat says nothing about the target, if the client was late.
     pub spoiled: Option<Spoiled>,
 }

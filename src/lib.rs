@@ -30,6 +30,7 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod event;
+pub mod load;
 pub mod measure;
 pub mod protocol;
 pub mod schedule;

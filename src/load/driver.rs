@@ -1,0 +1,207 @@
+//! The driver of the beats: it turns due times into exchanges, all of them at their time.
+//!
+//! Beats are open-loop: none is skipped or delayed because an earlier one is slow. What is in
+//! flight is bounded by timeout ÷ interval of each probe, since every beat ends by its timeout.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+        oneshot,
+    },
+    task::JoinSet,
+    time::timeout,
+};
+
+use super::beat::Subject;
+use crate::{
+    client::Text,
+    clock::{Stamp, Wall},
+    event::{Beat, BeatKey, Sink, Skipped},
+    schedule::{Beats, Pacer, Ticket, Wake, is_open, phase},
+};
+
+/// How often the runtime is asked how late it runs, when no beat asks.
+const PULSE: Duration = Duration::from_secs(1);
+
+/// What the daemon asks of the driver.
+pub enum Command {
+    /// Begin to beat for these subjects.
+    Start(Vec<Arc<Subject>>),
+    /// Beat no more for these. What is in flight ends as it would.
+    Stop(Vec<Arc<BeatKey>>),
+    /// One beat now, which enters no counter.
+    ProbeNow {
+        /// Whose.
+        key: BeatKey,
+        /// Its limit, if shorter than the probe's own.
+        timeout: Duration,
+        /// Whether the text of the answer is wanted.
+        text: Text,
+        /// Receives the channel on which the beat will come, or why there will be none.
+        reply: oneshot::Sender<Result<oneshot::Receiver<Beat>, ProbeRefused>>,
+    },
+    /// Beat no more, let what is in flight end within this time, then end.
+    Drain(Duration),
+}
+
+/// Why there is no beat on demand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProbeRefused {
+    /// There is no such subject.
+    #[error("no such probe")]
+    Unknown,
+    /// One is in flight already.
+    #[error("a probe of this subject is in flight already")]
+    InFlight,
+    /// The budget is spent.
+    #[error("the target's budget for this hour is spent")]
+    Budget,
+}
+
+/// The driver. Runs on the measuring runtime.
+pub struct Driver {
+    pacer: Pacer,
+    wall: Wall,
+    labels: BTreeMap<String, String>,
+    sink: Arc<dyn Sink>,
+    wake: UnboundedSender<Wake>,
+    wakes: UnboundedReceiver<Wake>,
+    pulse: Ticket,
+    beating: HashMap<Ticket, Arc<Subject>>,
+    exchanges: JoinSet<()>,
+}
+
+impl Driver {
+    /// A driver without subjects. `labels` are the external labels, which set replicas apart.
+    ///
+    /// # Errors
+    /// If the system gives no thread for the pacer.
+    pub fn new(
+        labels: BTreeMap<String, String>,
+        wall: Wall,
+        sink: Arc<dyn Sink>,
+    ) -> std::io::Result<Self> {
+        let pacer = Pacer::start()?;
+        let (wake, wakes) = unbounded_channel();
+        let pulse = pacer.add(
+            Beats::after(Stamp::now(), wall, Duration::ZERO, PULSE),
+            wake.clone(),
+        );
+        let (beating, exchanges) = (HashMap::new(), JoinSet::new());
+        Ok(Self { pacer, wall, labels, sink, wake, wakes, pulse, beating, exchanges })
+    }
+
+    /// Drives until told to drain, or until nobody can tell it anything.
+    pub async fn run(mut self, mut commands: UnboundedReceiver<Command>) {
+        let drain = loop {
+            tokio::select! {
+                biased;
+                Some(wake) = self.wakes.recv() => self.woken(wake),
+                command = commands.recv() => match command {
+                    Some(Command::Start(subjects)) => self.start(subjects),
+                    Some(Command::Stop(keys)) => self.stop(&keys),
+                    Some(Command::ProbeNow { key, timeout, text, reply }) => {
+                        // A requester that is gone no longer wants the answer.
+                        let _ = reply.send(self.probe_now(&key, timeout, text));
+                    }
+                    Some(Command::Drain(limit)) => break limit,
+                    None => break Duration::ZERO,
+                },
+                Some(ended) = self.exchanges.join_next() => {
+                    if let Err(error) = ended
+                        && error.is_panic()
+                    {
+                        // Its recorder has closed it as aborted.
+                        tracing::error!(%error, "an exchange panicked; this is a bug");
+                    }
+                }
+            }
+        };
+        self.drain(drain).await;
+    }
+
+    fn start(&mut self, subjects: Vec<Arc<Subject>>) {
+        for subject in subjects {
+            let interval = subject.probe().interval;
+            let phase = phase(subject.key(), &self.labels, interval);
+            let beats = Beats::after(Stamp::now(), self.wall, phase, interval);
+            let ticket = self.pacer.add(beats, self.wake.clone());
+            self.beating.insert(ticket, subject);
+        }
+    }
+
+    fn stop(&mut self, keys: &[Arc<BeatKey>]) {
+        let pacer = &self.pacer;
+        self.beating.retain(|ticket, subject| {
+            let goes = keys.contains(subject.key());
+            if goes {
+                pacer.remove(*ticket);
+            }
+            !goes
+        });
+    }
+
+    fn woken(&mut self, wake: Wake) {
+        let now = Stamp::now();
+        self.sink.stalled(now.since(wake.woke));
+        if wake.ticket == self.pulse {
+            return;
+        }
+        // A wake may still be on its way when its subject stops.
+        let Some(subject) = self.beating.get(&wake.ticket) else { return };
+        let due_unix_nanos = self.wall.unix_nanos(wake.due);
+        if is_open(&subject.probe().maintenance, due_unix_nanos) {
+            self.sink.skipped(subject.key(), Skipped::Maintenance);
+        } else if now.since(wake.due) >= subject.probe().timeout {
+            subject.slept_through(wake.due, self.wall, &*self.sink);
+        } else if subject.spend() {
+            let subject = Arc::clone(subject);
+            self.exchanges.spawn(subject.beat(wake.due, self.wall, Arc::clone(&self.sink)));
+        } else {
+            self.sink.skipped(subject.key(), Skipped::Budget);
+        }
+    }
+
+    fn probe_now(
+        &mut self,
+        key: &BeatKey,
+        timeout: Duration,
+        text: Text,
+    ) -> Result<oneshot::Receiver<Beat>, ProbeRefused> {
+        let subject = self.beating.values().find(|subject| **subject.key() == *key);
+        let subject = Arc::clone(subject.ok_or(ProbeRefused::Unknown)?);
+        if subject.on_demand.swap(true, Ordering::Acquire) {
+            return Err(ProbeRefused::InFlight);
+        }
+        if !subject.spend() {
+            subject.on_demand.store(false, Ordering::Release);
+            return Err(ProbeRefused::Budget);
+        }
+        let (reply, beat) = oneshot::channel();
+        self.exchanges.spawn(subject.beat_on_demand(self.wall, timeout, text, reply));
+        Ok(beat)
+    }
+
+    /// Lets what is in flight end, for at most `limit`; the rest is aborted, and counted so.
+    async fn drain(mut self, limit: Duration) {
+        for ticket in self.beating.keys() {
+            self.pacer.remove(*ticket);
+        }
+        let all_ended = async { while self.exchanges.join_next().await.is_some() {} };
+        if timeout(limit, all_ended).await.is_err() {
+            tracing::warn!(aborted = self.exchanges.len(), "beats were still in flight");
+            self.exchanges.shutdown().await;
+        }
+        while let Ok(wake) = self.wakes.try_recv() {
+            if let Some(subject) = self.beating.get(&wake.ticket) {
+                self.sink.skipped(subject.key(), Skipped::Shutdown);
+            }
+        }
+    }
+}
