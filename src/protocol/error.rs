@@ -16,7 +16,8 @@ const MAX_CHARS: usize = 300;
 const MAX_BYTES: usize = 64 * 1024;
 
 /// Keys that lead to the message, the better ones first.
-const KEYS: [&str; 8] = ["error", "message", "detail", "msg", "errors", "title", "reason", "code"];
+const KEYS: [&str; 9] =
+    ["error", "message", "detail", "msg", "errors", "title", "reason", "code", "type"];
 
 /// How deep an error may be wrapped in others.
 const MAX_DEPTH: usize = 4;

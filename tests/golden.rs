@@ -1,0 +1,266 @@
+//! What real servers sent, replayed with its own timing through the real decoder: counts, anchors
+//! and outcome are those that were counted when it was captured, in whatever pieces it comes.
+
+#![expect(clippy::expect_used, reason = "a test says what it expects")]
+
+mod wire;
+
+use std::{ops::ControlFlow, time::Duration};
+
+use proptest::prelude::*;
+use serde_json::Value;
+use tokenbeat::{
+    client::answer::{Answer, Arrival, BodyEnd, Progress},
+    clock::Stamp,
+    protocol::{Api, Finish, error_message},
+    sse::Decoder,
+    timeline::{Outcome, StampSource, Timeline, TokenKind},
+};
+
+use wire::Case;
+
+/// When the requests are sent, on the test's clock.
+const SENT: Stamp = Stamp::from_nanos(1_000_000_000);
+
+const MAX_EVENT_BYTES: usize = 1 << 20;
+
+/// What is left of an answer.
+struct Replayed {
+    timeline: Timeline,
+    outcome: Outcome,
+    progress: Progress,
+    text: String,
+    model: Option<String>,
+    finish: Option<Finish>,
+}
+
+fn api(case: &Case) -> Api {
+    if case.name.contains("/comp_") { Api::OpenaiCompletions } else { Api::OpenaiChat }
+}
+
+fn at(us: u64) -> Stamp {
+    SENT.after(Duration::from_micros(us))
+}
+
+/// The answer in pieces of (arrival, read, bytes).
+fn replay<'b>(case: &Case, pieces: impl Iterator<Item = (Stamp, u32, &'b [u8])>) -> Replayed {
+    let mut timeline = Timeline::new(SENT, 0);
+    let mut answer = Answer::new(api(case).protocol(), true, MAX_EVENT_BYTES);
+    let (mut progress, mut last, mut failure) = (Progress::Open, SENT, None);
+    for (at, read, bytes) in pieces {
+        let arrival =
+            Arrival { at, source: StampSource::Kernel, read_delay: Some(Duration::ZERO), read };
+        last = at;
+        match answer.push(&mut timeline, bytes, arrival) {
+            Ok(reached) => progress = reached,
+            Err(failed) => {
+                failure = Some(failed);
+                break;
+            }
+        }
+    }
+    let body = if case.complete { BodyEnd::Clean } else { BodyEnd::Cut };
+    let failure = failure.or_else(|| answer.end(&mut timeline, last, body).err());
+    Replayed {
+        outcome: failure.map_or(Outcome::Ok, |failure| failure.outcome),
+        progress,
+        text: answer.text().expect("text was asked for"),
+        model: answer.model().map(str::to_owned),
+        finish: answer.finish(),
+        timeline,
+    }
+}
+
+fn as_captured(case: &Case) -> Replayed {
+    let pieces = case.pieces.iter();
+    replay(case, pieces.map(|piece| (at(piece.at_us), piece.read, &case.body[piece.range.clone()])))
+}
+
+fn tokens(timeline: &Timeline, kind: TokenKind) -> usize {
+    timeline.tokens.iter().filter(|token| token.kind == kind).count()
+}
+
+#[test]
+fn counts_usage_finish_and_outcome_are_those_of_the_index() {
+    let cases = wire::streamed();
+    assert!(cases.len() > 100, "the captures are there");
+    for case in &cases {
+        let replayed = as_captured(case);
+        let timeline = &replayed.timeline;
+        let name = &case.name;
+        assert_eq!(tokens(timeline, TokenKind::Text), case.count("text_events"), "{name}");
+        assert_eq!(
+            tokens(timeline, TokenKind::Reasoning),
+            case.count("reasoning_events"),
+            "{name}"
+        );
+        assert_eq!(tokens(timeline, TokenKind::Tool), case.count("tool_events"), "{name}");
+        assert_eq!(timeline.empty_events as usize, case.count("empty_events"), "{name}");
+        let usage = timeline.usage.and_then(|usage| usage.completion_tokens);
+        let expected = case.says("usage_completion_tokens");
+        assert_eq!(usage.map_or(String::new(), |count| count.to_string()), expected, "{name}");
+        let done = case.says("done_line") == "True";
+        assert_eq!(replayed.progress == Progress::Done, done, "{name}");
+        let last = case.says("finish_reasons").rsplit('+').next().unwrap_or_default();
+        assert_eq!(replayed.finish, finish(last), "{name}");
+        let expected = match name.as_str() {
+            name if name.ends_with("/disconnect_after_5_events") => Outcome::StreamTruncated,
+            "llama-cpp-python/err_prompt_too_long" => Outcome::StreamTruncated,
+            _ => Outcome::Ok,
+        };
+        assert_eq!(replayed.outcome, expected, "{name}");
+        assert_eq!(replayed.model.is_some(), !case.body.is_empty(), "{name}");
+    }
+}
+
+fn finish(reason: &str) -> Option<Finish> {
+    match reason {
+        "" => None,
+        "stop" => Some(Finish::Stop),
+        "length" => Some(Finish::Length),
+        "tool_calls" => Some(Finish::ToolCalls),
+        other => panic!("the captures have no {other:?}"),
+    }
+}
+
+#[test]
+fn every_finish_reason_is_seen() {
+    for case in wire::streamed() {
+        let (mut decoder, mut reasons) = (Decoder::new(MAX_EVENT_BYTES), Vec::new());
+        let flow = decoder.push::<()>(&case.body, |event| {
+            let delta = api(&case).protocol().decode(event.data).expect("an event of the API");
+            reasons.extend(delta.finish);
+            ControlFlow::Continue(())
+        });
+        assert_eq!(flow, Ok(ControlFlow::Continue(())), "{}", case.name);
+        let says = case.says("finish_reasons").split('+');
+        assert_eq!(reasons, says.filter_map(finish).collect::<Vec<_>>(), "{}", case.name);
+    }
+}
+
+/// What a plain reading of one event says: nothing is shared with the code under test.
+#[derive(Clone, Copy, PartialEq)]
+enum Plain {
+    Done,
+    Output,
+    Reasoning,
+    Nothing,
+}
+
+fn plainly(event: &str) -> Plain {
+    let data = event.trim_end().strip_prefix("data: ").expect("one data line");
+    if data == "[DONE]" {
+        return Plain::Done;
+    }
+    let json: Value = serde_json::from_str(data).expect("JSON");
+    let says = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
+    let choices = json["choices"].as_array().cloned().unwrap_or_default();
+    let any = |of: &dyn Fn(&Value) -> bool| choices.iter().any(of);
+    if any(&|c| says(&c["delta"]["reasoning"]) || says(&c["delta"]["reasoning_content"])) {
+        Plain::Reasoning
+    } else if any(&|c| {
+        let call = &c["delta"]["tool_calls"][0]["function"];
+        [&c["delta"]["content"], &c["text"], &call["name"], &call["arguments"]]
+            .into_iter()
+            .any(says)
+    }) {
+        Plain::Output
+    } else {
+        Plain::Nothing
+    }
+}
+
+#[test]
+fn anchors_are_those_of_the_capture() {
+    for case in wire::streamed() {
+        let timeline = as_captured(&case).timeline;
+        let mut offset = 0;
+        let events: Vec<(Stamp, Plain)> = case
+            .events
+            .iter()
+            .map(|(us, length)| {
+                let event =
+                    std::str::from_utf8(&case.body[offset..offset + length]).expect("UTF-8");
+                offset += length;
+                (at(*us), plainly(event))
+            })
+            .collect();
+        let first = |wanted: &dyn Fn(Plain) -> bool| {
+            events.iter().find(|(_, plain)| wanted(*plain)).map(|(at, _)| *at)
+        };
+        let bears = |plain: Plain| matches!(plain, Plain::Output | Plain::Reasoning);
+        let name = &case.name;
+        assert_eq!(timeline.first_event, events.first().map(|(at, _)| *at), "{name}");
+        assert_eq!(timeline.first_token().map(|token| token.at), first(&bears), "{name}");
+        let output = timeline.first_output_token().map(|token| token.at);
+        assert_eq!(output, first(&|plain| plain == Plain::Output), "{name}");
+        let all: Vec<_> = timeline.tokens.iter().map(|token| token.at).collect();
+        let plain: Vec<_> = events.iter().filter(|(_, p)| bears(*p)).map(|(at, _)| *at).collect();
+        assert_eq!(all, plain, "{name}");
+        if let Some(done) = first(&|plain| plain == Plain::Done) {
+            assert_eq!(timeline.end, Some(done), "{name}");
+        }
+        let expected = case.says("first_event_us").parse().ok().map(at);
+        assert_eq!(timeline.first_event, expected, "{name}");
+    }
+}
+
+#[test]
+fn tokens_of_the_first_event_are_read_from_a_running_usage() {
+    let of = |name: &str| {
+        let cases = wire::streamed();
+        let case = cases.iter().find(|case| case.name == name).expect("the capture is there");
+        as_captured(case).timeline.first_event_tokens
+    };
+    assert_eq!(of("vllm/chat_stream_continuous_usage"), Some(1));
+    assert_eq!(of("vllm-stream-interval-8/chat_stream_continuous_usage"), Some(1));
+    assert_eq!(of("vllm/chat_stream_usage"), None);
+    assert_eq!(of("litellm/comp_stream"), None, "a running count of zero is none");
+}
+
+/// What must not depend on the pieces.
+fn essence(replayed: &Replayed) -> impl PartialEq + std::fmt::Debug + use<> {
+    let timeline = &replayed.timeline;
+    (
+        timeline.tokens.iter().map(|token| token.kind).collect::<Vec<_>>(),
+        (timeline.empty_events, timeline.usage, timeline.first_event_tokens),
+        (replayed.outcome, replayed.progress, replayed.finish),
+        (replayed.text.clone(), replayed.model.clone()),
+    )
+}
+
+#[test]
+fn byte_by_byte_is_the_same() {
+    for case in wire::streamed() {
+        let bytes = replay(&case, case.body.chunks(1).map(|byte| (SENT, 0, byte)));
+        assert_eq!(essence(&bytes), essence(&as_captured(&case)), "{}", case.name);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn any_pieces_are_the_same(
+        which in any::<prop::sample::Index>(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..40),
+    ) {
+        let cases = wire::streamed();
+        let case = which.get(&cases);
+        let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(case.body.len() + 1)).collect();
+        cuts.extend([0, case.body.len()]);
+        cuts.sort_unstable();
+        let pieces = cuts.windows(2).map(|cut| (SENT, 0, &case.body[cut[0]..cut[1]]));
+        prop_assert_eq!(essence(&replay(case, pieces)), essence(&as_captured(case)));
+    }
+}
+
+#[test]
+fn refusals_read_as_one_line_each() {
+    let lines: Vec<_> = wire::refusals()
+        .into_iter()
+        .map(|(name, body)| format!("{name}: {}", error_message(&body).unwrap_or("-".to_owned())))
+        .collect();
+    assert!(lines.iter().all(|line| line.chars().count() < 400));
+    insta::assert_snapshot!(lines.join("\n"));
+}
