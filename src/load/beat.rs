@@ -48,7 +48,8 @@ impl Subject {
             idle: global.idle_timeout,
             response_bytes: global.max_response_bytes,
         };
-        let verdicts = probe.slos.iter().map(|slo| Continuous::new(Arc::clone(slo), probe.interval));
+        let verdicts =
+            probe.slos.iter().map(|slo| Continuous::new(Arc::clone(slo), probe.interval));
         let verdicts = Mutex::new(verdicts.collect());
         Self { key, link, probe, limits, verdicts, on_demand: AtomicBool::new(false) }
     }

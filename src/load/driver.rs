@@ -89,10 +89,8 @@ impl Driver {
     ) -> std::io::Result<Self> {
         let pacer = Pacer::start()?;
         let (wake, wakes) = unbounded_channel();
-        let pulse = pacer.add(
-            Beats::after(Stamp::now(), wall, Duration::ZERO, PULSE),
-            wake.clone(),
-        );
+        let pulse =
+            pacer.add(Beats::after(Stamp::now(), wall, Duration::ZERO, PULSE), wake.clone());
         let (beating, exchanges) = (HashMap::new(), JoinSet::new());
         Ok(Self { pacer, wall, labels, sink, wake, wakes, pulse, beating, exchanges })
     }

@@ -43,8 +43,10 @@ pub async fn run(order: Order<'_>, mut recorder: Recorder) {
     };
     let ended = order.attempts(&headers, recorder.timeline()).await;
     let (outcome, detail, text) = match ended {
-        Ok(answered) => order.check(&answered, recorder.timeline(), answered.text.clone()),
-        Err(Failed { failure: Failure { outcome, detail }, text, .. }) => (outcome, Some(detail), text),
+        Ok(answered) => order.check(answered, recorder.timeline()),
+        Err(Failed { failure: Failure { outcome, detail }, text, .. }) => {
+            (outcome, Some(detail), text)
+        }
     };
     let scrub = |text: Option<String>| text.map(|text| headers.scrub(text));
     recorder.close(outcome, scrub(detail), scrub(text));
@@ -124,7 +126,8 @@ impl Order<'_> {
             }
         }
         let retry = self.link.target().retry?;
-        if !failed.failure.outcome.is_failure() || timeline.retries.configured + 1 >= retry.attempts {
+        if !failed.failure.outcome.is_failure() || timeline.retries.configured + 1 >= retry.attempts
+        {
             return None;
         }
         let pause = pause(retry, timeline.retries.configured);
@@ -135,12 +138,20 @@ impl Order<'_> {
     /// Holds the answer against what the workload expects.
     fn check(
         &self,
-        answered: &Answered,
+        answered: Answered,
         timeline: &Timeline,
-        text: Option<String>,
     ) -> (Outcome, Option<String>, Option<String>) {
-        let _ = (answered, timeline);
-        (Outcome::Ok, None, text)
+        let unexpected = self.plan.expect.check(&Answer {
+            asked_model: self.model,
+            answered_model: answered.model.as_deref(),
+            max_tokens: self.plan.max_tokens,
+            usage: timeline.usage,
+            token_events: timeline.tokens.len(),
+            text: answered.text.as_deref(),
+        });
+        let (outcome, detail) =
+            unexpected.map_or((Outcome::Ok, None), |(outcome, why)| (outcome, Some(why)));
+        (outcome, detail, answered.text)
     }
 }
 

@@ -15,7 +15,8 @@ use crate::{
     schedule::Meter,
 };
 
-const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("tokenbeat/", env!("CARGO_PKG_VERSION")));
+const USER_AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("tokenbeat/", env!("CARGO_PKG_VERSION")));
 const PROBE: HeaderName = HeaderName::from_static("x-tokenbeat-probe");
 
 /// One target as the load sees it.
@@ -58,7 +59,8 @@ impl Link {
             server_name: tls.server_name.clone(),
             verify: if tls.insecure_skip_verify { Verify::No } else { Verify::Yes },
         };
-        let endpoint = Endpoint::new(&target.url, target.proxy_url.as_ref(), || Tls::new(settings))?;
+        let endpoint =
+            Endpoint::new(&target.url, target.proxy_url.as_ref(), || Tls::new(settings))?;
         let meter = Mutex::new(Meter::new(target.budget));
         Ok(Arc::new(Self { target, endpoint, refused: AtomicU8::new(0), meter }))
     }
@@ -102,7 +104,9 @@ impl Link {
             for value in values {
                 let value = match value {
                     config::HeaderValue::Plain(value) => value.clone(),
-                    config::HeaderValue::Secret(source) => headers.secret(name, source.read()?, "")?,
+                    config::HeaderValue::Secret(source) => {
+                        headers.secret(name, source.read()?, "")?
+                    }
                 };
                 headers.map.append(name.clone(), value);
             }
