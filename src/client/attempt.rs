@@ -234,7 +234,7 @@ impl Attempt<'_> {
             .await;
             match frame {
                 Some(Ok(frame)) => {
-                    bytes.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new()))
+                    bytes.extend_from_slice(frame.data_ref().unwrap_or(&Bytes::new()));
                 }
                 Some(Err(_)) => break,
                 None => {

@@ -24,8 +24,11 @@ use rustls::{
 #[derive(Debug)]
 pub struct Tls {
     settings: TlsSettings,
-    built: Mutex<Option<(Vec<Option<SystemTime>>, Arc<ClientConfig>)>>,
+    built: Mutex<Option<Built>>,
 }
+
+/// A configuration, and when each of its files had been changed.
+type Built = (Vec<Option<SystemTime>>, Arc<ClientConfig>);
 
 /// What a target says about TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,17 +1,16 @@
 //! One beat: drawn, sent, measured, judged, and told to the sinks.
 
 use std::{
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
+use tokio::sync::oneshot;
 
 use super::{
+    driver::ProbeAnswer,
     exchange::{Order, run},
     link::Link,
 };
@@ -21,6 +20,7 @@ use crate::{
     config::{Global, Probe},
     event::{Beat, BeatKey, Sink},
     measure::Measurement,
+    schedule::phase,
     timeline::{Exchange, Outcome, Recorder, Timeline},
     verdict::{Continuous, State},
     workload,
@@ -32,9 +32,8 @@ pub struct Subject {
     link: Arc<Link>,
     probe: Arc<Probe>,
     limits: Limits,
+    phase: Duration,
     verdicts: Mutex<Vec<Continuous>>,
-    /// Whether a beat on demand is on its way.
-    pub(super) on_demand: AtomicBool,
 }
 
 impl Subject {
@@ -42,6 +41,7 @@ impl Subject {
     pub fn new(link: Arc<Link>, model: Arc<str>, probe: Arc<Probe>, global: &Global) -> Self {
         let target = Arc::clone(&link.target().name);
         let key = Arc::new(BeatKey { target, model, probe: Arc::clone(&probe.name) });
+        let phase = phase(&key, &global.external_labels, probe.interval);
         let limits = Limits {
             connect: global.connect_timeout,
             total: probe.timeout,
@@ -51,7 +51,7 @@ impl Subject {
         let verdicts =
             probe.slos.iter().map(|slo| Continuous::new(Arc::clone(slo), probe.interval));
         let verdicts = Mutex::new(verdicts.collect());
-        Self { key, link, probe, limits, verdicts, on_demand: AtomicBool::new(false) }
+        Self { key, link, probe, limits, phase, verdicts }
     }
 
     /// Its name.
@@ -67,6 +67,11 @@ impl Subject {
     /// Its target.
     pub fn link(&self) -> &Arc<Link> {
         &self.link
+    }
+
+    /// Where in the interval its beats lie.
+    pub(super) fn phase(&self) -> Duration {
+        self.phase
     }
 
     /// Spends one beat of the target's budget, if there is one left.
@@ -103,14 +108,13 @@ impl Subject {
         wall: Wall,
         timeout: Duration,
         text: Text,
-        reply: tokio::sync::oneshot::Sender<Beat>,
+        reply: oneshot::Sender<ProbeAnswer>,
     ) {
         let due = Stamp::now();
         let subject = Arc::clone(&self);
         let recorder = self.recorder(due, move |exchange| {
-            subject.on_demand.store(false, Ordering::Release);
-            // A receiver that is gone no longer wants the answer.
-            let _ = reply.send(subject.ended(exchange, wall, Standing::OnDemand));
+            // A requester that is gone no longer wants the answer.
+            let _ = reply.send(Ok(subject.ended(exchange, wall, Standing::OnDemand)));
         });
         let limits = Limits { total: timeout.min(self.limits.total), ..self.limits };
         self.exchange(due, wall, limits, text, recorder).await;

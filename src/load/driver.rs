@@ -3,11 +3,7 @@
 //! Beats are open-loop: none is skipped or delayed because an earlier one is slow. What is in
 //! flight is bounded by timeout ÷ interval of each probe, since every beat ends by its timeout.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{
@@ -23,7 +19,7 @@ use crate::{
     client::Text,
     clock::{Stamp, Wall},
     event::{Beat, BeatKey, Sink, Skipped},
-    schedule::{Beats, Pacer, Ticket, Wake, is_open, phase},
+    schedule::{Beats, Pacer, Ticket, Wake, is_open},
 };
 
 /// How often the runtime is asked how late it runs, when no beat asks.
@@ -43,11 +39,26 @@ pub enum Command {
         timeout: Duration,
         /// Whether the text of the answer is wanted.
         text: Text,
-        /// Receives the channel on which the beat will come, or why there will be none.
-        reply: oneshot::Sender<Result<oneshot::Receiver<Beat>, ProbeRefused>>,
+        /// Receives the beat when it has ended, or why there is none.
+        reply: oneshot::Sender<ProbeAnswer>,
     },
     /// Beat no more, let what is in flight end within this time, then end.
     Drain(Duration),
+}
+
+/// A beat on demand, or why there is none.
+pub type ProbeAnswer = Result<Beat, ProbeRefused>;
+
+impl Command {
+    /// A beat on demand, and where its answer will come.
+    pub fn probe_now(
+        key: BeatKey,
+        timeout: Duration,
+        text: Text,
+    ) -> (Self, oneshot::Receiver<ProbeAnswer>) {
+        let (reply, answer) = oneshot::channel();
+        (Self::ProbeNow { key, timeout, text, reply }, answer)
+    }
 }
 
 /// Why there is no beat on demand.
@@ -56,9 +67,6 @@ pub enum ProbeRefused {
     /// There is no such subject.
     #[error("no such probe")]
     Unknown,
-    /// One is in flight already.
-    #[error("a probe of this subject is in flight already")]
-    InFlight,
     /// The budget is spent.
     #[error("the target's budget for this hour is spent")]
     Budget,
@@ -68,7 +76,6 @@ pub enum ProbeRefused {
 pub struct Driver {
     pacer: Pacer,
     wall: Wall,
-    labels: BTreeMap<String, String>,
     sink: Arc<dyn Sink>,
     wake: UnboundedSender<Wake>,
     wakes: UnboundedReceiver<Wake>,
@@ -78,21 +85,17 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// A driver without subjects. `labels` are the external labels, which set replicas apart.
+    /// A driver without subjects.
     ///
     /// # Errors
     /// If the system gives no thread for the pacer.
-    pub fn new(
-        labels: BTreeMap<String, String>,
-        wall: Wall,
-        sink: Arc<dyn Sink>,
-    ) -> std::io::Result<Self> {
+    pub fn new(wall: Wall, sink: Arc<dyn Sink>) -> std::io::Result<Self> {
         let pacer = Pacer::start()?;
         let (wake, wakes) = unbounded_channel();
         let pulse =
             pacer.add(Beats::after(Stamp::now(), wall, Duration::ZERO, PULSE), wake.clone());
         let (beating, exchanges) = (HashMap::new(), JoinSet::new());
-        Ok(Self { pacer, wall, labels, sink, wake, wakes, pulse, beating, exchanges })
+        Ok(Self { pacer, wall, sink, wake, wakes, pulse, beating, exchanges })
     }
 
     /// Drives until told to drain, or until nobody can tell it anything.
@@ -105,8 +108,7 @@ impl Driver {
                     Some(Command::Start(subjects)) => self.start(subjects),
                     Some(Command::Stop(keys)) => self.stop(&keys),
                     Some(Command::ProbeNow { key, timeout, text, reply }) => {
-                        // A requester that is gone no longer wants the answer.
-                        let _ = reply.send(self.probe_now(&key, timeout, text));
+                        self.probe_now(&key, timeout, text, reply);
                     }
                     Some(Command::Drain(limit)) => break limit,
                     None => break Duration::ZERO,
@@ -127,8 +129,7 @@ impl Driver {
     fn start(&mut self, subjects: Vec<Arc<Subject>>) {
         for subject in subjects {
             let interval = subject.probe().interval;
-            let phase = phase(subject.key(), &self.labels, interval);
-            let beats = Beats::after(Stamp::now(), self.wall, phase, interval);
+            let beats = Beats::after(Stamp::now(), self.wall, subject.phase(), interval);
             let ticket = self.pacer.add(beats, self.wake.clone());
             self.beating.insert(ticket, subject);
         }
@@ -171,19 +172,19 @@ impl Driver {
         key: &BeatKey,
         timeout: Duration,
         text: Text,
-    ) -> Result<oneshot::Receiver<Beat>, ProbeRefused> {
-        let subject = self.beating.values().find(|subject| **subject.key() == *key);
-        let subject = Arc::clone(subject.ok_or(ProbeRefused::Unknown)?);
-        if subject.on_demand.swap(true, Ordering::Acquire) {
-            return Err(ProbeRefused::InFlight);
-        }
-        if !subject.spend() {
-            subject.on_demand.store(false, Ordering::Release);
-            return Err(ProbeRefused::Budget);
-        }
-        let (reply, beat) = oneshot::channel();
-        self.exchanges.spawn(subject.beat_on_demand(self.wall, timeout, text, reply));
-        Ok(beat)
+        reply: oneshot::Sender<ProbeAnswer>,
+    ) {
+        let refused = match self.beating.values().find(|subject| **subject.key() == *key) {
+            Some(subject) if subject.spend() => {
+                let subject = Arc::clone(subject);
+                self.exchanges.spawn(subject.beat_on_demand(self.wall, timeout, text, reply));
+                return;
+            }
+            Some(_) => ProbeRefused::Budget,
+            None => ProbeRefused::Unknown,
+        };
+        // A requester that is gone no longer wants the answer.
+        let _ = reply.send(Err(refused));
     }
 
     /// Lets what is in flight end, for at most `limit`; the rest is aborted, and counted so.

@@ -9,6 +9,6 @@ mod exchange;
 mod link;
 
 pub use beat::Subject;
-pub use driver::{Command, Driver, ProbeRefused};
+pub use driver::{Command, Driver, ProbeAnswer, ProbeRefused};
 pub use exchange::{Order, run};
 pub use link::Link;

@@ -5,9 +5,7 @@
 
 mod beta;
 mod certify;
-mod continuous;
 mod slo;
 
 pub use certify::{RISK, State, certify, minimum_n};
-pub use continuous::Continuous;
 pub use slo::{Cause, Judge, Judgement, Metric, Slo, Threshold};

@@ -1,0 +1,132 @@
+//! All subjects of a configuration, and what a new configuration changes about them.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crate::{
+    client::EndpointError,
+    config::{Config, Global, Models, Probe, Target},
+    event::BeatKey,
+    load::{Link, Subject},
+};
+
+/// The models that discovery found, by target.
+pub(super) type Discovered = BTreeMap<Arc<str>, Vec<Arc<str>>>;
+
+/// All subjects that beat.
+#[derive(Default)]
+pub(super) struct Fleet {
+    links: BTreeMap<Arc<str>, (Definition, Arc<Link>)>,
+    subjects: BTreeMap<Arc<BeatKey>, (Definition, Arc<Subject>)>,
+}
+
+/// What a new configuration changes. What is in neither list beats on, undisturbed.
+#[derive(Default)]
+pub(super) struct Change {
+    /// Subjects that are new, or no longer what they were.
+    pub(super) start: Vec<Arc<Subject>>,
+    /// Subjects that are gone, or no longer what they were.
+    pub(super) stop: Vec<Arc<BeatKey>>,
+    /// Those of `stop` that are not started again.
+    pub(super) gone: Vec<Arc<BeatKey>>,
+}
+
+/// What a link or subject was made from. Two are the same if they print the same; secrets are no
+/// part of a configuration, only their places are.
+#[derive(PartialEq, Eq)]
+struct Definition(String);
+
+impl Fleet {
+    /// Takes over `config`, with the models that discovery knows of.
+    ///
+    /// # Errors
+    /// If a target's URL is none that the client can go to. Nothing is changed then.
+    pub(super) fn apply(
+        &mut self,
+        config: &Config,
+        discovered: &Discovered,
+    ) -> Result<Change, EndpointError> {
+        let links = self.links(config)?;
+        let mut wanted = BTreeMap::new();
+        for probe in &config.probes {
+            let probe = Arc::new(probe.clone());
+            for target in &probe.targets {
+                let Some((_, link)) = links.get(&target.name) else { continue };
+                for model in models(target, discovered) {
+                    let definition = Definition::of_subject(target, &probe, &config.global);
+                    let subject = Subject::new(
+                        Arc::clone(link),
+                        Arc::clone(model),
+                        Arc::clone(&probe),
+                        &config.global,
+                    );
+                    wanted.insert(Arc::clone(subject.key()), (definition, Arc::new(subject)));
+                }
+            }
+        }
+        let mut change = Change::default();
+        let same = |one: Option<&(Definition, _)>, other: &Definition| {
+            one.is_some_and(|(definition, _)| definition == other)
+        };
+        for (key, (definition, _)) in &self.subjects {
+            if !same(wanted.get(key), definition) {
+                change.stop.push(Arc::clone(key));
+                if !wanted.contains_key(key) {
+                    change.gone.push(Arc::clone(key));
+                }
+            }
+        }
+        for key in &change.stop {
+            self.subjects.remove(key);
+        }
+        for (key, (definition, subject)) in wanted {
+            if !self.subjects.contains_key(&key) {
+                change.start.push(Arc::clone(&subject));
+                self.subjects.insert(key, (definition, subject));
+            }
+        }
+        self.links = links;
+        Ok(change)
+    }
+
+    /// How many subjects there are.
+    pub(super) fn len(&self) -> usize {
+        self.subjects.len()
+    }
+
+    /// Whether any subject is a probe of `model` at `target`.
+    pub(super) fn has_model(&self, target: &str, model: &str) -> bool {
+        self.subjects.keys().any(|key| &*key.target == target && &*key.model == model)
+    }
+
+    /// A link for each target; the one there was, with what it has learnt, if nothing changed.
+    fn links(
+        &self,
+        config: &Config,
+    ) -> Result<BTreeMap<Arc<str>, (Definition, Arc<Link>)>, EndpointError> {
+        let link = |target: &Arc<Target>| {
+            let definition = Definition(format!("{target:?}"));
+            let link = match self.links.get(&target.name) {
+                Some((known, link)) if *known == definition => Arc::clone(link),
+                _ => Link::new(Arc::clone(target))?,
+            };
+            Ok((Arc::clone(&target.name), (definition, link)))
+        };
+        config.targets.iter().map(link).collect()
+    }
+}
+
+impl Definition {
+    fn of_subject(target: &Target, probe: &Probe, global: &Global) -> Self {
+        // The other targets of the probe are no part of this subject.
+        let probe = Probe { targets: Vec::new(), ..probe.clone() };
+        Self(format!("{target:?} {probe:?} {global:?}"))
+    }
+}
+
+/// The models of `target` that are probed.
+fn models<'a>(target: &'a Target, discovered: &'a Discovered) -> &'a [Arc<str>] {
+    match &target.models {
+        Models::List(models) => models,
+        Models::All { .. } => discovered.get(&target.name).map_or(&[], Vec::as_slice),
+    }
+}

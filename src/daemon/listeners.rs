@@ -1,0 +1,93 @@
+//! Everyone who listens to the beats: metrics, the page's memory, the log.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use crate::{
+    event::{Beat, BeatKey, Sink, Skipped},
+    load::Subject,
+    sinks::{
+        prometheus::{ProbeSeries, Prometheus},
+        recent::{ProbeView, Recent},
+    },
+    timeline::Outcome,
+};
+
+/// The sinks of the daemon.
+pub(super) struct Listeners {
+    pub(super) prometheus: Arc<Prometheus>,
+    pub(super) recent: Arc<Recent>,
+    /// The last outcome of each subject: a failure is worth a log line when it begins and ends,
+    /// not at every beat.
+    last: Mutex<BTreeMap<Arc<BeatKey>, Outcome>>,
+}
+
+impl Listeners {
+    pub(super) fn new(prometheus: Arc<Prometheus>, recent: Arc<Recent>) -> Self {
+        Self { prometheus, recent, last: Mutex::default() }
+    }
+
+    /// Makes room for a subject, before its first beat.
+    pub(super) fn add(&self, subject: &Subject) {
+        let (target, probe, key) = (subject.link().target(), subject.probe(), subject.key());
+        self.prometheus.add_probe(&ProbeSeries {
+            key: Arc::clone(key),
+            interval: probe.interval,
+            timeout: probe.timeout,
+            slos: probe.slos.clone(),
+        });
+        self.prometheus.set_target(&target.name, &key.model, target.api, &target.labels);
+        self.recent.add_probe(Arc::clone(key), ProbeView::of(target, probe));
+    }
+
+    /// Forgets a subject; its series disappear. `last_of_model` tells that no other probe of the
+    /// same target and model is left.
+    pub(super) fn remove(&self, key: &BeatKey, last_of_model: bool) {
+        self.prometheus.remove_probe(key);
+        self.recent.remove_probe(key);
+        if last_of_model {
+            self.prometheus.remove_target(&key.target, &key.model);
+        }
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
+    fn log(&self, beat: &Beat) {
+        let outcome = beat.exchange.outcome;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = last.insert(Arc::clone(&beat.key), outcome);
+        drop(last);
+        if before == Some(outcome) || (before.is_none() && outcome == Outcome::Ok) {
+            return;
+        }
+        let BeatKey { target, model, probe } = &*beat.key;
+        let detail = beat.exchange.detail.as_deref().unwrap_or_default();
+        if outcome == Outcome::Ok {
+            tracing::info!(target = %target, model = %model, probe = %probe, "beats succeed again");
+        } else {
+            tracing::warn!(target = %target, model = %model, probe = %probe, %outcome, detail, "beats fail");
+        }
+    }
+}
+
+impl Sink for Listeners {
+    fn started(&self, key: &BeatKey) {
+        self.prometheus.started(key);
+    }
+
+    fn ended(&self, beat: &Beat) {
+        self.prometheus.beat(beat);
+        self.recent.beat(beat);
+        self.log(beat);
+    }
+
+    fn skipped(&self, key: &BeatKey, why: Skipped) {
+        self.prometheus.skipped(key, why);
+    }
+
+    fn stalled(&self, wait: Duration) {
+        self.prometheus.runtime_stall(wait);
+    }
+}

@@ -1,0 +1,66 @@
+//! The thread on which everything that is measured runs.
+
+use std::{
+    io,
+    sync::Arc,
+    thread::{self, JoinHandle},
+};
+
+use tokio::sync::{
+    mpsc::{UnboundedSender, unbounded_channel},
+    oneshot,
+};
+
+use crate::{
+    client,
+    clock::Wall,
+    event::Sink,
+    load::{Command, Driver},
+};
+
+/// The measuring thread, its driver and its runtime.
+pub(super) struct Measuring {
+    commands: UnboundedSender<Command>,
+    ended: oneshot::Receiver<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Measuring {
+    /// Starts the thread; `sink` is called on it.
+    pub(super) fn start(wall: Wall, sink: Arc<dyn Sink>) -> io::Result<Self> {
+        client::keep_stamping_on();
+        let driver = Driver::new(wall, sink)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (commands, orders) = unbounded_channel();
+        let (end, ended) = oneshot::channel();
+        let thread = thread::Builder::new().name("measure".to_owned()).spawn(move || {
+            runtime.block_on(driver.run(orders));
+            // The daemon may be gone already.
+            let _ = end.send(());
+        })?;
+        Ok(Self { commands, ended, thread })
+    }
+
+    /// Tells the driver something; in vain once it has ended.
+    pub(super) fn tell(&self, command: Command) {
+        let _ = self.commands.send(command);
+    }
+
+    /// Where to tell the driver something from elsewhere.
+    pub(super) fn commands(&self) -> UnboundedSender<Command> {
+        self.commands.clone()
+    }
+
+    /// Returns when the driver has ended, which it does on [`Command::Drain`] only.
+    pub(super) async fn ended(&mut self) {
+        // An error means that the thread died, which is an end too.
+        let _ = (&mut self.ended).await;
+    }
+
+    /// Waits for the thread, which has ended.
+    pub(super) fn join(self) {
+        if self.thread.join().is_err() {
+            tracing::error!("the measuring thread panicked; this is a bug");
+        }
+    }
+}

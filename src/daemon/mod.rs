@@ -1,0 +1,15 @@
+//! The daemon: assembly, supervision, reload by difference, signals, drain.
+//!
+//! Owns the life of the process. Two runtimes: what is measured runs on a thread of its own, what
+//! is served (scrapes, pages, reloads) on another, so that no scrape can delay a stamp.
+
+mod discovery;
+mod fleet;
+mod listeners;
+mod measuring;
+mod run;
+mod signals;
+mod supervisor;
+
+pub use run::{Daemon, DaemonError, Options};
+pub use supervisor::Ended;

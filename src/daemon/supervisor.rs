@@ -1,0 +1,249 @@
+//! The supervisor: applies configurations, answers commands, and stops in good order.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinSet,
+    time::{MissedTickBehavior, interval},
+};
+
+use super::{
+    discovery,
+    fleet::{Change, Discovered, Fleet},
+    listeners::Listeners,
+    measuring::Measuring,
+    run::Options,
+    signals::{Request, Signals},
+};
+use crate::{
+    client::{EndpointError, Text},
+    clock::{Stamp, Wall},
+    config::{self, Config},
+    load,
+    web::{self, Content, DaemonStatus, Readiness},
+};
+
+/// How long the driver may take beyond its drain; past it, something is broken.
+const BEYOND_DRAIN: Duration = Duration::from_secs(2);
+
+/// How the daemon ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// A signal asked for it, and beats in flight were let end.
+    Drained,
+    /// A second signal asked for it at once.
+    Interrupted {
+        /// That signal.
+        signal: u8,
+    },
+}
+
+/// The supervisor.
+pub(super) struct Supervisor {
+    options: Options,
+    content: Content,
+    wall: Wall,
+    sinks: Arc<Listeners>,
+    measuring: Measuring,
+    status: watch::Sender<DaemonStatus>,
+    fleet: Fleet,
+    discovered: Discovered,
+    /// Short tasks of its own: beats on demand, discoveries.
+    errands: JoinSet<Errand>,
+}
+
+/// What an errand brings home.
+enum Errand {
+    Nothing,
+    Discovered(discovery::Round),
+}
+
+impl Supervisor {
+    pub(super) fn new(
+        options: Options,
+        content: Content,
+        wall: Wall,
+        sinks: Arc<Listeners>,
+        measuring: Measuring,
+        status: watch::Sender<DaemonStatus>,
+    ) -> Self {
+        let (fleet, discovered, errands) = (Fleet::default(), Discovered::new(), JoinSet::new());
+        Self { options, content, wall, sinks, measuring, status, fleet, discovered, errands }
+    }
+
+    /// Takes over a configuration: stops what is gone, starts what is new, leaves the rest alone.
+    pub(super) fn apply(&mut self, config: &Config) -> Result<(), EndpointError> {
+        self.change(config)?;
+        let now = Stamp::now();
+        self.sinks.prometheus.config_applied(self.wall.unix_seconds(now), config.hash);
+        let (hash, nanos) = (config.hash, self.wall.unix_nanos(now));
+        self.status.send_modify(|status| {
+            status.readiness = Readiness::Ready;
+            status.config_hash = hash;
+            status.config_applied_unix_nanos = Some(nanos);
+            status.reload_error = None;
+        });
+        Ok(())
+    }
+
+    fn change(&mut self, config: &Config) -> Result<(), EndpointError> {
+        let Change { start, stop, gone } = self.fleet.apply(config, &self.discovered)?;
+        let (started, stopped) = (start.len(), stop.len());
+        self.measuring.tell(load::Command::Stop(stop));
+        for key in &gone {
+            self.sinks.remove(key, !self.fleet.has_model(&key.target, &key.model));
+        }
+        for subject in &start {
+            self.sinks.add(subject);
+        }
+        self.measuring.tell(load::Command::Start(start));
+        if started + stopped > 0 {
+            tracing::info!(started, stopped, subjects = self.fleet.len(), "configuration applied");
+        }
+        Ok(())
+    }
+
+    /// Supervises until a signal asks for the end, then drains.
+    pub(super) async fn run(
+        mut self,
+        mut config: Config,
+        mut signals: Signals,
+        mut orders: mpsc::Receiver<web::Command>,
+    ) -> Ended {
+        let mut look = interval(self.options.auto_reload.max(Duration::from_secs(1)));
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ask = interval(discovery::PERIOD);
+        ask.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let signal = loop {
+            tokio::select! {
+                request = signals.next() => match request {
+                    Request::Stop(signal) => break signal,
+                    Request::Reload => {
+                        // Whoever sent the signal reads the result in the log.
+                        let _ = self.reload(&mut config).await;
+                    }
+                },
+                Some(order) = orders.recv() => match order {
+                    web::Command::Reload { reply } => {
+                        // A requester that is gone no longer wants the answer.
+                        let _ = reply.send(self.reload(&mut config).await);
+                    }
+                    web::Command::Probe { key, timeout, reply } => {
+                        self.probe(load::Command::probe_now((*key).clone(), timeout, self.text()), reply);
+                    }
+                },
+                _ = look.tick(), if !self.options.auto_reload.is_zero() => {
+                    if let Some(file) = &self.options.config_file
+                        && config::fingerprint(file) != Some(config.hash)
+                    {
+                        let _ = self.reload(&mut config).await;
+                    }
+                }
+                _ = ask.tick() => self.discover(&config),
+                Some(home) = self.errands.join_next() => {
+                    if let Ok(Errand::Discovered(round)) = home {
+                        self.take_over(round, &config);
+                    }
+                }
+            }
+        };
+        self.stop(signal, signals).await
+    }
+
+    /// Reads the configuration again. What does not hold leaves everything as it is.
+    async fn reload(&mut self, config: &mut Config) -> Result<(), String> {
+        let Some(file) = self.options.config_file.clone() else {
+            return Err("this daemon has no configuration file".to_owned());
+        };
+        let loaded = tokio::task::spawn_blocking(move || config::load(&file)).await;
+        let result = match loaded {
+            Ok(Ok(new)) => self.apply(&new).map(|()| *config = new).map_err(|error| error.to_string()),
+            Ok(Err(problems)) => Err(problems.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        match &result {
+            Ok(()) => {
+                tracing::info!(hash = config.hash, "configuration reloaded");
+                self.discover(config);
+            }
+            Err(reason) => {
+                self.sinks.prometheus.config_refused();
+                self.status.send_modify(|status| status.reload_error = Some(reason.clone()));
+                tracing::error!(reason, "reload refused; the configuration before stays in force");
+            }
+        }
+        result
+    }
+
+    fn text(&self) -> Text {
+        match self.content {
+            Content::Shown => Text::Kept,
+            Content::Hidden => Text::Dropped,
+        }
+    }
+
+    /// Passes a beat on demand on to the driver, and its answer back.
+    fn probe(
+        &mut self,
+        (command, answer): (load::Command, oneshot::Receiver<load::ProbeAnswer>),
+        reply: web::ProbeReply,
+    ) {
+        self.measuring.tell(command);
+        self.errands.spawn(async move {
+            reply.send(match answer.await {
+                Ok(Ok(beat)) => Ok(Box::new(beat)),
+                Ok(Err(load::ProbeRefused::Budget)) => Err(web::ProbeRefused::Budget),
+                Ok(Err(load::ProbeRefused::Unknown)) => Err(web::ProbeRefused::Gone),
+                Err(_) => Err(web::ProbeRefused::Stopping),
+            });
+            Errand::Nothing
+        });
+    }
+
+    fn discover(&mut self, config: &Config) {
+        if let Some(round) = discovery::round(config) {
+            self.errands.spawn(async { Errand::Discovered(round.await) });
+        }
+    }
+
+    /// Takes over what discovery found; a target that could not be asked keeps what it had.
+    fn take_over(&mut self, round: discovery::Round, config: &Config) {
+        for failure in &round.failures {
+            self.sinks.prometheus.discovery_failed();
+            tracing::warn!(target = %failure.target, reason = failure.reason, "the models could not be asked for");
+        }
+        self.discovered.extend(round.found);
+        let found = self.discovered.values().map(Vec::len).sum();
+        self.sinks.prometheus.discovered(found, round.dropped);
+        if let Err(error) = self.change(config) {
+            tracing::error!(%error, "discovered models cannot be probed");
+        }
+    }
+
+    /// Drains. A second signal ends it at once.
+    async fn stop(mut self, signal: u8, mut signals: Signals) -> Ended {
+        let limit = self.options.drain;
+        tracing::info!(signal, ?limit, "stopping; a second signal ends at once");
+        self.status.send_modify(|status| status.readiness = Readiness::Stopping);
+        self.measuring.tell(load::Command::Drain(limit));
+        let second = async {
+            loop {
+                if let Request::Stop(signal) = signals.next().await {
+                    return signal;
+                }
+            }
+        };
+        tokio::select! {
+            () = self.measuring.ended() => {
+                self.measuring.join();
+                Ended::Drained
+            }
+            () = tokio::time::sleep(limit + BEYOND_DRAIN) => {
+                tracing::error!("the measuring thread does not end; this is a bug");
+                Ended::Drained
+            }
+            signal = second => Ended::Interrupted { signal },
+        }
+    }
+}
