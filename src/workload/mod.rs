@@ -3,6 +3,7 @@
 //! Owns the checked workloads and the plans drawn from them; the configuration forms are in
 //! `spec`. Knows nothing of HTTP.
 
+mod degenerate;
 mod draw;
 mod expect;
 mod length;
@@ -11,7 +12,7 @@ mod prompt;
 mod seed;
 mod words;
 
-pub use expect::Expect;
+pub use expect::{Answer, Expect};
 pub use length::Length;
 pub use plan::RequestPlan;
 pub use seed::seed;
