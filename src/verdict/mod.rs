@@ -4,8 +4,11 @@
 //! many. Pure: knows nothing of where numbers come from or go.
 
 mod beta;
+mod blocks;
 mod certify;
+mod continuous;
 mod slo;
 
 pub use certify::{RISK, State, certify, minimum_n};
+pub use continuous::{Continuous, Standing};
 pub use slo::{Cause, Judge, Judgement, Metric, Slo, Threshold};

@@ -9,6 +9,9 @@ const LONGEST_UNIT: usize = 16;
 /// How often a unit fits into a text before repetition means anything.
 const REPEATS: usize = 10;
 
+/// Shortest text in which repetition means anything, in characters: a round number is shorter.
+const SHORTEST: usize = 16;
+
 /// Most characters looked at; a longer text is judged by its beginning.
 const LOOKED_AT: usize = 4096;
 
@@ -53,7 +56,7 @@ fn is_broken(letter: char) -> bool {
 fn repeats(letters: &[char], unit: usize) -> bool {
     let pairs = letters.len().saturating_sub(unit);
     let same = letters.iter().zip(letters.iter().skip(unit)).filter(|(a, b)| a == b).count();
-    letters.len() >= REPEATS * unit && same * 5 >= pairs * 4
+    letters.len() >= SHORTEST.max(REPEATS * unit) && same * 5 >= pairs * 4
 }
 
 #[cfg(test)]
@@ -83,6 +86,7 @@ mod tests {
             "Paris",
             "No no no no.",
             "Ha ha ha ha ha!",
+            "1000000000000",
             "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20",
             "fn main() {\n        if x {\n                return;\n        }\n}\n",
             "| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |\n| 5 | 6 |\n",
