@@ -50,13 +50,14 @@ pub struct Decoder {
     data: Vec<u8>,
     /// Whether the unfinished event has data in `data`, be it empty.
     has_data: bool,
-    /// Bytes of the unfinished event's lines, without comments and line ends.
+    /// Bytes of the `data` and `event` lines of the unfinished event, without line ends.
     event_bytes: usize,
 }
 
 impl Decoder {
-    /// A decoder at the start of a stream. `max_event_bytes` caps the lines of one event, comments
-    /// and line ends not counted; memory in use never exceeds about twice of it.
+    /// A decoder at the start of a stream. `max_event_bytes` caps the `data` and `event` lines of
+    /// one event together with the line that is being read, comments and line ends not counted.
+    /// It bounds each of the decoder's three buffers.
     pub fn new(max_event_bytes: usize) -> Self {
         Self {
             max_event_bytes,
@@ -105,19 +106,16 @@ impl Decoder {
                         return Ok(ControlFlow::Break(stop));
                     }
                 } else {
-                    self.count(head)?;
-                    self.take_line(head, &mut only);
+                    self.take_line(head, &mut only)?;
                 }
             } else {
                 let mut line = std::mem::take(&mut self.line);
                 line.extend_from_slice(head);
-                let counted = self.count(&line);
                 let mut value = None;
-                self.take_line(&line, &mut value);
-                self.append_data(&mut only, value);
+                self.take_line(&line, &mut value)?;
+                self.append_data(&mut value, None);
                 line.clear();
                 self.line = line;
-                counted?;
             }
         }
         self.append_data(&mut only, None);
@@ -132,8 +130,10 @@ impl Decoder {
     ) -> ControlFlow<B> {
         let line = std::mem::take(&mut self.line);
         let mut value = None;
-        self.take_line(&line, &mut value);
-        self.append_data(&mut value, None);
+        // Never too large: what is kept of a line was held against the cap when it was kept.
+        if self.take_line(&line, &mut value).is_ok() {
+            self.append_data(&mut value, None);
+        }
         self.dispatch(None, &mut on_event)
     }
 
@@ -163,15 +163,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Counts a complete line against the cap.
-    fn count(&mut self, line: &[u8]) -> Result<(), TooLarge> {
-        if !line.starts_with(b":") {
-            self.check(line.len())?;
-            self.event_bytes += line.len();
-        }
-        Ok(())
-    }
-
+    /// Whether a line of `more` bytes still fits.
     fn check(&self, more: usize) -> Result<(), TooLarge> {
         if self.event_bytes.saturating_add(more) > self.max_event_bytes {
             return Err(TooLarge { max_event_bytes: self.max_event_bytes });
@@ -181,8 +173,16 @@ impl Decoder {
 
     /// Takes a line that is not blank. The value of a `data` line goes to `only` where that is
     /// free and nothing came before it, else to the buffer.
-    fn take_line<'c>(&mut self, line: &'c [u8], only: &mut Option<&'c [u8]>) {
+    fn take_line<'c>(
+        &mut self,
+        line: &'c [u8],
+        only: &mut Option<&'c [u8]>,
+    ) -> Result<(), TooLarge> {
         let (field, value) = split_field(line);
+        if field.is_empty() {
+            return Ok(()); // a comment
+        }
+        self.check(line.len())?;
         match field {
             b"data" if only.is_none() && !self.has_data => *only = Some(value),
             b"data" => self.append_data(only, Some(value)),
@@ -190,9 +190,11 @@ impl Decoder {
                 self.name.clear();
                 self.name.extend_from_slice(value);
             }
-            // Comments have an empty field name; `id`, `retry` and unknown fields say nothing here.
-            _ => {}
+            // `id`, `retry` and unknown fields say nothing here.
+            _ => return Ok(()),
         }
+        self.event_bytes += line.len();
+        Ok(())
     }
 
     /// Moves the values, in this order, behind the data that is already in the buffer.

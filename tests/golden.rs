@@ -205,6 +205,39 @@ fn anchors_are_those_of_the_capture() {
     }
 }
 
+/// One stream on which today's tools disagree by a factor of thirty.
+#[test]
+fn the_disputed_stream_has_its_anchors() {
+    let reasoning = r#"data: {"choices":[{"delta":{"reasoning":"r"}}]}"#;
+    let content = r#"data: {"choices":[{"delta":{"content":"four tokens in one"}}]}"#;
+    let events = [
+        (20, r#"data: {"choices":[{"delta":{"role":"assistant","content":""}}]}"#),
+        (200, reasoning),
+        (220, reasoning),
+        (240, reasoning),
+        (600, content),
+        (640, content),
+        (680, r#"data: {"choices":[{"delta":{"content":"!"},"finish_reason":"stop"}]}"#),
+        (685, r#"data: {"choices":[],"usage":{"completion_tokens":12}}"#),
+        (700, "data: [DONE]"),
+    ];
+    let mut timeline = Timeline::new(SENT, 0);
+    let mut answer = Answer::new(Api::OpenaiChat.protocol(), false, MAX_EVENT_BYTES);
+    for (read, (ms, event)) in (0..).zip(events) {
+        let arrival =
+            Arrival { at: at(ms * 1_000), source: StampSource::Kernel, read_delay: None, read };
+        answer.push(&mut timeline, format!("{event}\n\n").as_bytes(), arrival).expect("good");
+    }
+    assert_eq!(answer.end(&mut timeline, at(800_000), BodyEnd::Clean), Ok(()));
+    let ms = |stamp: Option<Stamp>| stamp.map(|stamp| stamp.since(SENT).as_millis());
+    assert_eq!(ms(timeline.first_event), Some(20));
+    assert_eq!(ms(timeline.first_token().map(|token| token.at)), Some(200));
+    assert_eq!(ms(timeline.first_output_token().map(|token| token.at)), Some(600));
+    assert_eq!(ms(timeline.last_token().map(|token| token.at)), Some(680));
+    assert_eq!(ms(timeline.end), Some(700));
+    assert_eq!(timeline.usage.and_then(|usage| usage.completion_tokens), Some(12));
+}
+
 #[test]
 fn tokens_of_the_first_event_are_read_from_a_running_usage() {
     let of = |name: &str| {

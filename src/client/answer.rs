@@ -176,9 +176,7 @@ impl Answer {
     fn take_unfinished(&mut self, timeline: &mut Timeline) -> Result<(), Failure> {
         let Self { decoder, content, last, .. } = self;
         let Some(arrival) = *last else { return Ok(()) };
-        let end = timeline.end;
         let flow = decoder.finish(|event| content.take(timeline, event, arrival));
-        timeline.end = end;
         match flow {
             ControlFlow::Break(Stop::Failed(failure))
                 if failure.outcome != Outcome::StreamMalformed =>
