@@ -26,6 +26,7 @@
 //!
 //! The arrows run one way (`docs/architecture.md`); `tests/architecture.rs` checks them.
 
+pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
@@ -34,7 +35,9 @@ pub mod load;
 pub mod measure;
 pub mod protocol;
 pub mod schedule;
+pub mod sinks;
 pub mod sse;
+pub mod telemetry;
 pub mod timeline;
 pub mod verdict;
 pub mod workload;

@@ -4,6 +4,7 @@
 //! function of one closed exchange and nothing else; where numbers go is not known here.
 
 mod lateness;
+pub mod catalogue;
 mod measurement;
 mod phase;
 

@@ -1,0 +1,377 @@
+//! The metric catalogue: one row a metric.
+//!
+//! The Prometheus families, `docs/metrics.md`, `tokenbeat metrics` and the contract test follow
+//! from the rows. A new metric is one row here, and the line that counts it. Names are the public
+//! interface: rows are added, never renamed.
+
+use std::fmt::Write as _;
+
+/// What kind of instrument a metric is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only ever rises, but for a restart.
+    Counter,
+    /// The value of the moment.
+    Gauge,
+    /// Observations by size; exposed classic and native.
+    Histogram(Buckets),
+}
+
+impl Kind {
+    /// The type as Prometheus names it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram(_) => "histogram",
+        }
+    }
+}
+
+/// Which classic boundaries a histogram has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Buckets {
+    /// Latencies of a whole answer, or up to its first token.
+    Answer,
+    /// Latencies between tokens.
+    Token,
+    /// Parts of an exchange.
+    Phase,
+    /// Our own lateness.
+    Lateness,
+}
+
+impl Buckets {
+    /// The upper boundaries, in seconds, without `+Inf`.
+    pub const fn bounds(self) -> &'static [f64] {
+        match self {
+            Self::Answer => &[
+                0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.45, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.5,
+                6.0, 10.0, 20.0, 40.0, 80.0,
+            ],
+            Self::Token => &[
+                0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.08,
+                0.1, 0.15, 0.175, 0.2, 0.3, 0.5, 1.0, 2.5,
+            ],
+            Self::Phase => &[0.0005, 0.002, 0.01, 0.05, 0.2, 1.0, 5.0, 20.0],
+            Self::Lateness => &[
+                0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
+                0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
+            ],
+        }
+    }
+}
+
+/// What a metric counts in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Seconds, or seconds since the Unix epoch for a `_timestamp_seconds`.
+    Seconds,
+    /// Bytes.
+    Bytes,
+    /// A share between 0 and 1.
+    Ratio,
+    /// Things counted, or no unit at all.
+    None,
+}
+
+impl Unit {
+    /// The unit as it ends a name; empty if there is none.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Seconds => "seconds",
+            Self::Bytes => "bytes",
+            Self::Ratio => "ratio",
+            Self::None => "",
+        }
+    }
+}
+
+/// What a metric is about: the chapters of `docs/metrics.md`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Probes: a target's answers to our beats.
+    Probe,
+    /// The same beats held against SLOs.
+    Slo,
+    /// The daemon itself.
+    Daemon,
+    /// The process, under the names that every exporter uses.
+    Process,
+}
+
+impl Family {
+    /// Every family, in the order of the page.
+    pub const ALL: [Self; 4] = [Self::Probe, Self::Slo, Self::Daemon, Self::Process];
+
+    /// The label value in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Probe => "probe",
+            Self::Slo => "slo",
+            Self::Daemon => "daemon",
+            Self::Process => "process",
+        }
+    }
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Probe => "Probes",
+            Self::Slo => "SLOs",
+            Self::Daemon => "The daemon itself",
+            Self::Process => "The process",
+        }
+    }
+}
+
+/// One metric.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// Which one.
+    pub id: Id,
+    /// Its full name; a counter's ends in `_total`.
+    pub name: &'static str,
+    /// What kind of instrument it is.
+    pub kind: Kind,
+    /// What it counts in.
+    pub unit: Unit,
+    /// Its label names.
+    pub labels: &'static [&'static str],
+    /// What it is about.
+    pub family: Family,
+    /// What it says, in one line without a full stop at its end.
+    pub help: &'static str,
+}
+
+/// The value of a metric that is read when it is asked for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reading {
+    /// Which metric.
+    pub id: Id,
+    /// The value of its only label, if it has one.
+    pub label: Option<&'static str>,
+    /// The value.
+    pub value: f64,
+}
+
+macro_rules! catalogue {
+    ($($family:ident $id:ident $name:literal $kind:expr, $unit:ident, [$($label:ident)*] $help:literal)*) => {
+        /// The name of a row of the catalogue.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Id {
+            $(#[doc = $help] $id,)*
+        }
+
+        /// Every metric, in the order of the documentation.
+        pub const CATALOGUE: &[Row] = &[
+            $(Row {
+                id: Id::$id,
+                name: $name,
+                kind: $kind,
+                unit: Unit::$unit,
+                labels: &[$(stringify!($label)),*],
+                family: Family::$family,
+                help: $help,
+            },)*
+        ];
+    };
+}
+
+impl Id {
+    /// The row of this metric.
+    pub const fn row(self) -> &'static Row {
+        &CATALOGUE[self as usize]
+    }
+}
+
+use Buckets::{Answer, Lateness, Phase, Token};
+use Kind::{Counter, Gauge, Histogram};
+
+catalogue! {
+    Probe ProbeAttempts "tokenbeat_probe_attempts_total" Counter, None, [target model probe]
+        "Beats that ended and say something about the target, whatever their number of retries"
+    Probe ProbeFailures "tokenbeat_probe_failures_total" Counter, None, [target model probe reason]
+        "Beats that failed, by outcome; moves together with the attempts"
+    Probe ProbeUnmeasured "tokenbeat_probe_unmeasured_total" Counter, None, [target model probe reason]
+        "Beats that say nothing about the target, because we gave up or were short of something ourselves; in neither attempts nor failures"
+    Probe ProbeSpoiled "tokenbeat_probe_spoiled_total" Counter, None, [target model probe reason]
+        "Beats whose latencies our own lateness spoiled; they enter no histogram and no SLO"
+    Probe ProbeSkipped "tokenbeat_probe_skipped_total" Counter, None, [target model probe reason]
+        "Beats that were due and not sent; never because an earlier one is slow"
+    Probe ProbeRetries "tokenbeat_probe_retries_total" Counter, None, [target model probe reason]
+        "Attempts within beats beyond the first of each"
+    Probe ProbeSuccess "tokenbeat_probe_success" Gauge, None, [target model probe]
+        "Whether the beat with the latest due time that has ended was ok; absent before the first"
+    Probe ProbeLastAttempt "tokenbeat_probe_last_attempt_timestamp_seconds" Gauge, Seconds, [target model probe]
+        "Due time of the latest beat that has ended; absent before the first"
+    Probe ProbeLastSuccess "tokenbeat_probe_last_success_timestamp_seconds" Gauge, Seconds, [target model probe]
+        "Due time of the latest beat that has ended ok; absent before the first"
+    Probe ProbeInterval "tokenbeat_probe_interval_seconds" Gauge, Seconds, [target model probe]
+        "Time between two beats"
+    Probe ProbeTimeout "tokenbeat_probe_timeout_seconds" Gauge, Seconds, [target model probe]
+        "Longest beat"
+    Probe ProbeInflight "tokenbeat_probe_inflight" Gauge, None, [target model probe]
+        "Beats that were sent and have not ended"
+    Probe ProbeTtft "tokenbeat_probe_ttft_seconds" Histogram(Answer), Seconds, [target model probe]
+        "Time from the due time to the first token, of ok beats only: read it beside the failures"
+    Probe ProbeTtfo "tokenbeat_probe_ttfo_seconds" Histogram(Answer), Seconds, [target model probe]
+        "Time from the due time to the first token that is not reasoning, of ok beats only: read it beside the failures"
+    Probe ProbeTtst "tokenbeat_probe_ttst_seconds" Histogram(Token), Seconds, [target model probe]
+        "Time from the first to the second token, of ok beats only: read it beside the failures"
+    Probe ProbeTpot "tokenbeat_probe_tpot_seconds" Histogram(Token), Seconds, [target model probe]
+        "Time per output token after the first event, of ok beats only: read it beside the failures"
+    Probe ProbeItl "tokenbeat_probe_itl_seconds" Histogram(Token), Seconds, [target model probe]
+        "Gaps between token-bearing events, one observation a gap, of ok beats only: read it beside the failures"
+    Probe ProbeE2e "tokenbeat_probe_e2e_seconds" Histogram(Answer), Seconds, [target model probe]
+        "Time from the due time to the end of the answer, of ok beats only: read it beside the failures"
+    Probe ProbePhase "tokenbeat_probe_phase_seconds" Histogram(Phase), Seconds, [target model probe phase]
+        "Parts of a beat, of ok beats only; dns, connect and tls only where a connection was dialled"
+    Probe ProbeInputTokens "tokenbeat_probe_input_tokens_total" Counter, None, [target model probe]
+        "Tokens of the prompts, as the server counts them"
+    Probe ProbeCachedInputTokens "tokenbeat_probe_cached_input_tokens_total" Counter, None, [target model probe]
+        "Those of the input tokens that came from the server's prefix cache"
+    Probe ProbeOutputTokens "tokenbeat_probe_output_tokens_total" Counter, None, [target model probe]
+        "Tokens of the answers"
+    Probe ProbeReasoningTokens "tokenbeat_probe_reasoning_tokens_total" Counter, None, [target model probe]
+        "Those of the output tokens that are reasoning"
+
+    Slo SloRequests "tokenbeat_slo_requests_total" Counter, None, [target model probe slo]
+        "Beats that were held against the SLO"
+    Slo SloGood "tokenbeat_slo_good_requests_total" Counter, None, [target model probe slo]
+        "Beats that were ok and met every threshold of the SLO"
+    Slo SloBad "tokenbeat_slo_bad_requests_total" Counter, None, [target model probe slo cause]
+        "Beats that were not good: failed, without a latency that the SLO asks for, or by the first threshold missed"
+    Slo SloThresholdMet "tokenbeat_slo_threshold_met_total" Counter, None, [target model probe slo metric]
+        "Beats that met this threshold, each threshold alone"
+    Slo SloExcluded "tokenbeat_slo_excluded_requests_total" Counter, None, [target model probe slo reason]
+        "Beats that were not held against the SLO, because they say nothing about the target"
+    Slo SloObjective "tokenbeat_slo_objective_ratio" Gauge, Ratio, [target model probe slo]
+        "Share of beats that must be good"
+    Slo SloThreshold "tokenbeat_slo_threshold_seconds" Gauge, Seconds, [target model probe slo metric]
+        "Largest latency that is good"
+    Slo SloVerdict "tokenbeat_slo_verdict" Gauge, None, [target model probe slo state]
+        "1 for the state of the SLO's verdict over its window, 0 for the others"
+
+    Daemon BuildInfo "tokenbeat_build_info" Gauge, None, [version revision]
+        "1, labelled with what was built"
+    Daemon TargetInfo "tokenbeat_target_info" Gauge, None, [target model api]
+        "1, labelled with the target's own labels besides"
+    Daemon ConfigLastReloadSuccessful "tokenbeat_config_last_reload_successful" Gauge, None, []
+        "Whether the configuration was applied at the last attempt"
+    Daemon ConfigLastReloadSuccess "tokenbeat_config_last_reload_success_timestamp_seconds" Gauge, Seconds, []
+        "When a configuration was last applied"
+    Daemon ConfigHash "tokenbeat_config_hash" Gauge, None, []
+        "Hash of the configuration in force; replicas agree on it"
+    Daemon SendLag "tokenbeat_send_lag_seconds" Histogram(Lateness), Seconds, []
+        "By how much we began a beat later than it was due"
+    Daemon ReadDelay "tokenbeat_read_delay_seconds" Histogram(Lateness), Seconds, []
+        "How long the bytes of tokens had waited in the kernel when we read them, one observation a read"
+    Daemon RuntimeStall "tokenbeat_runtime_stall_seconds" Histogram(Lateness), Seconds, []
+        "By how much a timer of the measuring runtime fired late"
+    Daemon CpuThrottled "tokenbeat_cpu_throttled_seconds_total" Counter, Seconds, []
+        "Time for which the CPU quota of our control group held us; absent where unknown"
+    Daemon CpuPressure "tokenbeat_cpu_pressure_seconds_total" Counter, Seconds, []
+        "Time for which something of ours, or of the machine where there is no control group, waited for a CPU; absent where unknown"
+    Daemon DiscoveryTargets "tokenbeat_discovery_targets" Gauge, None, []
+        "Models of targets found by discovery and in force"
+    Daemon DiscoveryFailures "tokenbeat_discovery_failures_total" Counter, None, []
+        "Discoveries that failed; what was found before stays in force"
+    Daemon DiscoveryDroppedModels "tokenbeat_discovery_dropped_models" Gauge, None, []
+        "Models found at the last discovery and left out because of a target's limit"
+    Daemon LogMessages "tokenbeat_log_messages_total" Counter, None, [level]
+        "Log messages by level, as far as the level is logged"
+
+    Process ProcessCpu "process_cpu_seconds_total" Counter, Seconds, []
+        "User and system CPU time"
+    Process ProcessResidentMemory "process_resident_memory_bytes" Gauge, Bytes, []
+        "Resident memory"
+    Process ProcessVirtualMemory "process_virtual_memory_bytes" Gauge, Bytes, []
+        "Virtual memory"
+    Process ProcessOpenFds "process_open_fds" Gauge, None, []
+        "Open file descriptors"
+    Process ProcessMaxFds "process_max_fds" Gauge, None, []
+        "Most file descriptors that may be open"
+    Process ProcessStartTime "process_start_time_seconds" Gauge, Seconds, []
+        "Start of the process, in seconds since the Unix epoch"
+    Process ProcessThreads "process_threads" Gauge, None, []
+        "Threads of the process"
+}
+
+/// The catalogue as the page `docs/metrics.md`.
+pub fn markdown() -> String {
+    let mut page = String::from(PREFACE);
+    for family in Family::ALL {
+        let _ = write!(
+            page,
+            "\n## {}\n\n| name | type | labels | what it says |\n|---|---|---|---|\n",
+            family.title()
+        );
+        for row in CATALOGUE.iter().filter(|row| row.family == family) {
+            let labels = row.labels.join(", ");
+            let kind = row.kind.as_str();
+            let _ = writeln!(page, "| `{}` | {kind} | {labels} | {} |", row.name, row.help);
+        }
+    }
+    page
+}
+
+/// The catalogue as JSON: an array with one object a row.
+pub fn json() -> serde_json::Value {
+    let rows = CATALOGUE.iter().map(|row| {
+        let buckets = match row.kind {
+            Histogram(buckets) => Some(buckets.bounds()),
+            Counter | Gauge => None,
+        };
+        serde_json::json!({
+            "name": row.name,
+            "type": row.kind.as_str(),
+            "unit": row.unit.as_str(),
+            "labels": row.labels,
+            "family": row.family.as_str(),
+            "help": row.help,
+            "buckets": buckets,
+        })
+    });
+    serde_json::Value::Array(rows.collect())
+}
+
+const PREFACE: &str = "\
+# Metrics
+
+Generated by `tokenbeat metrics` from the catalogue in the code; a test keeps the two alike.
+
+Base units: seconds, bytes, ratios between 0 and 1. Every histogram is exposed both classic and
+native. Counters of a closed set of labels exist at 0 from the first scrape. The thresholds of a
+probe's SLOs are boundaries of its classic histograms besides the standing ones. A target's own
+labels are on `tokenbeat_target_info` only: join it `on (instance, target, model)` with `group_left`.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_stand_where_their_id_points() {
+        assert!(CATALOGUE.iter().all(|row| row.id.row().name == row.name));
+        let names: std::collections::BTreeSet<_> = CATALOGUE.iter().map(|row| row.name).collect();
+        assert_eq!(names.len(), CATALOGUE.len());
+    }
+
+    #[test]
+    fn names_say_kind_and_unit() {
+        for row in CATALOGUE {
+            let total = row.name.strip_suffix("_total");
+            assert_eq!(total.is_some(), row.kind == Counter, "{}", row.name);
+            assert!(total.unwrap_or(row.name).ends_with(row.unit.as_str()), "{}", row.name);
+            assert!(row.name.starts_with("tokenbeat_") != (row.family == Family::Process));
+            assert!(!row.help.ends_with('.'), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn boundaries_rise() {
+        for buckets in [Answer, Token, Phase, Lateness] {
+            assert!(buckets.bounds().windows(2).all(|pair| pair[0] < pair[1]), "{buckets:?}");
+        }
+    }
+}

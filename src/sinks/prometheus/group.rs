@@ -1,0 +1,157 @@
+//! Instruments that share a set of labels and live and die together.
+
+use std::{borrow::Cow, fmt, sync::Arc, sync::atomic::AtomicU64};
+
+use prometheus_client::{
+    encoding::{
+        EncodeLabel as _, EncodeLabelSet, EncodeMetric as _, LabelSetEncoder, MetricEncoder,
+    },
+    metrics::{
+        counter::Counter,
+        gauge,
+        histogram::{Histogram, NativeHistogramConfig},
+    },
+};
+
+use crate::measure::catalogue::Id;
+
+/// A gauge. While it is NaN its series is absent: a value not known is not exposed.
+pub(super) type Gauge = gauge::Gauge<f64, AtomicU64>;
+
+/// A label of a group.
+pub(super) type Label = (Cow<'static, str>, Arc<str>);
+
+/// Growth of the native buckets, and the most of them before their resolution is halved.
+const NATIVE_FACTOR: f64 = 1.05;
+const NATIVE_MOST: usize = 160;
+
+#[derive(Clone, Debug)]
+enum Instrument {
+    Counter(Counter),
+    Gauge(Gauge),
+    Histogram { bounds: Vec<f64>, histogram: Histogram },
+}
+
+#[derive(Debug)]
+struct Series {
+    id: Id,
+    extra: Option<&'static str>,
+    instrument: Instrument,
+}
+
+/// Instruments that share a set of labels. One who counts holds the instrument itself and finds
+/// nothing by name; a group that was dropped is counted into no more.
+#[derive(Debug)]
+pub(super) struct Group {
+    labels: Vec<Label>,
+    /// Sorted by `id`.
+    series: Vec<Series>,
+}
+
+impl Group {
+    /// Adds the group's series of one metric to `encoder`.
+    pub(super) fn encode(&self, id: Id, encoder: &mut MetricEncoder) -> fmt::Result {
+        let first = self.series.partition_point(|series| series.id < id);
+        for series in self.series[first..].iter().take_while(|series| series.id == id) {
+            // The label that a series has of its own is the last one of its row.
+            let extra = series.extra.and_then(|value| Some((*id.row().labels.last()?, value)));
+            let labels = LabelSet { shared: &self.labels, extra };
+            match &series.instrument {
+                Instrument::Counter(counter) => counter.encode(encoder.encode_family(&labels)?)?,
+                Instrument::Gauge(gauge) if gauge.get().is_nan() => {}
+                Instrument::Gauge(gauge) => gauge.encode(encoder.encode_family(&labels)?)?,
+                Instrument::Histogram { histogram, .. } => {
+                    histogram.encode(encoder.encode_family(&labels)?)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Builds a group, taking over what the group that it replaces has counted.
+pub(super) struct Builder<'a> {
+    group: Group,
+    old: Option<&'a Group>,
+}
+
+impl<'a> Builder<'a> {
+    pub(super) fn new(labels: Vec<Label>, old: Option<&'a Group>) -> Self {
+        Self { group: Group { labels, series: Vec::new() }, old }
+    }
+
+    /// The counter of a series, at 0 if it is new. `extra` is the value of the row's last label,
+    /// where that is not one of the group's.
+    pub(super) fn counter(&mut self, id: Id, extra: Option<&'static str>) -> Counter {
+        let counter = match self.old(id, extra) {
+            Some(Instrument::Counter(counter)) => counter.clone(),
+            _ => Counter::default(),
+        };
+        self.push(id, extra, Instrument::Counter(counter.clone()));
+        counter
+    }
+
+    /// The gauge of a series; a new one is absent until it is set.
+    pub(super) fn gauge(&mut self, id: Id, extra: Option<&'static str>) -> Gauge {
+        let gauge = match self.old(id, extra) {
+            Some(Instrument::Gauge(gauge)) => gauge.clone(),
+            _ => {
+                let gauge = Gauge::default();
+                gauge.set(f64::NAN);
+                gauge
+            }
+        };
+        self.push(id, extra, Instrument::Gauge(gauge.clone()));
+        gauge
+    }
+
+    /// The histogram of a series; other boundaries than before start it anew.
+    pub(super) fn histogram(
+        &mut self,
+        id: Id,
+        extra: Option<&'static str>,
+        bounds: Vec<f64>,
+    ) -> Histogram {
+        let histogram = match self.old(id, extra) {
+            Some(Instrument::Histogram { bounds: old, histogram }) if *old == bounds => {
+                histogram.clone()
+            }
+            _ => Histogram::new_classic_and_native(
+                bounds.iter().copied(),
+                NativeHistogramConfig::new(NATIVE_FACTOR).max_buckets(NATIVE_MOST),
+            ),
+        };
+        self.push(id, extra, Instrument::Histogram { bounds, histogram: histogram.clone() });
+        histogram
+    }
+
+    pub(super) fn build(mut self) -> Group {
+        self.group.series.sort_by_key(|series| series.id);
+        self.group
+    }
+
+    fn old(&self, id: Id, extra: Option<&'static str>) -> Option<&'a Instrument> {
+        let mut series = self.old?.series.iter();
+        series.find(|series| series.id == id && series.extra == extra).map(|one| &one.instrument)
+    }
+
+    fn push(&mut self, id: Id, extra: Option<&'static str>, instrument: Instrument) {
+        self.group.series.push(Series { id, extra, instrument });
+    }
+}
+
+/// The labels of one series.
+#[derive(Clone, Debug)]
+pub(super) struct LabelSet<'a> {
+    pub(super) shared: &'a [Label],
+    pub(super) extra: Option<(&'static str, &'static str)>,
+}
+
+impl EncodeLabelSet for LabelSet<'_> {
+    fn encode(&self, encoder: &mut LabelSetEncoder) -> fmt::Result {
+        for (name, value) in self.shared {
+            (&**name, &**value).encode(encoder.encode_label())?;
+        }
+        self.extra.map_or(Ok(()), |extra| extra.encode(encoder.encode_label()))
+    }
+}

@@ -1,0 +1,30 @@
+//! The Prometheus exposition: counters, gauges and histograms of beats, and their text.
+//!
+//! Owns the instruments, applied synchronously (a counter that can drop is no counter), and the
+//! three formats in which they leave. Its families follow from [`crate::measure::catalogue`]. The
+//! only user of the Prometheus client library. Knows nothing of HTTP but two header values.
+//!
+//! - `sink`: the front door, [`Prometheus`]
+//! - `probe`, `slo`, `target`, `own`: the instruments of one probe, one SLO, one target, ourselves
+//! - `group`: instruments that share labels; `labels`: the closed label sets; `buckets`: boundaries
+//! - `negotiate`, `model`, `text`, `number`: from the instruments to bytes
+
+mod buckets;
+mod group;
+mod labels;
+mod model;
+mod negotiate;
+mod number;
+mod own;
+mod probe;
+mod sink;
+mod slo;
+mod target;
+mod text;
+
+pub use labels::State;
+pub use model::{Exposition, ExpositionError};
+pub use negotiate::{Coding, Format};
+pub use own::BuildInfo;
+pub use probe::ProbeSeries;
+pub use sink::Prometheus;

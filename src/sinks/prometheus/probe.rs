@@ -1,0 +1,255 @@
+//! The instruments of one probe of one subject, and what one beat does to them.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use prometheus_client::metrics::{counter::Counter, histogram::Histogram};
+
+use super::{
+    buckets,
+    group::{Builder, Gauge, Group, Label},
+    labels::{self, PHASES, SPOILED},
+    slo::{Excluded, SloSeries},
+};
+use crate::{
+    event::{Beat, BeatKey, Skipped},
+    measure::{
+        Measurement,
+        catalogue::{Buckets, Id, Kind},
+    },
+    timeline::Outcome,
+    verdict::{Metric, Slo},
+};
+
+/// A probe of one subject, as the sink needs to know it.
+#[derive(Clone, Debug)]
+pub struct ProbeSeries {
+    /// Whose series they are.
+    pub key: Arc<BeatKey>,
+    /// Time between beats.
+    pub interval: Duration,
+    /// Longest beat.
+    pub timeout: Duration,
+    /// What it is held against, in the order of the judgements in its beats.
+    pub slos: Vec<Arc<Slo>>,
+}
+
+const UNMEASURED: [Outcome; 2] = [Outcome::Aborted, Outcome::Local];
+const RETRIES: [&str; 3] = ["stale_connection", "refused_field", "configured"];
+
+type Values = fn(&Measurement) -> &[Duration];
+type Count = fn(&Measurement) -> Option<u64>;
+
+/// The six latencies with a histogram: the metric, where its thresholds become boundaries, and
+/// where its values come from.
+const LATENCIES: [(Id, Metric, Values); 6] = [
+    (Id::ProbeTtft, Metric::Ttft, |of| of.ttft.as_slice()),
+    (Id::ProbeTtfo, Metric::Ttfo, |of| of.ttfo.as_slice()),
+    (Id::ProbeTtst, Metric::Ttst, |of| of.ttst.as_slice()),
+    (Id::ProbeTpot, Metric::Tpot, |of| of.tpot.as_slice()),
+    (Id::ProbeItl, Metric::Itl, |of| &of.itl),
+    (Id::ProbeE2e, Metric::E2e, |of| of.e2e.as_slice()),
+];
+
+/// The token counters and where their counts come from.
+const TOKENS: [(Id, Count); 4] = [
+    (Id::ProbeInputTokens, |of| of.input_tokens),
+    (Id::ProbeCachedInputTokens, |of| of.cached_input_tokens),
+    (Id::ProbeOutputTokens, |of| of.output_tokens),
+    (Id::ProbeReasoningTokens, |of| of.reasoning_tokens),
+];
+
+#[derive(Debug)]
+pub(super) struct Probe {
+    pub(super) group: Group,
+    /// In the order of the probe.
+    pub(super) slos: Vec<SloSeries>,
+    attempts: Counter,
+    failures: Vec<(Outcome, Counter)>,
+    unmeasured: [Counter; UNMEASURED.len()],
+    spoiled: [Counter; SPOILED.len()],
+    skipped: [Counter; Skipped::ALL.len()],
+    retries: [Counter; RETRIES.len()],
+    success: Gauge,
+    last_attempt: Gauge,
+    last_success: Gauge,
+    inflight: Gauge,
+    latencies: [Histogram; LATENCIES.len()],
+    phases: [Histogram; PHASES.len()],
+    tokens: [Counter; TOKENS.len()],
+    progress: Arc<Mutex<Progress>>,
+}
+
+/// What the last-value gauges follow from; outlives a reload with its gauges.
+#[derive(Debug, Default)]
+struct Progress {
+    inflight: u32,
+    last_due: Option<i64>,
+    last_success_due: Option<i64>,
+}
+
+impl Probe {
+    /// The series of a probe, with what `old`, which they replace, has counted.
+    pub(super) fn new(probe: &ProbeSeries, old: Option<&Self>) -> Self {
+        let labels: Vec<Label> = vec![
+            ("target".into(), Arc::clone(&probe.key.target)),
+            ("model".into(), Arc::clone(&probe.key.model)),
+            ("probe".into(), Arc::clone(&probe.key.probe)),
+        ];
+        let old_slo = |name: &str| old?.slos.iter().find(|slo| &*slo.name == name);
+        let slos = probe.slos.iter().map(|slo| SloSeries::new(&labels, slo, old_slo(&slo.name)));
+        let slos = slos.collect();
+        let mut series = Builder::new(labels, old.map(|old| &old.group));
+        series.gauge(Id::ProbeInterval, None).set(probe.interval.as_secs_f64());
+        series.gauge(Id::ProbeTimeout, None).set(probe.timeout.as_secs_f64());
+        let inflight = series.gauge(Id::ProbeInflight, None);
+        if old.is_none() {
+            inflight.set(0.0);
+        }
+        let mut failures = Vec::new();
+        for outcome in Outcome::ALL.into_iter().filter(|outcome| outcome.is_failure()) {
+            failures.push((outcome, series.counter(Id::ProbeFailures, Some(outcome.as_str()))));
+        }
+        Self {
+            slos,
+            attempts: series.counter(Id::ProbeAttempts, None),
+            failures,
+            unmeasured: UNMEASURED
+                .map(|one| series.counter(Id::ProbeUnmeasured, Some(one.as_str()))),
+            spoiled: SPOILED
+                .map(|one| series.counter(Id::ProbeSpoiled, Some(labels::spoiled(one)))),
+            skipped: Skipped::ALL.map(|one| series.counter(Id::ProbeSkipped, Some(one.as_str()))),
+            retries: RETRIES.map(|one| series.counter(Id::ProbeRetries, Some(one))),
+            success: series.gauge(Id::ProbeSuccess, None),
+            last_attempt: series.gauge(Id::ProbeLastAttempt, None),
+            last_success: series.gauge(Id::ProbeLastSuccess, None),
+            inflight,
+            latencies: LATENCIES.map(|(id, metric, _)| {
+                let bounds = buckets::with_thresholds(standing(id), metric, &probe.slos);
+                series.histogram(id, None, bounds)
+            }),
+            phases: PHASES.map(|phase| {
+                let bounds = standing(Id::ProbePhase).bounds().to_vec();
+                series.histogram(Id::ProbePhase, Some(labels::phase(phase)), bounds)
+            }),
+            tokens: TOKENS.map(|(id, _)| series.counter(id, None)),
+            progress: old.map_or_else(Arc::default, |old| Arc::clone(&old.progress)),
+            group: series.build(),
+        }
+    }
+
+    /// A beat was sent.
+    pub(super) fn started(&self) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.inflight = progress.inflight.saturating_add(1);
+        self.inflight.set(f64::from(progress.inflight));
+    }
+
+    /// A beat was due and not sent.
+    pub(super) fn skipped(&self, reason: Skipped) {
+        count(&Skipped::ALL, &self.skipped, reason);
+    }
+
+    /// A beat has ended: everything that follows, once.
+    pub(super) fn ended(&self, beat: &Beat) {
+        let outcome = beat.exchange.outcome;
+        self.last_values(beat);
+        let retries = beat.exchange.timeline.retries;
+        let retries = [retries.stale_connection, retries.refused_field, retries.configured];
+        for (counter, count) in self.retries.iter().zip(retries) {
+            counter.inc_by(count.into());
+        }
+        // Tokens are spent whatever became of the beat.
+        for ((_, tokens), counter) in TOKENS.iter().zip(&self.tokens) {
+            counter.inc_by(tokens(&beat.measurement).unwrap_or(0));
+        }
+        if !outcome.is_measured() {
+            count(&UNMEASURED, &self.unmeasured, outcome);
+            let aborted = outcome == Outcome::Aborted;
+            self.exclude(if aborted { Excluded::Aborted } else { Excluded::Client });
+            return;
+        }
+        self.attempts.inc();
+        for (_, counter) in self.failures.iter().filter(|(known, _)| *known == outcome) {
+            counter.inc();
+        }
+        if let Some(reason) = beat.spoiled {
+            count(&SPOILED, &self.spoiled, reason);
+            self.exclude(Excluded::Client);
+            return;
+        }
+        if outcome == Outcome::Ok {
+            self.observe(&beat.measurement);
+        }
+        for (slo, judgement) in self.slos.iter().zip(&beat.judgements) {
+            slo.judged(judgement);
+        }
+    }
+
+    fn observe(&self, measurement: &Measurement) {
+        for ((_, _, values), histogram) in LATENCIES.iter().zip(&self.latencies) {
+            for value in values(measurement) {
+                histogram.observe(value.as_secs_f64());
+            }
+        }
+        for (phase, took) in &measurement.phases {
+            for (known, histogram) in PHASES.iter().zip(&self.phases) {
+                if known == phase {
+                    histogram.observe(took.as_secs_f64());
+                }
+            }
+        }
+    }
+
+    fn exclude(&self, reason: Excluded) {
+        for slo in &self.slos {
+            slo.excluded(reason);
+        }
+    }
+
+    /// The gauges that speak of the latest beat. Beats overlap, so an older one may end later: it
+    /// must not overwrite what a younger one said.
+    fn last_values(&self, beat: &Beat) {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.inflight = progress.inflight.saturating_sub(1);
+        self.inflight.set(f64::from(progress.inflight));
+        let outcome = beat.exchange.outcome;
+        if !outcome.is_measured() {
+            return;
+        }
+        let due = beat.due_unix_nanos;
+        let ok = outcome == Outcome::Ok;
+        if progress.last_due.is_none_or(|last| due >= last) {
+            progress.last_due = Some(due);
+            self.success.set(f64::from(u8::from(ok)));
+            self.last_attempt.set(seconds(due));
+        }
+        if ok && progress.last_success_due.is_none_or(|last| due >= last) {
+            progress.last_success_due = Some(due);
+            self.last_success.set(seconds(due));
+        }
+    }
+}
+
+/// The standing boundaries of a histogram of the catalogue.
+const fn standing(id: Id) -> Buckets {
+    match id.row().kind {
+        Kind::Histogram(buckets) => buckets,
+        // Only rows of histograms are asked for.
+        Kind::Counter | Kind::Gauge => Buckets::Phase,
+    }
+}
+
+/// Counts `which` on the counter that stands where it stands in `all`.
+fn count<T: Copy + PartialEq>(all: &[T], counters: &[Counter], which: T) {
+    for (_, counter) in all.iter().zip(counters).filter(|(known, _)| **known == which) {
+        counter.inc();
+    }
+}
+
+/// Nanoseconds since the Unix epoch as seconds.
+fn seconds(unix_nanos: i64) -> f64 {
+    unix_nanos as f64 / 1e9
+}

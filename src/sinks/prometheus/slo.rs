@@ -1,0 +1,123 @@
+//! The instruments of one SLO of one probe.
+
+use std::sync::Arc;
+
+use prometheus_client::metrics::counter::Counter;
+
+use super::{
+    group::{Builder, Gauge, Group, Label},
+    labels::{self, STATES, State},
+};
+use crate::{
+    measure::catalogue::Id,
+    verdict::{Cause, Judgement, Metric, Slo},
+};
+
+/// Why a beat is not held against an SLO.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Excluded {
+    /// One of our own sweeps ran on the endpoint.
+    OwnSweep,
+    /// We were late, or short of something, ourselves.
+    Client,
+    /// We gave it up.
+    Aborted,
+}
+
+const EXCLUDED: [(Excluded, &str); 3] = [
+    (Excluded::OwnSweep, "own_sweep"),
+    (Excluded::Client, "client"),
+    (Excluded::Aborted, "aborted"),
+];
+
+/// The causes that are no threshold, with their label values.
+const CAUSES: [(Cause, &str); 2] = [(Cause::Failed, "failed"), (Cause::Undefined, "undefined")];
+
+#[derive(Debug)]
+pub(super) struct SloSeries {
+    pub(super) name: Arc<str>,
+    pub(super) group: Group,
+    requests: Counter,
+    good: Counter,
+    bad: Vec<(Cause, Counter)>,
+    /// In the order of the SLO's thresholds.
+    met: Vec<Counter>,
+    excluded: [Counter; EXCLUDED.len()],
+    verdict: [Gauge; STATES.len()],
+}
+
+impl SloSeries {
+    /// The series of `slo` under the labels of a probe, with what `old` has counted.
+    pub(super) fn new(probe: &[Label], slo: &Slo, old: Option<&Self>) -> Self {
+        let mut labels = probe.to_vec();
+        labels.push(("slo".into(), Arc::clone(&slo.name)));
+        let mut series = Builder::new(labels, old.map(|old| &old.group));
+        series.gauge(Id::SloObjective, None).set(slo.objective);
+        let metrics: Vec<Metric> = slo.thresholds.iter().map(|one| one.metric).collect();
+        for threshold in &slo.thresholds {
+            let gauge = series.gauge(Id::SloThreshold, Some(labels::metric(threshold.metric)));
+            gauge.set(threshold.max.as_secs_f64());
+        }
+        let mut bad = Vec::new();
+        for (cause, name) in CAUSES {
+            bad.push((cause, series.counter(Id::SloBad, Some(name))));
+        }
+        for metric in &metrics {
+            let counter = series.counter(Id::SloBad, Some(labels::metric(*metric)));
+            bad.push((Cause::Missed(*metric), counter));
+        }
+        let mut met =
+            |metric: &Metric| series.counter(Id::SloThresholdMet, Some(labels::metric(*metric)));
+        let met = metrics.iter().map(&mut met).collect();
+        let verdict = STATES.map(|(_, name)| series.gauge(Id::SloVerdict, Some(name)));
+        let new = Self {
+            name: Arc::clone(&slo.name),
+            requests: series.counter(Id::SloRequests, None),
+            good: series.counter(Id::SloGood, None),
+            bad,
+            met,
+            excluded: EXCLUDED.map(|(_, name)| series.counter(Id::SloExcluded, Some(name))),
+            verdict,
+            group: series.build(),
+        };
+        if old.is_none() {
+            new.verdict(State::NotEnoughData);
+        }
+        new
+    }
+
+    /// Counts a beat that was held against the SLO.
+    pub(super) fn judged(&self, judgement: &Judgement) {
+        self.requests.inc();
+        for (met, counter) in judgement.met.iter().zip(&self.met) {
+            if *met {
+                counter.inc();
+            }
+        }
+        match judgement.bad {
+            None => {
+                self.good.inc();
+            }
+            Some(cause) => {
+                for (_, counter) in self.bad.iter().filter(|(known, _)| *known == cause) {
+                    counter.inc();
+                }
+            }
+        }
+    }
+
+    /// Counts a beat that was not.
+    pub(super) fn excluded(&self, reason: Excluded) {
+        for ((known, _), counter) in EXCLUDED.iter().zip(&self.excluded) {
+            if *known == reason {
+                counter.inc();
+            }
+        }
+    }
+
+    pub(super) fn verdict(&self, state: State) {
+        for ((known, _), gauge) in STATES.iter().zip(&self.verdict) {
+            gauge.set(f64::from(u8::from(*known == state)));
+        }
+    }
+}

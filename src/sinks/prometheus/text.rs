@@ -1,0 +1,246 @@
+//! The two text formats, written from the protobuf model.
+
+use std::{
+    fmt::{self, Write as _},
+    io,
+};
+
+use prometheus_client::encoding::prometheus_protobuf::prometheus_data_model::{
+    Exemplar, Histogram, LabelPair, Metric, MetricFamily, MetricType,
+};
+
+use super::number;
+
+/// Which text format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    /// The text format 0.0.4.
+    Plain,
+    /// OpenMetrics 1.0: counters named without `_total` in their head, units, exemplars, an end.
+    OpenMetrics,
+}
+
+/// Writes `families` to `out`, one family at a time.
+///
+/// # Errors
+/// If `out` does not take it.
+pub(super) fn write(
+    families: &[MetricFamily],
+    dialect: Dialect,
+    out: &mut impl io::Write,
+) -> io::Result<()> {
+    let mut text = String::new();
+    for family in families {
+        text.clear();
+        self::family(&mut text, family, dialect).map_err(io::Error::other)?;
+        out.write_all(text.as_bytes())?;
+    }
+    if dialect == Dialect::OpenMetrics {
+        out.write_all(b"# EOF\n")?;
+    }
+    Ok(())
+}
+
+fn family(out: &mut String, family: &MetricFamily, dialect: Dialect) -> fmt::Result {
+    let head = match (dialect, family.r#type()) {
+        (Dialect::OpenMetrics, MetricType::Counter) => {
+            family.name.strip_suffix("_total").unwrap_or(&family.name)
+        }
+        _ => &family.name,
+    };
+    let kind = match family.r#type() {
+        MetricType::Counter => "counter",
+        MetricType::Gauge => "gauge",
+        MetricType::Histogram => "histogram",
+        _ => return Err(fmt::Error),
+    };
+    write!(out, "# HELP {head} ")?;
+    escape(out, &family.help, dialect == Dialect::OpenMetrics)?;
+    writeln!(out, "\n# TYPE {head} {kind}")?;
+    if dialect == Dialect::OpenMetrics && !family.unit.is_empty() {
+        writeln!(out, "# UNIT {head} {}", family.unit)?;
+    }
+    for metric in &family.metric {
+        self::metric(out, &family.name, metric, dialect)?;
+    }
+    Ok(())
+}
+
+fn metric(out: &mut String, name: &str, metric: &Metric, dialect: Dialect) -> fmt::Result {
+    let mut labels = String::new();
+    pairs(&mut labels, &metric.label)?;
+    if let Some(counter) = &metric.counter {
+        sample(out, name, "", &labels, None)?;
+        number::value(out, counter.value)?;
+        end(out, counter.exemplar.as_ref(), dialect)
+    } else if let Some(gauge) = &metric.gauge {
+        sample(out, name, "", &labels, None)?;
+        number::value(out, gauge.value)?;
+        end(out, None, dialect)
+    } else if let Some(histogram) = &metric.histogram {
+        self::histogram(out, name, &labels, histogram, dialect)
+    } else {
+        Err(fmt::Error)
+    }
+}
+
+fn histogram(
+    out: &mut String,
+    name: &str,
+    labels: &str,
+    histogram: &Histogram,
+    dialect: Dialect,
+) -> fmt::Result {
+    for bucket in &histogram.bucket {
+        sample(out, name, "_bucket", labels, Some(bucket.upper_bound))?;
+        write!(out, "{}", bucket.cumulative_count)?;
+        end(out, bucket.exemplar.as_ref(), dialect)?;
+    }
+    sample(out, name, "_sum", labels, None)?;
+    number::value(out, histogram.sample_sum)?;
+    end(out, None, dialect)?;
+    sample(out, name, "_count", labels, None)?;
+    write!(out, "{}", histogram.sample_count)?;
+    end(out, None, dialect)
+}
+
+/// A sample up to its value. `labels` is written already, without braces.
+fn sample(
+    out: &mut String,
+    name: &str,
+    suffix: &str,
+    labels: &str,
+    le: Option<f64>,
+) -> fmt::Result {
+    out.write_str(name)?;
+    out.write_str(suffix)?;
+    if le.is_some() || !labels.is_empty() {
+        out.write_char('{')?;
+        out.write_str(labels)?;
+        if let Some(bound) = le {
+            out.write_str(if labels.is_empty() { "le=\"" } else { ",le=\"" })?;
+            number::le(out, bound)?;
+            out.write_char('"')?;
+        }
+        out.write_char('}')?;
+    }
+    out.write_char(' ')
+}
+
+/// What follows a sample's value.
+fn end(out: &mut String, exemplar: Option<&Exemplar>, dialect: Dialect) -> fmt::Result {
+    if let (Some(exemplar), Dialect::OpenMetrics) = (exemplar, dialect) {
+        out.write_str(" # {")?;
+        pairs(out, &exemplar.label)?;
+        out.write_str("} ")?;
+        number::value(out, exemplar.value)?;
+        if let Some(time) = &exemplar.timestamp {
+            write!(out, " {}.{:09}", time.seconds, time.nanos)?;
+        }
+    }
+    out.write_char('\n')
+}
+
+fn pairs(out: &mut String, labels: &[LabelPair]) -> fmt::Result {
+    for (i, label) in labels.iter().enumerate() {
+        write!(out, "{}{}=\"", if i == 0 { "" } else { "," }, label.name)?;
+        escape(out, &label.value, true)?;
+        out.write_char('"')?;
+    }
+    Ok(())
+}
+
+/// Writes `text` with backslashes and line ends escaped, and quotes where they would end it.
+fn escape(out: &mut String, text: &str, quotes: bool) -> fmt::Result {
+    let mut rest = text;
+    while let Some(at) = rest.find(|c| c == '\\' || c == '\n' || (quotes && c == '"')) {
+        out.write_str(&rest[..at])?;
+        out.write_str(match rest.as_bytes()[at] {
+            b'\n' => "\\n",
+            b'"' => "\\\"",
+            _ => "\\\\",
+        })?;
+        rest = &rest[at + 1..];
+    }
+    out.write_str(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::prometheus_protobuf::prometheus_data_model::{
+        Bucket, Counter,
+    };
+
+    use super::*;
+
+    fn pair(name: &str, value: &str) -> LabelPair {
+        LabelPair { name: name.into(), value: value.into() }
+    }
+
+    fn written(family: MetricFamily, dialect: Dialect) -> String {
+        let mut out = Vec::new();
+        write(&[family], dialect, &mut out).expect("a vector takes all");
+        String::from_utf8(out).expect("text")
+    }
+
+    fn counter() -> MetricFamily {
+        MetricFamily {
+            name: "a_seconds_total".into(),
+            help: "A \"b\"\\c\nd".into(),
+            unit: "seconds".into(),
+            r#type: MetricType::Counter.into(),
+            metric: vec![Metric {
+                label: vec![pair("x", "\"\\\n"), pair("y", "ü")],
+                counter: Some(Counter { value: 2.5, ..Default::default() }),
+                ..Default::default()
+            }],
+        }
+    }
+
+    #[test]
+    fn plain_text_names_and_escapes() {
+        assert_eq!(
+            written(counter(), Dialect::Plain),
+            "# HELP a_seconds_total A \"b\"\\\\c\\nd\n# TYPE a_seconds_total counter\n\
+             a_seconds_total{x=\"\\\"\\\\\\n\",y=\"ü\"} 2.5\n"
+        );
+    }
+
+    #[test]
+    fn open_metrics_names_and_escapes() {
+        assert_eq!(
+            written(counter(), Dialect::OpenMetrics),
+            "# HELP a_seconds A \\\"b\\\"\\\\c\\nd\n# TYPE a_seconds counter\n\
+             # UNIT a_seconds seconds\na_seconds_total{x=\"\\\"\\\\\\n\",y=\"ü\"} 2.5\n# EOF\n"
+        );
+    }
+
+    #[test]
+    fn exemplars_are_open_metrics_only() {
+        let exemplar = Exemplar { label: vec![pair("t", "1")], value: 0.5, timestamp: None };
+        let bucket = |upper_bound, exemplar| Bucket {
+            cumulative_count: 1,
+            upper_bound,
+            exemplar,
+            ..Default::default()
+        };
+        let family = MetricFamily {
+            name: "h".into(),
+            r#type: MetricType::Histogram.into(),
+            metric: vec![Metric {
+                histogram: Some(Histogram {
+                    sample_count: 1,
+                    sample_sum: f64::INFINITY,
+                    bucket: vec![bucket(1.0, Some(exemplar)), bucket(f64::INFINITY, None)],
+                    ..Default::default()
+                }),
+                ..Default::default()
+            }],
+            ..Default::default()
+        };
+        let plain = written(family.clone(), Dialect::Plain);
+        assert!(plain.contains("h_bucket{le=\"1.0\"} 1\nh_bucket{le=\"+Inf\"} 1\nh_sum +Inf\n"));
+        let open = written(family, Dialect::OpenMetrics);
+        assert!(open.contains("h_bucket{le=\"1.0\"} 1 # {t=\"1\"} 0.5\n"));
+    }
+}

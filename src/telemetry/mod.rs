@@ -1,0 +1,13 @@
+//! Our own process: what it costs, what is held back from it, and what it complains of.
+//!
+//! Owns the reading of `/proc` and of the control group, at the moment it is asked for, and the
+//! count of log messages. Knows nothing of who asks: what it hands out are readings of the metric
+//! catalogue. What the system does not tell is absent.
+
+mod cgroup;
+mod log_counter;
+mod process;
+
+pub use cgroup::Cgroup;
+pub use log_counter::LogCounter;
+pub use process::readings as process_readings;
