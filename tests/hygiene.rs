@@ -5,12 +5,15 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
+
+use tokenbeat::timeline::Outcome;
 
 /// The only origin of a dependency. A mirror may serve it; it must not be named.
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
-/// Folders that belong to a machine and not to the project.
+/// Folders at the root that belong to a machine and not to the project.
 const FOREIGN: &[&str] = &[".git", ".cache", "target", "data"];
 
 /// Beginnings of paths that exist on one machine only.
@@ -71,6 +74,35 @@ fn links_between_documents_lead_somewhere() {
             }
         }
     }
+}
+
+#[test]
+fn the_documented_outcomes_are_those_of_the_code_in_their_order() {
+    let definitions = read("docs/definitions.md");
+    let (_, section) = definitions.split_once("First match wins").expect("the list of outcomes");
+    let (list, _) = section.split_once("\n\n").expect("the end of the list");
+    let documented: Vec<&str> = list
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+        .collect();
+    assert_eq!(documented, Outcome::ALL.map(Outcome::as_str));
+}
+
+#[test]
+fn the_configuration_in_the_readme_is_valid() {
+    let readme = read("README.md");
+    let (_, rest) = readme.split_once("```yaml\n").expect("a configuration in the readme");
+    let (yaml, _) = rest.split_once("```").expect("the end of the configuration");
+    let file = tempfile::NamedTempFile::with_suffix(".yml").expect("temporary file");
+    fs::write(file.path(), yaml).expect("written");
+    let output = Command::new(env!("CARGO_BIN_EXE_tokenbeat"))
+        .args(["check", "config"])
+        .arg(file.path())
+        .output()
+        .expect("the binary runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
@@ -135,7 +167,7 @@ fn files() -> Vec<PathBuf> {
                 if name != ".git" {
                     files.push(path);
                 }
-            } else if !FOREIGN.contains(&name.as_str()) {
+            } else if folder != root() || !FOREIGN.contains(&name.as_str()) {
                 open.push(path);
             }
         }
