@@ -27,9 +27,11 @@ bench: ## what measuring costs, against a bare reader
 demo: ## two simulated targets, the daemon and its page
 	cargo run --release --locked -- demo
 
+# Written beside and moved, so that a build that fails leaves the old file.
 generate: ## rewrite the generated files that the tests compare
-	cargo build --locked
-	target/debug/tokenbeat schema > config/schema.json
+	@mkdir -p target
+	cargo run --locked --quiet -- schema > target/generated && mv target/generated config/schema.json
+	cargo run --locked --quiet -- metrics > target/generated && mv target/generated docs/metrics.md
 	INSTA_UPDATE=always cargo test --locked
 
 ci: ## everything that must hold before a merge
