@@ -31,6 +31,8 @@ pub mod config;
 pub mod event;
 pub mod measure;
 pub mod protocol;
+pub mod sinks;
 pub mod timeline;
 pub mod verdict;
+pub mod web;
 pub mod workload;
