@@ -1,6 +1,7 @@
-//! Where numbers go.
+//! Where ended beats go.
 //!
-//! Owns the exposition of what was measured. Knows nothing of how it was measured: what comes in
-//! is [`crate::event`], and no sink ever blocks the one who hands it over.
+//! Owns the consumers of [`crate::event::Beat`]. None of them ever blocks the one who hands a beat
+//! over, and none knows how it was scheduled, sent or measured.
 
 pub mod prometheus;
+pub mod recent;

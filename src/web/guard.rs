@@ -1,0 +1,77 @@
+//! What stands before every handler: limits, deadlines, and the headers of every answer.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    body::HttpBody,
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use tokio::sync::Semaphore;
+
+use super::reply::text;
+
+/// The largest request body; no handler reads one.
+const BODY_BYTES: u64 = 16 * 1024;
+
+/// Everything comes from this server, nothing may be framed, no inline script or style runs.
+const CONTENT_SECURITY_POLICY: &str =
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// How many requests of a kind may be answered at once, and how long one may take.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    permits: Arc<Semaphore>,
+    deadline: Duration,
+}
+
+impl Limits {
+    pub(super) fn new(at_once: usize, deadline: Duration) -> Self {
+        Self { permits: Arc::new(Semaphore::new(at_once)), deadline }
+    }
+}
+
+/// Answers 503 when too many requests are being answered or one takes too long.
+pub(super) async fn limit(State(limits): State<Limits>, request: Request, next: Next) -> Response {
+    let Ok(_permit) = limits.permits.try_acquire() else {
+        let busy = text(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once, try again");
+        return ([(header::RETRY_AFTER, "1")], busy).into_response();
+    };
+    tokio::time::timeout(limits.deadline, next.run(request)).await.unwrap_or_else(|_| {
+        text(StatusCode::SERVICE_UNAVAILABLE, "the answer took too long and was given up")
+    })
+}
+
+/// Refuses bodies that no handler would read.
+pub(super) async fn limit_body(request: Request, next: Next) -> Response {
+    if request.body().size_hint().lower() > BODY_BYTES {
+        return text(StatusCode::PAYLOAD_TOO_LARGE, "no request here needs a body of that size");
+    }
+    next.run(request).await
+}
+
+/// Refuses what a browser sends on behalf of another site: a page elsewhere must not be able to
+/// reload the daemon or spend tokens. Other clients do not send the header.
+pub(super) async fn same_site(request: Request, next: Next) -> Response {
+    let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
+    if matches!(site, Some(b"cross-site" | b"same-site")) {
+        return text(StatusCode::FORBIDDEN, "requests from other sites are refused");
+    }
+    next.run(request).await
+}
+
+/// Sets the headers that every answer carries. What is shown changes with every beat, so nothing
+/// is stored unless the handler says otherwise.
+pub(super) async fn headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    let fixed = HeaderValue::from_static;
+    headers.insert(header::CONTENT_SECURITY_POLICY, fixed(CONTENT_SECURITY_POLICY));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
+    headers.insert(header::REFERRER_POLICY, fixed("no-referrer"));
+    headers.insert(header::X_FRAME_OPTIONS, fixed("DENY"));
+    headers.entry(header::CACHE_CONTROL).or_insert(fixed("no-store"));
+    response
+}

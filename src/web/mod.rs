@@ -1,0 +1,35 @@
+//! HTTP: metrics, health, lifecycle, one probe on demand, JSON, and the page.
+//!
+//! Owns what is served and how it is guarded. Starts nothing itself: what changes the daemon is a
+//! [`Command`] sent to it, what is shown comes from [`crate::sinks::recent`] and [`DaemonStatus`].
+//! Must not know the client, the schedule or the load. Everything shown that came from a target
+//! or a configuration is escaped.
+
+mod api;
+mod assets;
+mod command;
+mod format;
+mod gauges;
+mod guard;
+mod lifecycle;
+mod metrics;
+mod names;
+mod options;
+mod page;
+mod probe;
+mod reply;
+mod router;
+mod server;
+mod sparkline;
+mod state;
+mod subject;
+mod summary;
+mod trace;
+mod view;
+
+pub use command::{Command, ProbeRefused, ProbeReply};
+pub use metrics::{Exposition, ExpositionEncoding, MetricsSource};
+pub use options::{Content, Gate, RoutePrefix, RoutePrefixError, WebOptions};
+pub use router::router;
+pub use server::{BindError, bind, serve};
+pub use state::{DaemonStatus, Readiness, WebState};

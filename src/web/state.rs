@@ -1,0 +1,79 @@
+//! What every handler shares.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use super::{Command, MetricsSource, WebOptions, subject::InFlight};
+use crate::sinks::recent::Recent;
+
+/// Where the daemon stands, for `/-/ready`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Readiness {
+    /// The first configuration is not applied yet.
+    #[default]
+    Starting,
+    /// It is; says nothing about the health of targets.
+    Ready,
+    /// The daemon drains and will exit.
+    Stopping,
+}
+
+impl Readiness {
+    /// Its name in JSON and on the page.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Ready => "ready",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
+/// What the daemon says about itself; it holds the sending half.
+#[derive(Clone, Debug, Default)]
+pub struct DaemonStatus {
+    /// Where it stands.
+    pub readiness: Readiness,
+    /// Hash of the configuration that runs, as in `tokenbeat_config_hash`.
+    pub config_hash: u64,
+    /// When that configuration was applied, in nanoseconds since the Unix epoch.
+    pub config_applied_unix_nanos: Option<i64>,
+    /// Why the last reload was refused; absent if it was not. The first line is shown.
+    pub reload_error: Option<String>,
+}
+
+/// What every handler shares.
+#[derive(Clone)]
+pub struct WebState {
+    pub(super) options: Arc<WebOptions>,
+    pub(super) recent: Arc<Recent>,
+    pub(super) metrics: MetricsSource,
+    pub(super) commands: mpsc::Sender<Command>,
+    pub(super) status: watch::Receiver<DaemonStatus>,
+    pub(super) in_flight: Arc<InFlight>,
+    pub(super) started_unix_nanos: i64,
+}
+
+impl WebState {
+    /// The state of handlers that read `recent`, `metrics` and `status`, and send to `commands`.
+    /// The uptime shown counts from here.
+    pub fn new(
+        options: WebOptions,
+        recent: Arc<Recent>,
+        metrics: MetricsSource,
+        commands: mpsc::Sender<Command>,
+        status: watch::Receiver<DaemonStatus>,
+    ) -> Self {
+        let started_unix_nanos = recent.now_unix_nanos();
+        Self {
+            options: Arc::new(options),
+            recent,
+            metrics,
+            commands,
+            status,
+            in_flight: Arc::default(),
+            started_unix_nanos,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What the remembered beats of one probe add up to: its state, percentiles, and SLO tallies.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    sinks::recent::{BeatSummary, ProbeSnapshot},
+    verdict::Slo,
+};
+
+/// Intervals without a beat after which a probe counts as silent.
+const SILENT_AFTER: u32 = 3;
+
+/// How a probe stands. The order is that of urgency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum State {
+    /// The last measured beat failed.
+    Failing,
+    /// It succeeded, but the last judged beat missed an SLO.
+    Degraded,
+    /// Beats have stopped coming: maintenance, a spent budget, or a fault of ours.
+    Silent,
+    /// None has ended yet.
+    Waiting,
+    /// The last beat was good.
+    Ok,
+}
+
+impl State {
+    /// Every state.
+    pub(super) const ALL: [Self; 5] =
+        [Self::Failing, Self::Degraded, Self::Silent, Self::Waiting, Self::Ok];
+
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failing => "failing",
+            Self::Degraded => "degraded",
+            Self::Silent => "silent",
+            Self::Waiting => "waiting",
+            Self::Ok => "ok",
+        }
+    }
+
+    /// The state of a probe at `now`.
+    pub(super) fn of(probe: &ProbeSnapshot, now_unix_nanos: i64) -> Self {
+        let Some(last) = probe.beats.last() else { return Self::Waiting };
+        let patience = probe.view.interval * SILENT_AFTER + probe.view.timeout;
+        let silence = now_unix_nanos.saturating_sub(last.due_unix_nanos);
+        if i128::from(silence) > patience.as_nanos().cast_signed() {
+            return Self::Silent;
+        }
+        let latest_first = || probe.beats.iter().rev();
+        let Some(measured) = latest_first().find(|beat| beat.outcome.is_measured()) else {
+            return Self::Waiting;
+        };
+        if measured.outcome.is_failure() {
+            return Self::Failing;
+        }
+        // A spoiled beat is not judged: what the one before it said still stands.
+        let judged = latest_first().find(|beat| !beat.judged.is_empty());
+        match judged {
+            Some(beat) if beat.judged.iter().any(Option::is_some) => Self::Degraded,
+            _ => Self::Ok,
+        }
+    }
+}
+
+/// A latency, or infinity: what a failed exchange counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    Finite(Duration),
+    Infinite,
+}
+
+/// Percentiles of one latency over the remembered beats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Percentiles {
+    pub(super) n: usize,
+    pub(super) p50: Option<Rank>,
+    pub(super) p95: Option<Rank>,
+}
+
+impl Percentiles {
+    /// The rank statistic of `docs/definitions.md`: failures count as infinite, undefined values
+    /// are left out, and so are beats that the client itself was late for.
+    pub(super) fn of(
+        beats: &[Arc<BeatSummary>],
+        value: impl Fn(&BeatSummary) -> Option<Duration>,
+    ) -> Self {
+        let mut ranks: Vec<_> = beats
+            .iter()
+            .filter(|beat| beat.outcome.is_measured() && beat.spoiled.is_none())
+            .filter_map(|beat| match beat.outcome.is_failure() {
+                true => Some(Rank::Infinite),
+                false => value(beat).map(Rank::Finite),
+            })
+            .collect();
+        ranks.sort_unstable();
+        let at = |percent: usize| {
+            let place = (ranks.len() * percent).div_ceil(100);
+            place.checked_sub(1).and_then(|index| ranks.get(index)).copied()
+        };
+        Self { n: ranks.len(), p50: at(50), p95: at(95) }
+    }
+}
+
+/// How many of the remembered beats were good by one SLO.
+#[derive(Clone, Debug)]
+pub(super) struct Tally {
+    pub(super) slo: Arc<Slo>,
+    pub(super) judged: usize,
+    pub(super) good: usize,
+}
+
+impl Tally {
+    /// One tally an SLO of the probe, in its order.
+    pub(super) fn of(probe: &ProbeSnapshot) -> Vec<Self> {
+        let tally = |(index, slo): (usize, &Arc<Slo>)| {
+            let judged = probe.beats.iter().filter_map(|beat| beat.judged.get(index));
+            let (judged, good) = judged.fold((0, 0), |(judged, good), bad| {
+                (judged + 1, good + usize::from(bad.is_none()))
+            });
+            Self { slo: Arc::clone(slo), judged, good }
+        };
+        probe.view.slos.iter().enumerate().map(tally).collect()
+    }
+
+    /// Whether the share of good beats reaches the objective; undefined of no beats.
+    pub(super) fn reaches(&self) -> Option<bool> {
+        let (good, judged) = (self.good as f64, self.judged as f64);
+        (self.judged > 0).then(|| good >= self.slo.objective * judged)
+    }
+}

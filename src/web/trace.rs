@@ -1,0 +1,196 @@
+//! One beat as a readable trace: every anchor as an offset from `due`.
+//!
+//! Shows no header value; the answer's text only where that is allowed.
+
+use std::{fmt::Write, time::Duration};
+
+use super::{
+    Content,
+    format::{clock_time, duration, setting},
+    names,
+};
+use crate::{
+    clock::Stamp,
+    event::Beat,
+    sinks::recent::ProbeView,
+    timeline::{Timeline, TokenEvent, TokenKind},
+};
+
+/// Token events shown in full; the rest are counted.
+const EVENTS: usize = 200;
+
+/// The trace of `beat`, which was given `deadline` to end.
+pub(super) fn of(beat: &Beat, view: &ProbeView, deadline: Duration, content: Content) -> String {
+    let mut trace = Trace(String::with_capacity(4_096));
+    let (key, exchange) = (&beat.key, &beat.exchange);
+    trace.line("target", format_args!("{:?}", key.target));
+    trace.line("model", format_args!("{:?}", key.model));
+    trace.line("probe", format_args!("{:?}", key.probe));
+    trace.line("due", clock_time(beat.due_unix_nanos));
+    trace.line("outcome", exchange.outcome);
+    if let Some(detail) = &exchange.detail {
+        trace.line("detail", format_args!("{detail:?}"));
+    }
+    trace.maybe("status", exchange.timeline.status);
+    trace.maybe("spoiled", beat.spoiled.map(names::spoiled));
+    trace.settings(view, deadline);
+    trace.anchors(&exchange.timeline);
+    trace.numbers(beat);
+    trace.judgements(beat, view);
+    trace.events(&exchange.timeline);
+    match (content, &exchange.text) {
+        (Content::Shown, Some(answer)) => {
+            trace.head("answer");
+            let _ = writeln!(trace.0, "{answer:?}");
+        }
+        (Content::Hidden, _) => {
+            trace.head("answer");
+            let _ = writeln!(trace.0, "hidden; --web.show-content shows it");
+        }
+        (Content::Shown, None) => {}
+    }
+    trace.0.truncate(trace.0.trim_end().len());
+    trace.0
+}
+
+/// The text under construction. Writing to a `String` cannot fail.
+struct Trace(String);
+
+impl Trace {
+    fn head(&mut self, title: &str) {
+        let _ = writeln!(self.0, "\n# {title}");
+    }
+
+    fn line(&mut self, name: &str, value: impl std::fmt::Display) {
+        let _ = writeln!(self.0, "{name:<20} {value}");
+    }
+
+    fn maybe(&mut self, name: &str, value: Option<impl std::fmt::Display>) {
+        if let Some(value) = value {
+            self.line(name, value);
+        }
+    }
+
+    fn settings(&mut self, view: &ProbeView, deadline: Duration) {
+        self.head("settings");
+        self.line("endpoint", &view.origin);
+        self.line("api", view.api.as_str());
+        self.line("connection", format!("{:?}", view.connection).to_lowercase());
+        self.line("interval", setting(view.interval));
+        self.line("timeout", setting(view.timeout));
+        self.line("deadline", duration(deadline));
+        for slo in &view.slos {
+            let thresholds: Vec<_> = slo
+                .thresholds
+                .iter()
+                .map(|threshold| {
+                    let max = setting(threshold.max);
+                    format!("{} ≤ {max}", names::metric(threshold.metric))
+                })
+                .collect();
+            self.line("slo", format_args!("{:?}: {}", slo.name, thresholds.join(", ")));
+        }
+    }
+
+    fn anchors(&mut self, timeline: &Timeline) {
+        self.head("anchors, from due");
+        let token = |event: Option<&TokenEvent>| event.map(|event| event.at);
+        let anchors = [
+            ("sent_start", timeline.sent_start),
+            ("attempt_start", timeline.attempt_start),
+            ("resolved", timeline.resolved),
+            ("connected", timeline.connected),
+            ("tls", timeline.tls),
+            ("sent", timeline.sent),
+            ("sent_after", timeline.sent_after),
+            ("headers", timeline.headers),
+            ("first_event", timeline.first_event),
+            ("first_token", token(timeline.first_token())),
+            ("first_output_token", token(timeline.first_output_token())),
+            ("second_token", token(timeline.tokens.get(1))),
+            ("last_token", token(timeline.last_token())),
+            ("end", timeline.end),
+        ];
+        for (name, stamp) in anchors {
+            self.maybe(name, stamp.map(|stamp| offset(timeline.due, stamp)));
+        }
+        self.maybe("stamps from", timeline.source.map(names::stamp_source));
+        self.line("connection", if timeline.reused_connection { "reused" } else { "new" });
+        let retries = timeline.retries;
+        self.line(
+            "retries",
+            format_args!(
+                "{} stale_connection, {} refused_field, {} configured",
+                retries.stale_connection, retries.refused_field, retries.configured
+            ),
+        );
+    }
+
+    fn numbers(&mut self, beat: &Beat) {
+        self.head("numbers");
+        let numbers = &beat.measurement;
+        let latencies = [
+            ("ttft", numbers.ttft),
+            ("ttfo", numbers.ttfo),
+            ("ttst", numbers.ttst),
+            ("tpot", numbers.tpot),
+            ("tpot_mlperf", numbers.tpot_mlperf),
+            ("service_ttft", numbers.service_ttft),
+            ("e2e", numbers.e2e),
+            ("send_lag", numbers.lateness.send_lag),
+            ("first token late by", numbers.lateness.first_token),
+        ];
+        for (name, took) in latencies {
+            self.maybe(name, took.map(duration));
+        }
+        for (phase, took) in &numbers.phases {
+            self.line(&format!("phase {}", names::phase(*phase)), duration(*took));
+        }
+        self.maybe("input_tokens", numbers.input_tokens);
+        self.maybe("cached_input_tokens", numbers.cached_input_tokens);
+        self.maybe("output_tokens", numbers.output_tokens);
+        self.maybe("counted from", numbers.count_source.map(names::count_source));
+        self.maybe("reasoning_tokens", numbers.reasoning_tokens);
+    }
+
+    fn judgements(&mut self, beat: &Beat, view: &ProbeView) {
+        if beat.judgements.is_empty() {
+            return;
+        }
+        self.head("judgement");
+        for (slo, judgement) in view.slos.iter().zip(&beat.judgements) {
+            let verdict = judgement.bad.map_or("good", names::cause);
+            let bad = if judgement.bad.is_some() { "bad: " } else { "" };
+            self.line(&format!("{:?}", slo.name), format_args!("{bad}{verdict}"));
+        }
+    }
+
+    fn events(&mut self, timeline: &Timeline) {
+        self.head("token events, from due (how long the bytes waited to be read; which read)");
+        for (index, event) in timeline.tokens.iter().take(EVENTS).enumerate() {
+            let kind = match event.kind {
+                TokenKind::Text => "text",
+                TokenKind::Reasoning => "reasoning",
+                TokenKind::Tool => "tool",
+            };
+            let delay = event.read_delay.map_or_else(|| "unknown".to_owned(), duration);
+            let at = offset(timeline.due, event.at);
+            let _ = writeln!(
+                self.0,
+                "{:>5} {at:>14}  {kind:<9}  waited {delay}, read {}",
+                index + 1,
+                event.read
+            );
+        }
+        if timeline.tokens.len() > EVENTS {
+            let _ = writeln!(self.0, "… and {} more", timeline.tokens.len() - EVENTS);
+        }
+        let _ = writeln!(self.0, "{} events carried no token", timeline.empty_events);
+    }
+}
+
+/// Milliseconds from `due`, to the microsecond; below zero if the clock says so.
+fn offset(due: Stamp, at: Stamp) -> String {
+    let (sign, distance) = if at < due { ('-', due.since(at)) } else { ('+', at.since(due)) };
+    format!("{sign}{:.3} ms", distance.as_secs_f64() * 1e3)
+}

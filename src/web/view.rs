@@ -1,0 +1,322 @@
+//! What the page shows, in words: everything that a template needs and nothing that it must
+//! compute.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    format::{ago, clock_time, duration, percent, ratio, setting, span},
+    names,
+    sparkline::Sparkline,
+    state::{DaemonStatus, Readiness},
+    summary::{Percentiles, Rank, State, Tally},
+};
+use crate::{
+    event::BeatKey,
+    measure::CountSource,
+    sinks::recent::{BeatSummary, ProbeSnapshot},
+    verdict::Metric,
+};
+
+/// Rows shown at most; a page of more helps nobody, and it is fetched every two seconds.
+const ROWS: usize = 200;
+
+/// Failures shown at most.
+const FAILURES: usize = 20;
+
+/// The part of the page that changes.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) uptime: String,
+    pub(super) targets: usize,
+    pub(super) probes: usize,
+    pub(super) overall: Overall,
+    pub(super) counts: Vec<StateCount>,
+    pub(super) reload_error: Option<String>,
+    pub(super) readiness: Readiness,
+    pub(super) rows: Vec<Row>,
+    pub(super) matching: usize,
+    pub(super) failures: Vec<Failure>,
+    pub(super) time: String,
+}
+
+/// The state of all probes together.
+#[derive(Debug)]
+pub(super) struct Overall {
+    pub(super) state: State,
+    pub(super) words: String,
+}
+
+/// How many probes are in a state, and the link that shows only them.
+#[derive(Debug)]
+pub(super) struct StateCount {
+    pub(super) state: State,
+    pub(super) count: usize,
+    pub(super) chosen: bool,
+}
+
+/// One probe.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) state: State,
+    pub(super) key: Arc<BeatKey>,
+    pub(super) interval: String,
+    pub(super) timeout: String,
+    pub(super) origin: String,
+    pub(super) latencies: [Latency; 2],
+    pub(super) slos: Vec<SloCell>,
+    pub(super) last: Option<LastBeat>,
+    pub(super) spoiled: usize,
+    pub(super) failure: Option<Failure>,
+}
+
+/// The beat with the latest due time.
+#[derive(Debug)]
+pub(super) struct LastBeat {
+    pub(super) ago: String,
+    pub(super) time: String,
+    pub(super) outcome: &'static str,
+    pub(super) e2e: Option<String>,
+    pub(super) tokens: Option<String>,
+    pub(super) spoiled: Option<&'static str>,
+}
+
+/// One latency of a probe.
+#[derive(Debug)]
+pub(super) struct Latency {
+    pub(super) name: &'static str,
+    pub(super) last: Option<String>,
+    pub(super) thresholds: Vec<ThresholdCell>,
+    pub(super) percentiles: Option<(String, String)>,
+    pub(super) n: usize,
+    pub(super) spark: Sparkline,
+}
+
+/// One threshold beside the last value.
+#[derive(Debug)]
+pub(super) struct ThresholdCell {
+    pub(super) max: String,
+    pub(super) slo: Arc<str>,
+    pub(super) met: Option<bool>,
+}
+
+/// One SLO over the remembered beats.
+#[derive(Debug)]
+pub(super) struct SloCell {
+    pub(super) name: Arc<str>,
+    pub(super) ratio: Option<String>,
+    pub(super) good: usize,
+    pub(super) judged: usize,
+    pub(super) objective: String,
+    pub(super) reaches: Option<bool>,
+}
+
+/// One failure.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    pub(super) key: Arc<BeatKey>,
+    pub(super) due_unix_nanos: i64,
+    pub(super) ago: String,
+    pub(super) time: String,
+    pub(super) outcome: &'static str,
+    pub(super) status: Option<u16>,
+    pub(super) detail: String,
+}
+
+/// Which rows are wanted.
+#[derive(Debug, Default)]
+pub(super) struct Filter {
+    /// Rows whose target, model or probe contains this, in whatever case.
+    pub(super) words: String,
+    /// Rows in this state.
+    pub(super) state: Option<State>,
+}
+
+impl Filter {
+    fn takes(&self, state: State, key: &BeatKey) -> bool {
+        let words = self.words.to_lowercase();
+        let has = |name: &str| name.to_lowercase().contains(&words);
+        self.state.is_none_or(|wanted| wanted == state)
+            && (has(&key.target) || has(&key.model) || has(&key.probe))
+    }
+}
+
+impl Live {
+    /// The page of `probes` at `now`.
+    pub(super) fn of(
+        probes: &[ProbeSnapshot],
+        status: &DaemonStatus,
+        started_unix_nanos: i64,
+        now: i64,
+        filter: &Filter,
+    ) -> Self {
+        let mut stand: Vec<_> = probes.iter().map(|probe| (State::of(probe, now), probe)).collect();
+        stand.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.key.cmp(&other.key)));
+        let counts: Vec<_> = State::ALL
+            .into_iter()
+            .map(|state| StateCount {
+                state,
+                count: stand.iter().filter(|(other, _)| *other == state).count(),
+                chosen: filter.state == Some(state),
+            })
+            .filter(|count| count.count > 0 || count.chosen)
+            .collect();
+        let mut targets: Vec<_> = probes.iter().map(|probe| &probe.key.target).collect();
+        targets.dedup();
+        let wanted: Vec<_> =
+            stand.iter().filter(|(state, probe)| filter.takes(*state, &probe.key)).collect();
+        let mut failures: Vec<_> = wanted
+            .iter()
+            .flat_map(|(_, probe)| probe.failures.iter().map(|beat| Failure::of(probe, beat, now)))
+            .collect();
+        failures.sort_by_key(|failure| std::cmp::Reverse(failure.due_unix_nanos));
+        failures.truncate(FAILURES);
+        let rows = wanted.iter().take(ROWS).map(|(state, probe)| Row::of(*state, probe, now));
+        Self {
+            uptime: span(now.saturating_sub(started_unix_nanos)),
+            targets: targets.len(),
+            probes: probes.len(),
+            overall: Overall::of(&counts, probes.len()),
+            rows: rows.collect(),
+            matching: wanted.len(),
+            counts,
+            reload_error: status
+                .reload_error
+                .as_deref()
+                .map(|error| error.lines().next().unwrap_or_default().to_owned()),
+            readiness: status.readiness,
+            failures,
+            time: clock_time(now),
+        }
+    }
+}
+
+impl Overall {
+    fn of(counts: &[StateCount], probes: usize) -> Self {
+        let present = counts.iter().filter(|count| count.count > 0);
+        let state = present.clone().map(|count| count.state).min().unwrap_or(State::Waiting);
+        let words = match state {
+            State::Waiting if probes == 0 => "no probes are configured".to_owned(),
+            State::Ok => match probes {
+                1 => "the probe is ok".to_owned(),
+                _ => format!("all {probes} probes are ok"),
+            },
+            _ => present
+                .map(|count| format!("{} {}", count.count, count.state.as_str()))
+                .collect::<Vec<_>>()
+                .join(", "),
+        };
+        Self { state, words }
+    }
+}
+
+impl Row {
+    fn of(state: State, probe: &ProbeSnapshot, now: i64) -> Self {
+        let view = &probe.view;
+        Self {
+            state,
+            key: Arc::clone(&probe.key),
+            interval: setting(view.interval),
+            timeout: setting(view.timeout),
+            origin: view.origin.clone(),
+            latencies: [
+                Latency::of("TTFT", Metric::Ttft, probe, |beat| beat.ttft),
+                Latency::of("TPOT", Metric::Tpot, probe, |beat| beat.tpot),
+            ],
+            slos: Tally::of(probe).iter().map(SloCell::of).collect(),
+            last: probe.beats.last().map(|beat| LastBeat::of(beat, now)),
+            spoiled: probe.beats.iter().filter(|beat| beat.spoiled.is_some()).count(),
+            failure: probe.failures.last().map(|beat| Failure::of(probe, beat, now)),
+        }
+    }
+}
+
+impl LastBeat {
+    fn of(beat: &BeatSummary, now: i64) -> Self {
+        let counted = |tokens| match beat.count_source {
+            Some(CountSource::Events) => format!("{tokens} tokens, counted from events"),
+            Some(CountSource::Usage) | None => format!("{tokens} tokens"),
+        };
+        Self {
+            ago: ago(now, beat.due_unix_nanos),
+            time: clock_time(beat.due_unix_nanos),
+            outcome: beat.outcome.as_str(),
+            e2e: beat.e2e.map(duration),
+            tokens: beat.output_tokens.map(counted),
+            spoiled: beat.spoiled.map(names::spoiled),
+        }
+    }
+}
+
+impl Latency {
+    fn of(
+        name: &'static str,
+        metric: Metric,
+        probe: &ProbeSnapshot,
+        value: impl Fn(&BeatSummary) -> Option<Duration>,
+    ) -> Self {
+        let last = probe.beats.last().and_then(|beat| value(beat));
+        let mut thresholds: Vec<_> = probe
+            .view
+            .slos
+            .iter()
+            .flat_map(|slo| slo.thresholds.iter().map(move |threshold| (slo, threshold)))
+            .filter(|(_, threshold)| threshold.metric == metric)
+            .map(|(slo, threshold)| (threshold.max, slo))
+            .collect();
+        thresholds.sort_by_key(|(max, _)| *max);
+        let percentiles = Percentiles::of(&probe.beats, &value);
+        let tightest = thresholds.first().map(|(max, _)| *max);
+        Self {
+            name,
+            last: last.map(duration),
+            percentiles: percentiles
+                .p50
+                .zip(percentiles.p95)
+                .map(|(p50, p95)| (written(p50), written(p95))),
+            n: percentiles.n,
+            spark: Sparkline::of(&probe.beats, tightest, &value),
+            thresholds: thresholds
+                .into_iter()
+                .map(|(max, slo)| ThresholdCell {
+                    max: setting(max),
+                    slo: Arc::clone(&slo.name),
+                    met: last.map(|last| last <= max),
+                })
+                .collect(),
+        }
+    }
+}
+
+impl SloCell {
+    fn of(tally: &Tally) -> Self {
+        Self {
+            name: Arc::clone(&tally.slo.name),
+            ratio: percent(tally.good, tally.judged),
+            good: tally.good,
+            judged: tally.judged,
+            objective: ratio(tally.slo.objective),
+            reaches: tally.reaches(),
+        }
+    }
+}
+
+impl Failure {
+    fn of(probe: &ProbeSnapshot, beat: &BeatSummary, now: i64) -> Self {
+        Self {
+            key: Arc::clone(&probe.key),
+            due_unix_nanos: beat.due_unix_nanos,
+            ago: ago(now, beat.due_unix_nanos),
+            time: clock_time(beat.due_unix_nanos),
+            outcome: beat.outcome.as_str(),
+            status: beat.status,
+            detail: beat.detail.as_deref().unwrap_or_default().to_owned(),
+        }
+    }
+}
+
+fn written(rank: Rank) -> String {
+    match rank {
+        Rank::Finite(value) => duration(value),
+        Rank::Infinite => "∞".to_owned(),
+    }
+}

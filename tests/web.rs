@@ -1,0 +1,366 @@
+//! The web side over real sockets: what it answers, what it refuses, and what it never shows.
+
+#[path = "web/http.rs"]
+mod http;
+#[path = "web/planted.rs"]
+mod planted;
+
+use std::time::Duration;
+
+use http::{ask, site};
+use planted::{dues, failed, key, ok, recent, slo, spoiled, view};
+use tokenbeat::{
+    timeline::Outcome,
+    web::{Command, Content, Gate, ProbeRefused, Readiness, RoutePrefix, WebOptions},
+};
+
+const MS: Duration = Duration::from_millis(1);
+
+fn open() -> WebOptions {
+    WebOptions { probe: Gate::Open, lifecycle: Gate::Open, ..WebOptions::default() }
+}
+
+#[tokio::test]
+async fn readiness_follows_the_daemon_and_health_does_not() {
+    let site = site(WebOptions::default(), &recent()).await;
+    for (readiness, status) in
+        [(Readiness::Starting, 503), (Readiness::Ready, 200), (Readiness::Stopping, 503)]
+    {
+        site.status.send_modify(|daemon| daemon.readiness = readiness);
+        let ready = site.get("/-/ready").await;
+        assert_eq!(ready.status, status, "{readiness:?}");
+        assert!(ready.body.contains(readiness.as_str()));
+        assert_eq!(site.get("/-/healthy").await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn metrics_get_the_preferences_of_the_scraper() {
+    let site = site(WebOptions::default(), &recent()).await;
+    let headers = "accept: a/b\r\naccept: c/d\r\naccept-encoding: gzip\r\n";
+    let answer = ask(site.port, "GET", "/metrics", headers).await;
+    assert_eq!(answer.body, "# Some(\"a/b, c/d\") Some(\"gzip\")\n");
+    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4"));
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_guarding_headers() {
+    let site = site(WebOptions::default(), &recent()).await;
+    for path in ["/", "/metrics", "/api/v1/status", "/nowhere", "/probe", "/-/healthy"] {
+        let answer = site.get(path).await;
+        let policy = answer.header("content-security-policy").expect("a policy");
+        assert!(policy.contains("default-src 'self'"), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{path}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+        assert_eq!(answer.header("access-control-allow-origin"), None, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn reload_is_guarded() {
+    let closed = site(WebOptions::default(), &recent()).await;
+    let refused = ask(closed.port, "POST", "/-/reload", "").await;
+    assert_eq!(refused.status, 403);
+    assert!(refused.body.contains("--web.enable-lifecycle"));
+
+    let site = site(open(), &recent()).await;
+    let get = site.get("/-/reload").await;
+    assert_eq!((get.status, get.header("allow")), (405, Some("POST, PUT")));
+    let foreign = ask(site.port, "POST", "/-/reload", "sec-fetch-site: cross-site\r\n").await;
+    assert_eq!(foreign.status, 403);
+    let large = ask(site.port, "POST", "/-/reload", "content-length: 999999\r\n").await;
+    assert_eq!(large.status, 413);
+}
+
+#[tokio::test]
+async fn reload_asks_the_daemon_and_says_what_it_says() {
+    let mut site = site(open(), &recent()).await;
+    for (result, status, words) in [
+        (Some(Ok(())), 200, "reloaded"),
+        (Some(Err("a.yml:3:1: unknown key".to_owned())), 500, "a.yml:3:1: unknown key"),
+        (None, 503, "stopping"),
+    ] {
+        let daemon = async {
+            match (site.commands.recv().await, result) {
+                (Some(Command::Reload { reply }), Some(result)) => {
+                    reply.send(result).expect("the handler waits");
+                }
+                (command, _) => drop(command),
+            }
+        };
+        let (answer, ()) = tokio::join!(ask(site.port, "PUT", "/-/reload", ""), daemon);
+        assert_eq!(answer.status, status);
+        assert!(answer.body.contains(words), "{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn a_probe_on_demand_is_off_by_default() {
+    let recent = recent();
+    recent.add_probe(key("t", "m", "p"), view(Vec::new()));
+    let answer = site(WebOptions::default(), &recent).await.get("/probe?target=t").await;
+    assert_eq!(answer.status, 403);
+    assert!(answer.body.contains("--web.enable-probe"));
+}
+
+#[tokio::test]
+async fn only_one_configured_probe_can_be_meant() {
+    let recent = recent();
+    for model in ["small", "large"] {
+        recent.add_probe(key("t", model, "p"), view(Vec::new()));
+    }
+    let site = site(open(), &recent).await;
+    for (query, status, words) in [
+        ("target=http://10.0.0.1/", 404, "target=\"t\" model=\"small\""),
+        ("target=t", 400, "target=\"t\" model=\"large\""),
+        ("target=t&modle=small", 400, "modle"),
+        ("target=t&debug=perhaps", 400, "debug"),
+    ] {
+        let answer = site.get(&format!("/probe?{query}")).await;
+        assert_eq!(answer.status, status, "{query}");
+        assert!(answer.body.contains(words), "{query}: {}", answer.body);
+    }
+    assert_eq!(ask(site.port, "HEAD", "/probe?target=t", "").await.status, 405);
+    let patience = "x-prometheus-scrape-timeout-seconds: soon\r\n";
+    assert_eq!(ask(site.port, "GET", "/probe?target=t", patience).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_probe_on_demand_answers_with_gauges_of_its_beat() {
+    let recent = recent();
+    let (key, slos) = (key("t", "m", "p"), vec![slo("a\"b\\c", 500, 30)]);
+    recent.add_probe(key.clone(), view(slos.clone()));
+    let mut site = site(open(), &recent).await;
+    let daemon = async {
+        let Some(Command::Probe { key, timeout, reply }) = site.commands.recv().await else {
+            panic!("no probe was asked for")
+        };
+        assert_eq!(timeout, 4_500 * MS);
+        reply.send(Ok(Box::new(ok(&key, 1, 250 * MS, 40 * MS, &slos))));
+    };
+    let headers = "x-prometheus-scrape-timeout-seconds: 5\r\n";
+    let (answer, ()) = tokio::join!(ask(site.port, "GET", "/probe?target=t", headers), daemon);
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    for line in [
+        "tokenbeat_probe_success 1",
+        "tokenbeat_probe_outcome{outcome=\"ok\"} 1",
+        "tokenbeat_probe_ttft_seconds 0.25",
+        "tokenbeat_probe_tpot_seconds 0.04",
+        "tokenbeat_probe_duration_seconds 0.89",
+        "tokenbeat_probe_phase_seconds{phase=\"wait\"} 0.125",
+        "tokenbeat_probe_slo_good{slo=\"a\\\"b\\\\c\"} 0",
+        "# TYPE tokenbeat_probe_ttft_seconds gauge",
+    ] {
+        assert!(answer.body.lines().any(|other| other == line), "{line}\n{}", answer.body);
+    }
+    assert!(!answer.body.contains("reasoning"), "an undefined value is absent");
+}
+
+#[tokio::test]
+async fn a_trace_shows_the_answer_only_where_that_is_allowed() {
+    let recent = recent();
+    let key = key("t", "m", "p");
+    recent.add_probe(key.clone(), view(Vec::new()));
+    for (content, shown) in [(Content::Hidden, false), (Content::Shown, true)] {
+        let mut site = site(WebOptions { content, ..open() }, &recent).await;
+        let daemon = async {
+            let Some(Command::Probe { key, reply, .. }) = site.commands.recv().await else {
+                panic!("no probe was asked for")
+            };
+            let mut beat = ok(&key, 1, 250 * MS, 40 * MS, &[]);
+            beat.exchange.text = Some("planted-answer".into());
+            reply.send(Ok(Box::new(beat)));
+        };
+        let path = "/probe?target=t&debug=true";
+        let (answer, ()) = tokio::join!(ask(site.port, "GET", path, ""), daemon);
+        assert_eq!(answer.body.contains("planted-answer"), shown);
+        for words in ["+250.000 ms", "waited 0.030 ms", "kernel", "refused_field", "deadline"] {
+            assert!(answer.body.contains(words), "{words}\n{}", answer.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_subject_has_one_probe_in_flight_and_a_slow_one_is_given_up() {
+    let recent = recent();
+    recent.add_probe(key("t", "m", "p"), view(Vec::new()));
+    recent.add_probe(key("t", "m", "other"), view(Vec::new()));
+    let mut site = site(open(), &recent).await;
+    let headers = "x-prometheus-scrape-timeout-seconds: 0.2\r\n";
+    let path = "/probe?target=t&probe=p";
+    let (slow, held) =
+        tokio::join!(ask(site.port, "GET", path, headers), async { site.commands.recv().await });
+    assert_eq!(slow.status, 504);
+    // The daemon still holds the command: its tokens are being spent.
+    let busy = ask(site.port, "GET", "/probe?target=t&probe=other", "").await;
+    assert_eq!(busy.status, 429);
+    let Some(Command::Probe { reply, .. }) = held else { panic!("no probe was asked for") };
+    reply.send(Err(ProbeRefused::Stopping));
+    let daemon = async {
+        if let Some(Command::Probe { reply, .. }) = site.commands.recv().await {
+            reply.send(Err(ProbeRefused::Budget));
+        }
+    };
+    let (spent, ()) = tokio::join!(ask(site.port, "GET", path, ""), daemon);
+    assert_eq!(spent.status, 429);
+    assert!(spent.body.contains("budget"));
+}
+
+#[tokio::test]
+async fn hostile_names_are_text() {
+    let recent = recent();
+    let evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>";
+    let (key, slos) = (key(evil, evil, evil), vec![slo(evil, 500, 30)]);
+    recent.add_probe(key.clone(), view(slos.clone()));
+    for due in dues(&recent, 3) {
+        recent.beat(&failed(&key, due, Outcome::Http5xx, evil, &slos));
+    }
+    let site = site(open(), &recent).await;
+    site.status.send_modify(|daemon| daemon.reload_error = Some(evil.to_owned()));
+    let query = "%3Cscript%3Ealert(1)%3C/script%3E%22%27";
+    for path in [
+        "/".to_owned(),
+        "/?fragment=live".to_owned(),
+        format!("/?q={query}"),
+        "/x/\"'%3Cscript%3E".to_owned(),
+    ] {
+        let answer = site.get(&path).await;
+        assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+        assert!(!answer.body.contains("<script>"), "{path}");
+        assert!(!answer.body.contains("<img src=x"), "{path}");
+        assert!(!answer.body.contains("\"'"), "{path}: a quote could end an attribute");
+    }
+    let page = site.get("/").await.body;
+    assert!(page.contains("&#60;script&#62;alert(1)"), "{page}");
+    // Elsewhere the same names are shown, under types that no browser runs.
+    let json = site.get("/api/v1/probes").await;
+    assert_eq!(json.header("content-type"), Some("application/json"));
+    let names = site.get("/probe?target=nobody").await;
+    assert_eq!(names.header("content-type"), Some("text/plain; charset=utf-8"));
+}
+
+#[tokio::test]
+async fn the_answer_of_a_model_is_on_no_page() {
+    let recent = recent();
+    let key = key("t", "m", "p");
+    recent.add_probe(key.clone(), view(Vec::new()));
+    for due in dues(&recent, 2) {
+        let mut beat = ok(&key, due, 250 * MS, 20 * MS, &[]);
+        beat.exchange.text = Some("planted-answer".into());
+        recent.beat(&beat);
+    }
+    let site = site(WebOptions { content: Content::Shown, ..open() }, &recent).await;
+    for path in ["/", "/api/v1/probes", "/api/v1/targets", "/api/v1/status", "/metrics"] {
+        let answer = site.get(path).await;
+        assert_eq!(answer.status, 200);
+        assert!(!answer.body.contains("planted-answer"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_page_says_how_every_probe_stands() {
+    let recent = recent();
+    let slos = vec![slo("interactive", 500, 30)];
+    let names = ["good", "slow", "dead", "new"].map(|target| key(target, "m", "p"));
+    for key in &names {
+        recent.add_probe(key.clone(), view(slos.clone()));
+    }
+    for due in dues(&recent, 5) {
+        recent.beat(&ok(&names[0], due, 250 * MS, 20 * MS, &slos));
+        recent.beat(&ok(&names[1], due, 900 * MS, 20 * MS, &slos));
+        recent.beat(&failed(&names[2], due, Outcome::Connect, "connection refused", &slos));
+    }
+    let site = site(WebOptions::default(), &recent).await;
+    let page = site.get("/").await.body;
+    for words in [
+        "1 failing, 1 degraded, 1 waiting, 1 ok",
+        "250 ms",
+        "900 ms",
+        "connection refused",
+        "100 %",
+        "0.0 %",
+        "p50 <b>∞</b>",
+        "class=\"limit\"",
+    ] {
+        assert!(page.contains(words), "{words}\n{page}");
+    }
+    let only = site.get("/?fragment=live&state=failing").await.body;
+    assert!(only.contains("dead") && !only.contains("good<"), "{only}");
+    assert!(!only.contains("<html"));
+
+    let status: serde_json::Value =
+        serde_json::from_str(&site.get("/api/v1/status").await.body).expect("JSON");
+    assert_eq!(status["probes_by_state"]["degraded"], 1);
+    assert_eq!(status["targets"], 4);
+    let probes: serde_json::Value =
+        serde_json::from_str(&site.get("/api/v1/probes?target=dead").await.body).expect("JSON");
+    assert_eq!(probes[0]["ttft"]["p50"]["infinite"], true);
+    assert_eq!(probes[0]["failures"].as_array().map(Vec::len), Some(5));
+    assert_eq!(probes[0]["slos"][0]["judged"], 5);
+}
+
+#[tokio::test]
+async fn a_spoiled_beat_is_shown_and_judges_nothing() {
+    let recent = recent();
+    let (key, slos) = (key("t", "m", "p"), vec![slo("interactive", 500, 30)]);
+    recent.add_probe(key.clone(), view(slos.clone()));
+    let mut dues = dues(&recent, 3);
+    let late = spoiled(ok(&key, dues.next().expect("a time"), 900 * MS, 20 * MS, &slos));
+    recent.beat(&late);
+    for due in dues {
+        recent.beat(&ok(&key, due, 250 * MS, 20 * MS, &slos));
+    }
+    let page = site(WebOptions::default(), &recent).await.get("/").await.body;
+    for words in ["the probe is ok", "spoiled by send_lag", "2/2, objective 95 %", "n 2"] {
+        assert!(page.contains(words), "{words}\n{page}");
+    }
+}
+
+#[tokio::test]
+async fn everything_moves_under_the_route_prefix() {
+    let route_prefix = RoutePrefix::new(Some("/bench"), None).expect("a prefix");
+    let site = site(WebOptions { route_prefix, ..open() }, &recent()).await;
+    for path in ["/", "/bench"] {
+        let home = site.get(path).await;
+        assert_eq!((home.status, home.header("location")), (308, Some("/bench/")));
+    }
+    for path in ["/bench/", "/bench/-/ready", "/bench/static/page.css", "/bench/metrics"] {
+        assert_eq!(site.get(path).await.status, 200, "{path}");
+    }
+    assert_eq!(site.get("/metrics").await.status, 404);
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_said() {
+    let site = site(open(), &recent()).await;
+    let missing = site.get("/nowhere").await;
+    assert_eq!(missing.status, 404);
+    assert!(missing.body.contains("/nowhere"));
+    assert_eq!(site.get("/static/../Cargo.toml").await.status, 404);
+    assert_eq!(ask(site.port, "DELETE", "/metrics", "").await.status, 405);
+}
+
+#[tokio::test]
+async fn an_occupied_port_is_an_error_of_the_start() {
+    let site = site(open(), &recent()).await;
+    let error = tokenbeat::web::bind(([127, 0, 0, 1], site.port).into()).await;
+    let error = error.expect_err("the port is taken").to_string();
+    assert!(error.starts_with(&format!("cannot listen on 127.0.0.1:{}", site.port)), "{error}");
+}
+
+#[tokio::test]
+async fn a_running_answer_survives_the_shutdown() {
+    let mut site = site(open(), &recent()).await;
+    let daemon = async {
+        let Some(Command::Reload { reply }) = site.commands.recv().await else {
+            panic!("no reload was asked for")
+        };
+        site.shutdown.cancel();
+        reply.send(Ok(())).expect("the handler waits");
+    };
+    let (answer, ()) = tokio::join!(ask(site.port, "POST", "/-/reload", ""), daemon);
+    assert_eq!(answer.status, 200);
+    site.served.await.expect("the server ends");
+}

@@ -1,0 +1,87 @@
+//! The web side on a real socket, and a client of a few lines.
+
+#![expect(clippy::expect_used, reason = "a helper of tests: what fails here fails the test")]
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokenbeat::{
+    sinks::recent::Recent,
+    web::{
+        Command, DaemonStatus, Exposition, ExpositionEncoding, Readiness, WebOptions, WebState,
+        bind, router, serve,
+    },
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+/// The longest any test waits for an answer.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+pub struct Site {
+    pub port: u16,
+    pub commands: mpsc::Receiver<Command>,
+    pub status: watch::Sender<DaemonStatus>,
+    pub shutdown: CancellationToken,
+    pub served: JoinHandle<()>,
+}
+
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let prefix = format!("{name}: ");
+        self.head.lines().find_map(|line| line.strip_prefix(&prefix))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test owns the server's task")]
+pub async fn site(options: WebOptions, recent: &Arc<Recent>) -> Site {
+    let listener = bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    let (send, commands) = mpsc::channel(4);
+    let ready = DaemonStatus { readiness: Readiness::Ready, ..DaemonStatus::default() };
+    let (status, status_of) = watch::channel(ready);
+    let metrics = Arc::new(|accept: Option<&str>, encoding: Option<&str>| Exposition {
+        content_type: "text/plain; version=0.0.4".into(),
+        encoding: ExpositionEncoding::Identity,
+        body: Bytes::from(format!("# {accept:?} {encoding:?}\n")),
+    });
+    let state = WebState::new(options, Arc::clone(recent), metrics, send, status_of);
+    let shutdown = CancellationToken::new();
+    let served = tokio::spawn(serve(vec![listener], router(state), shutdown.clone()));
+    Site { port, commands, status, shutdown, served }
+}
+
+impl Site {
+    pub async fn get(&self, path: &str) -> Answer {
+        ask(self.port, "GET", path, "").await
+    }
+}
+
+/// One request with `headers`, each ended by a line break.
+pub async fn ask(port: u16, method: &str, path: &str, headers: &str) -> Answer {
+    let request =
+        format!("{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}\r\n");
+    let exchange = async {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        std::io::Result::Ok(answer)
+    };
+    let answer = tokio::time::timeout(DEADLINE, exchange).await;
+    let answer = answer.expect("an answer in time").expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let status = head[9..12].parse().expect("a status");
+    Answer { status, head: head.to_owned(), body: body.to_owned() }
+}
