@@ -41,6 +41,7 @@ pub mod sinks;
 pub mod sse;
 pub mod telemetry;
 pub mod timeline;
+pub mod units;
 pub mod verdict;
 pub mod web;
 pub mod workload;

@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     // The only cryptography in the process; a second provider cannot be there.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match cli::run() {
-        Ok(exit) => exit.into(),
+        Ok(code) => code,
         // `tokenbeat metrics | head` is no error.
         Err(error) if is_broken_pipe(&error) => Exit::Done.into(),
         Err(error) => {

@@ -1,12 +1,12 @@
 //! `tokenbeat metrics`: the metric catalogue.
 
-use std::io;
+use std::{io::Write, process::ExitCode};
 
 use crate::measure::catalogue;
 
 /// Print the catalogue of the metrics that `tokenbeat serve` exposes.
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub struct Metrics {
+pub(super) struct Args {
     /// Form of the output.
     #[arg(long, value_enum, default_value_t = Format::Markdown)]
     format: Format,
@@ -20,18 +20,10 @@ enum Format {
     Json,
 }
 
-impl Metrics {
-    /// Writes the catalogue to `out`.
-    ///
-    /// # Errors
-    /// If `out` does not take it.
-    pub fn run(self, out: &mut impl io::Write) -> io::Result<()> {
-        match self.format {
-            Format::Markdown => out.write_all(catalogue::markdown().as_bytes()),
-            Format::Json => {
-                serde_json::to_writer_pretty(&mut *out, &catalogue::json())?;
-                out.write_all(b"\n")
-            }
-        }
+pub(super) fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<ExitCode> {
+    match args.format {
+        Format::Markdown => out.write_all(catalogue::markdown().as_bytes())?,
+        Format::Json => writeln!(out, "{:#}", catalogue::json())?,
     }
+    Ok(ExitCode::SUCCESS)
 }

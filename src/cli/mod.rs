@@ -4,7 +4,6 @@
 //! a command builds values and hands them to the module that does the work.
 
 mod check_config;
-mod check_target;
 mod demo;
 mod logging;
 mod metrics;
@@ -48,8 +47,6 @@ enum Command {
 enum Check {
     /// Validate configuration files: every problem with its place and its remedy
     Config(check_config::Args),
-    /// Try a target out: health, models, one streamed completion
-    Target(check_target::Args),
 }
 
 /// The exit codes, which are part of the public interface.
@@ -81,20 +78,19 @@ impl From<Exit> for ExitCode {
 ///
 /// # Errors
 /// Whatever keeps the command from being done, to be printed in one piece.
-pub fn run() -> anyhow::Result<Exit> {
+pub fn run() -> anyhow::Result<ExitCode> {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
             error.print()?;
-            return Ok(if error.use_stderr() { Exit::Error } else { Exit::Done });
+            return Ok(if error.use_stderr() { Exit::Error } else { Exit::Done }.into());
         }
     };
-    let out = &mut io::stdout().lock();
+    let out = &mut io::stdout();
     let exit = match cli.command {
-        Command::Demo(args) => demo::run(args, out),
+        Command::Demo(args) => demo::run(&args, out),
         Command::Serve(args) => serve::run(args),
         Command::Check(Check::Config(args)) => check_config::run(&args, out),
-        Command::Check(Check::Target(args)) => check_target::run(args, out),
         Command::Sim(args) => sim::run(args, out),
         Command::Metrics(args) => metrics::run(&args, out),
         Command::Schema(args) => schema::run(&args, out),

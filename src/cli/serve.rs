@@ -1,6 +1,6 @@
 //! `tokenbeat serve`
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 
@@ -9,7 +9,7 @@ use crate::{
     config,
     daemon::{self, Daemon},
     telemetry::LogCounter,
-    units,
+    units::{Period, UnitError},
     web::{Content, Gate, RoutePrefix, WebOptions},
 };
 
@@ -92,11 +92,10 @@ impl WebArgs {
     }
 }
 
-pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
+pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     // Before anything listens or logs: a wrong configuration is the user's to read, not the log's.
-    let config = config::load(&args.config_file).map_err(|problems| {
-        anyhow::anyhow!("the configuration has problems\n\n{problems}")
-    })?;
+    let config = config::load(&args.config_file)
+        .map_err(|problems| anyhow::anyhow!("the configuration has problems\n\n{problems}"))?;
     let counter = LogCounter::default();
     args.log.init(counter.clone());
     let options = daemon::Options {
@@ -106,7 +105,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<Exit> {
         web: args.web.options()?,
     };
     let daemon = Daemon::new(options, counter).context("cannot start")?;
-    Ok(daemon.run(config)?.into())
+    Ok(Exit::from(daemon.run(config)?).into())
 }
 
 impl From<daemon::Ended> for Exit {
@@ -130,7 +129,7 @@ fn duration_or_zero(text: &str) -> Result<Duration, String> {
     if text == "0" {
         return Ok(Duration::ZERO);
     }
-    units::parse_duration(text).map_err(|error| error.to_string())
+    text.parse().map(|Period(duration)| duration).map_err(|error: UnitError| error.to_string())
 }
 
 #[cfg(test)]

@@ -101,7 +101,9 @@ impl Attempt<'_> {
     /// If no whole answer came.
     pub async fn run(self, timeline: &mut Timeline) -> Result<Answered, Failed> {
         timeline.restart_attempt(Stamp::now());
-        let deadline = timeline.due.after(self.limits.total);
+        // From the start, not from the due time: our own lateness must not time a target out.
+        let start = timeline.sent_start.unwrap_or(timeline.due);
+        let deadline = start.after(self.limits.total);
         let idle = match self.connections {
             Connections::Reuse => self.endpoint.idle.take(),
             Connections::Fresh | Connections::Renew => None,

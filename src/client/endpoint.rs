@@ -102,7 +102,7 @@ fn address(url: &url::Url) -> Result<(String, u16), EndpointError> {
 pub struct Limits {
     /// Name resolution, TCP and TLS together.
     pub connect: Duration,
-    /// The whole exchange, from its due time.
+    /// The whole exchange, from the start of its first attempt.
     pub total: Duration,
     /// Silence after the first token.
     pub idle: Duration,

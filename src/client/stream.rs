@@ -106,7 +106,7 @@ impl Stream {
                     }
                     if progress == Progress::Done {
                         self.drain().await;
-                        return Ok(());
+                        return self.answer.end(timeline, arrival.at, BodyEnd::Clean);
                     }
                 }
                 Step::Frame(Some(Err(error))) => {

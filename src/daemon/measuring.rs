@@ -46,11 +46,6 @@ impl Measuring {
         let _ = self.commands.send(command);
     }
 
-    /// Where to tell the driver something from elsewhere.
-    pub(super) fn commands(&self) -> UnboundedSender<Command> {
-        self.commands.clone()
-    }
-
     /// Returns when the driver has ended, which it does on [`Command::Drain`] only.
     pub(super) async fn ended(&mut self) {
         // An error means that the thread died, which is an end too.

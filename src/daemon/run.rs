@@ -114,7 +114,8 @@ async fn serve(
     let wall = Wall::anchor();
     let prometheus = Arc::new(Prometheus::new(BuildInfo::current()));
     prometheus.add_source(telemetry::process_readings);
-    prometheus.add_source(telemetry::cgroup_readings);
+    let cgroup = telemetry::Cgroup::of_this_process();
+    prometheus.add_source(move || cgroup.readings());
     prometheus.add_source(move || log_counter.readings());
     let recent = Arc::new(Recent::new(wall));
     let sinks = Arc::new(Listeners::new(Arc::clone(&prometheus), Arc::clone(&recent)));
@@ -122,7 +123,9 @@ async fn serve(
 
     let (status, status_seen) = watch::channel(DaemonStatus::default());
     let (commands, orders) = mpsc::channel(WAITING);
-    let exposition = web::metrics_source(move |accept, encoding| prometheus.render(accept, encoding));
+    let exposition = Arc::new(move |accept: Option<&str>, encoding: Option<&str>| {
+        prometheus.render(accept, encoding)
+    });
     let content = options.web.content;
     let state = WebState::new(options.web.clone(), recent, exposition, commands, status_seen);
     let stop_serving = CancellationToken::new();

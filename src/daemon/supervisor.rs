@@ -53,6 +53,15 @@ pub(super) struct Supervisor {
     errands: JoinSet<Errand>,
 }
 
+/// Why the configuration is read again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trigger {
+    /// Somebody asked for it.
+    Request,
+    /// To see whether it has changed.
+    Look,
+}
+
 /// What an errand brings home.
 enum Errand {
     Nothing,
@@ -121,24 +130,20 @@ impl Supervisor {
                     Request::Stop(signal) => break signal,
                     Request::Reload => {
                         // Whoever sent the signal reads the result in the log.
-                        let _ = self.reload(&mut config).await;
+                        let _ = self.reload(&mut config, Trigger::Request).await;
                     }
                 },
                 Some(order) = orders.recv() => match order {
                     web::Command::Reload { reply } => {
                         // A requester that is gone no longer wants the answer.
-                        let _ = reply.send(self.reload(&mut config).await);
+                        let _ = reply.send(self.reload(&mut config, Trigger::Request).await);
                     }
                     web::Command::Probe { key, timeout, reply } => {
                         self.probe(load::Command::probe_now((*key).clone(), timeout, self.text()), reply);
                     }
                 },
                 _ = look.tick(), if !self.options.auto_reload.is_zero() => {
-                    if let Some(file) = &self.options.config_file
-                        && config::fingerprint(file) != Some(config.hash)
-                    {
-                        let _ = self.reload(&mut config).await;
-                    }
+                    let _ = self.reload(&mut config, Trigger::Look).await;
                 }
                 _ = ask.tick() => self.discover(&config),
                 Some(home) = self.errands.join_next() => {
@@ -152,13 +157,16 @@ impl Supervisor {
     }
 
     /// Reads the configuration again. What does not hold leaves everything as it is.
-    async fn reload(&mut self, config: &mut Config) -> Result<(), String> {
+    async fn reload(&mut self, config: &mut Config, trigger: Trigger) -> Result<(), String> {
         let Some(file) = self.options.config_file.clone() else {
             return Err("this daemon has no configuration file".to_owned());
         };
         let loaded = tokio::task::spawn_blocking(move || config::load(&file)).await;
         let result = match loaded {
-            Ok(Ok(new)) => self.apply(&new).map(|()| *config = new).map_err(|error| error.to_string()),
+            Ok(Ok(new)) if trigger == Trigger::Look && new.hash == config.hash => return Ok(()),
+            Ok(Ok(new)) => {
+                self.apply(&new).map(|()| *config = new).map_err(|error| error.to_string())
+            }
             Ok(Err(problems)) => Err(problems.to_string()),
             Err(error) => Err(error.to_string()),
         };
@@ -167,6 +175,8 @@ impl Supervisor {
                 tracing::info!(hash = config.hash, "configuration reloaded");
                 self.discover(config);
             }
+            // A look finds the same fault again and again; it is told once.
+            Err(reason) if self.status.borrow().reload_error.as_ref() == Some(reason) => {}
             Err(reason) => {
                 self.sinks.prometheus.config_refused();
                 self.status.send_modify(|status| status.reload_error = Some(reason.clone()));

@@ -131,7 +131,7 @@ impl Order<'_> {
             return None;
         }
         let pause = pause(retry, timeline.retries.configured);
-        let deadline = timeline.due.after(self.limits.total);
+        let deadline = timeline.sent_start.unwrap_or(timeline.due).after(self.limits.total);
         (Stamp::now().after(pause) < deadline).then_some(Next::Pause(pause))
     }
 

@@ -110,8 +110,9 @@ fn count(timeline: &Timeline) -> Option<(u64, CountSource)> {
     let reported = timeline.usage.and_then(|usage| usage.completion_tokens);
     let events = timeline.tokens.len() as u64;
     match reported {
-        Some(tokens) => Some((tokens, CountSource::Usage)),
-        None => (events > 0).then_some((events, CountSource::Events)),
+        // Some gateways write 0 where they have not counted; tokens that came prove it wrong.
+        Some(tokens) if tokens > 0 || events == 0 => Some((tokens, CountSource::Usage)),
+        _ => (events > 0).then_some((events, CountSource::Events)),
     }
 }
 

@@ -3,8 +3,8 @@
 //! Owns the formulas of `docs/definitions.md` and the metric catalogue. Pure: a measurement is a
 //! function of one closed exchange and nothing else; where numbers go is not known here.
 
-mod lateness;
 pub mod catalogue;
+mod lateness;
 mod measurement;
 mod phase;
 

@@ -8,7 +8,9 @@ mod blocks;
 mod certify;
 mod continuous;
 mod slo;
+mod spec;
 
 pub use certify::{RISK, State, certify, minimum_n};
 pub use continuous::{Continuous, Standing};
 pub use slo::{Cause, Judge, Judgement, Metric, Slo, Threshold};
+pub use spec::{OwnObjective, SloError, SloFault, SloSpec, ThresholdSpec, ThresholdsSpec};

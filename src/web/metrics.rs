@@ -1,48 +1,35 @@
 //! `GET /metrics`: hands the request's preferences to whoever writes the exposition.
 
-use std::{borrow::Cow, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, StatusCode, header};
 
 use super::WebState;
+use crate::sinks::prometheus::{Coding, Exposition, ExpositionError};
 
-/// One exposition, ready to be sent.
-#[derive(Clone, Debug)]
-pub struct Exposition {
-    /// Value of `Content-Type`, with version and charset.
-    pub content_type: Cow<'static, str>,
-    /// How `body` is encoded.
-    pub encoding: ExpositionEncoding,
-    /// The bytes to send.
-    pub body: Bytes,
-}
-
-/// How the body of an exposition is encoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExpositionEncoding {
-    /// As it is.
-    Identity,
-    /// With gzip.
-    Gzip,
-}
-
-/// Writes the exposition for the values of `Accept` and `Accept-Encoding`.
-pub type MetricsSource = Arc<dyn Fn(Option<&str>, Option<&str>) -> Exposition + Send + Sync>;
+/// Answers a scrape by the values of its `Accept` and `Accept-Encoding`.
+pub type MetricsSource =
+    Arc<dyn Fn(Option<&str>, Option<&str>) -> Result<Exposition, ExpositionError> + Send + Sync>;
 
 pub(super) async fn metrics(State(state): State<WebState>, headers: HeaderMap) -> Response {
     let accept = joined(&headers, &header::ACCEPT);
     let accept_encoding = joined(&headers, &header::ACCEPT_ENCODING);
-    let exposition = (state.metrics)(accept.as_deref(), accept_encoding.as_deref());
+    let exposition = match (state.metrics)(accept.as_deref(), accept_encoding.as_deref()) {
+        Ok(exposition) => exposition,
+        Err(error) => {
+            tracing::error!(%error, "a scrape cannot be answered; this is a bug");
+            return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response();
+        }
+    };
     let vary = (header::VARY, "Accept, Accept-Encoding".to_owned());
-    let content_type = (header::CONTENT_TYPE, exposition.content_type.into_owned());
-    match exposition.encoding {
-        ExpositionEncoding::Identity => ([content_type, vary], exposition.body).into_response(),
-        ExpositionEncoding::Gzip => {
+    let content_type = (header::CONTENT_TYPE, exposition.content_type);
+    match exposition.coding {
+        Coding::Identity => ([content_type, vary], exposition.body).into_response(),
+        Coding::Gzip => {
             let encoding = (header::CONTENT_ENCODING, "gzip".to_owned());
             ([content_type, vary, encoding], exposition.body).into_response()
         }

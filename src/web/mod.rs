@@ -28,7 +28,7 @@ mod trace;
 mod view;
 
 pub use command::{Command, ProbeRefused, ProbeReply};
-pub use metrics::{Exposition, ExpositionEncoding, MetricsSource};
+pub use metrics::MetricsSource;
 pub use options::{Content, Gate, RoutePrefix, RoutePrefixError, WebOptions};
 pub use router::router;
 pub use server::{BindError, bind, serve};

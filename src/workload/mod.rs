@@ -10,12 +10,17 @@ mod length;
 mod plan;
 mod prompt;
 mod seed;
+mod spec;
 mod words;
 
 pub use expect::{Answer, Expect};
 pub use length::Length;
 pub use plan::RequestPlan;
 pub use seed::seed;
+pub use spec::{
+    ExpectSpec, FixedSpec, LengthSpec, NormalSpec, ShareSpec, SyntheticSpec, UniformSpec,
+    WorkloadError, WorkloadFault, WorkloadSpec,
+};
 
 use std::{num::NonZeroU32, sync::Arc};
 

@@ -2,19 +2,8 @@
 
 use crate::{
     measure::{Phase, Spoiled},
-    verdict::Metric,
+    verdict::{Metric, State},
 };
-
-/// What can be said of an SLO over its window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// The objective is met, as far as can be certified.
-    Pass,
-    /// The objective is missed, as far as can be certified.
-    Fail,
-    /// Neither can be certified.
-    NotEnoughData,
-}
 
 /// Every state of a verdict with its label value.
 pub(super) const STATES: [(State, &str); 3] =

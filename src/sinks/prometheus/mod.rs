@@ -22,7 +22,6 @@ mod slo;
 mod target;
 mod text;
 
-pub use labels::State;
 pub use model::{Exposition, ExpositionError};
 pub use negotiate::{Coding, Format};
 pub use own::BuildInfo;

@@ -6,11 +6,11 @@ use prometheus_client::metrics::counter::Counter;
 
 use super::{
     group::{Builder, Gauge, Group, Label},
-    labels::{self, STATES, State},
+    labels::{self, STATES},
 };
 use crate::{
     measure::catalogue::Id,
-    verdict::{Cause, Judgement, Metric, Slo},
+    verdict::{Cause, Judgement, Metric, Slo, State},
 };
 
 /// Why a beat is not held against an SLO.
