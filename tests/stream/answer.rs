@@ -77,6 +77,7 @@ fn every_way_to_end_has_its_outcome() {
         (&["{\"choices\":[{\"message\":{\"content\":\"a\"}}]}"], Clean, O::StreamMalformed),
         (&["{\"choices\":[],\"error\":null}"], Clean, O::StreamMalformed),
         (&["[1]"], Clean, O::StreamMalformed),
+        (&["da\nta: x"], Clean, O::StreamMalformed),
         (&["Internal Server Error"], Clean, O::StreamMalformed),
         (&["{\"error\":{\"message\":\"boom\"}}"], Clean, O::StreamError),
         (&["\n {\"error\":\"boom\"}\n"], Clean, O::StreamError),
