@@ -84,7 +84,7 @@ fn tokens(timeline: &Timeline, kind: TokenKind) -> usize {
 fn counts_usage_finish_and_outcome_are_those_of_the_index() {
     let cases = wire::streamed();
     assert!(cases.len() > 100, "the captures are there");
-    for case in &cases {
+    for case in cases {
         let replayed = as_captured(case);
         let timeline = &replayed.timeline;
         let name = &case.name;
@@ -128,7 +128,7 @@ fn every_finish_reason_is_seen() {
     for case in wire::streamed() {
         let (mut decoder, mut reasons) = (Decoder::new(MAX_EVENT_BYTES), Vec::new());
         let flow = decoder.push::<()>(&case.body, |event| {
-            let delta = api(&case).protocol().decode(event.data).expect("an event of the API");
+            let delta = api(case).protocol().decode(event.data).expect("an event of the API");
             reasons.extend(delta.finish);
             ControlFlow::Continue(())
         });
@@ -173,7 +173,7 @@ fn plainly(event: &str) -> Plain {
 #[test]
 fn anchors_are_those_of_the_capture() {
     for case in wire::streamed() {
-        let timeline = as_captured(&case).timeline;
+        let timeline = as_captured(case).timeline;
         let mut offset = 0;
         let events: Vec<(Stamp, Plain)> = case
             .events
@@ -265,8 +265,8 @@ fn essence(replayed: &Replayed) -> impl PartialEq + std::fmt::Debug + use<> {
 #[test]
 fn byte_by_byte_is_the_same() {
     for case in wire::streamed() {
-        let bytes = replay(&case, case.body.chunks(1).map(|byte| (SENT, 0, byte)));
-        assert_eq!(essence(&bytes), essence(&as_captured(&case)), "{}", case.name);
+        let bytes = replay(case, case.body.chunks(1).map(|byte| (SENT, 0, byte)));
+        assert_eq!(essence(&bytes), essence(&as_captured(case)), "{}", case.name);
     }
 }
 
@@ -279,7 +279,7 @@ proptest! {
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..40),
     ) {
         let cases = wire::streamed();
-        let case = which.get(&cases);
+        let case = which.get(cases);
         let mut cuts: Vec<_> = cuts.iter().map(|cut| cut.index(case.body.len() + 1)).collect();
         cuts.extend([0, case.body.len()]);
         cuts.sort_unstable();

@@ -176,14 +176,16 @@ impl Answer {
     fn take_unfinished(&mut self, timeline: &mut Timeline) -> Result<(), Failure> {
         let Self { decoder, content, last, .. } = self;
         let Some(arrival) = *last else { return Ok(()) };
-        let flow = decoder.finish(|event| content.take(timeline, event, arrival));
-        match flow {
-            ControlFlow::Break(Stop::Failed(failure))
-                if failure.outcome != Outcome::StreamMalformed =>
-            {
-                Err(failure)
+        let first_event = timeline.first_event;
+        match decoder.finish(|event| content.take(timeline, event, arrival)) {
+            ControlFlow::Break(Stop::Failed(failure)) => {
+                if failure.outcome != Outcome::StreamMalformed {
+                    return Err(failure);
+                }
+                timeline.first_event = first_event;
+                Ok(())
             }
-            _ => Ok(()),
+            ControlFlow::Break(Stop::Done) | ControlFlow::Continue(()) => Ok(()),
         }
     }
 }
@@ -221,7 +223,11 @@ impl Content {
         }
         let delta = match self.protocol.decode(event.data) {
             Ok(delta) => delta,
-            Err(error) => return failed(Outcome::StreamMalformed, error.to_string()),
+            // The error quotes the server, which may be long and may hold anything.
+            Err(error) => {
+                let detail = protocol::one_line(&error.to_string()).unwrap_or_default();
+                return failed(Outcome::StreamMalformed, detail);
+            }
         };
         if let Some(message) = delta.error {
             return failed(Outcome::StreamError, message);

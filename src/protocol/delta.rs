@@ -27,7 +27,7 @@ pub struct Delta<'a> {
     /// Whether the event speaks of a choice: role, text and finish events do, while usage alone,
     /// errors and pings do not.
     pub choice: bool,
-    /// Text of the answer (of the first choice, where there are several).
+    /// Text of the answer (the first that is not empty, where an event has several choices).
     pub text: Fragment<'a>,
     /// Reasoning text.
     pub reasoning: Fragment<'a>,

@@ -28,13 +28,15 @@ pub fn error_message(body: &[u8]) -> Option<String> {
     let body = &body[..body.len().min(MAX_BYTES)];
     match serde_json::from_slice(body) {
         Ok(value) => worded_value(&value),
-        Err(_) => tidy(&String::from_utf8_lossy(title(body).unwrap_or(body))),
+        Err(_) => one_line(&String::from_utf8_lossy(title(body).unwrap_or(body))),
     }
 }
 
 /// Whether a JSON body that came in place of a stream is an error: whether it has one of the keys
 /// under which servers put errors, and that key says something.
 pub fn is_error(body: &Value) -> bool {
+    // Gemini's gateway wraps its errors in a list.
+    let body = body.get(0).unwrap_or(body);
     let says = |key| body.get(key).is_some_and(|value| worded_value(value).is_some());
     says("error") || says("detail") || body.get("object").is_some_and(|object| object == "error")
 }
@@ -51,8 +53,8 @@ fn worded_value(value: &Value) -> Option<String> {
         Value::Object(fields) if fields.is_empty() => None,
         Value::Array(items) if items.is_empty() => None,
         value => find(value, MAX_DEPTH)
-            .and_then(|message| tidy(&message))
-            .or_else(|| if value.is_string() { None } else { tidy(&value.to_string()) }),
+            .and_then(|message| one_line(&message))
+            .or_else(|| if value.is_string() { None } else { one_line(&value.to_string()) }),
     }
 }
 
@@ -93,8 +95,8 @@ fn title(body: &[u8]) -> Option<&[u8]> {
     Some(&body[start..end])
 }
 
-/// `text` on one line, cut to size; `None` if nothing is left.
-fn tidy(text: &str) -> Option<String> {
+/// `text` on one line, without control characters and cut to size; `None` if nothing is left.
+pub(crate) fn one_line(text: &str) -> Option<String> {
     let mut line = String::new();
     let mut chars = 0;
     for word in text.split_whitespace() {

@@ -1,8 +1,8 @@
 //! Walking through JSON without building it: objects and lists that are folded into a value.
 //!
-//! Owns the two serde visitors of the crate. A derived `Deserialize` would fail on a repeated key
-//! and would need a `Vec` for every list; these take the last of repeated keys, accept `null` for
-//! an object or a list, and allocate nothing.
+//! Owns the two visitors by which objects and lists are walked. A derived `Deserialize` would fail
+//! on a repeated key and would need a `Vec` for every list; these leave a repeated key to the fold,
+//! accept `null` for an object or a list, and allocate nothing.
 
 use std::fmt;
 

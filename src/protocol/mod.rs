@@ -14,6 +14,7 @@ mod openai_sampling;
 mod openai_usage;
 
 pub use delta::{DecodeError, Delta, Finish, Fragment};
+pub(crate) use error::one_line;
 pub use error::{error_message, is_error};
 pub use fields::{Field, FieldSet};
 

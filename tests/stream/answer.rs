@@ -77,10 +77,12 @@ fn every_way_to_end_has_its_outcome() {
         (&["{\"choices\":[{\"message\":{\"content\":\"a\"}}]}"], Clean, O::StreamMalformed),
         (&["{\"choices\":[],\"error\":null}"], Clean, O::StreamMalformed),
         (&["[1]"], Clean, O::StreamMalformed),
+        (&["da\nta: x"], Clean, O::StreamMalformed),
         (&["Internal Server Error"], Clean, O::StreamMalformed),
         (&["{\"error\":{\"message\":\"boom\"}}"], Clean, O::StreamError),
         (&["\n {\"error\":\"boom\"}\n"], Clean, O::StreamError),
         (&["{\"detail\":\"boom\"}"], Clean, O::StreamError),
+        (&["[{\"error\":{\"message\":\"boom\"}}]"], Clean, O::StreamError),
         (&["{\n  \"object\": \"error\",\n  \"message\": \"boom\"\n}\n"], Clean, O::StreamError),
         (&["{\"error\":{\"mess"], Cut, O::StreamMalformed),
         (&[TEXT, "data: {\"error\":{\"message\":\"boom\"}}\n\n", DONE], Clean, O::StreamError),
@@ -109,6 +111,8 @@ fn a_failure_says_what_the_server_said() {
     assert_eq!(detail("data: {\"error\":{\"message\":\"out of blocks\"}}\n\n"), "out of blocks");
     assert_eq!(detail("event: error\ndata: overloaded\n\n"), "overloaded");
     assert_eq!(detail("{\"error\":\"boom\"}"), "an error in place of a stream: boom");
+    let quoted = format!("data: {{\"choices\":\"{}\\n\"}}\n\n", "x".repeat(400));
+    assert!(detail(&quoted).chars().count() <= 300, "a quotation has a bound");
     let page = "<html><title>Sign in</title>".to_owned() + &"\n<p>".repeat(30_000);
     assert_eq!(detail(&page), "the body is no event stream: Sign in");
 }
@@ -161,6 +165,13 @@ fn without_done_the_end_is_the_end_of_the_body() {
 fn an_unfinished_done_is_stamped_when_it_came() {
     let (timeline, _, judged) = answer(&[TEXT.as_bytes(), b"data: [DONE]\n"], BodyEnd::Clean);
     assert_eq!((judged, timeline.end), (Ok(()), Some(at(2))));
+}
+
+#[test]
+fn the_beginning_of_an_event_is_no_event() {
+    let (timeline, _, judged) = answer(&[b"data: {\"choi"], BodyEnd::Clean);
+    assert_eq!(judged.map_err(|failure| failure.outcome), Err(Outcome::StreamTruncated));
+    assert_eq!((timeline.first_event, timeline.end), (None, Some(at(2))));
 }
 
 #[test]

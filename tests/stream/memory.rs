@@ -68,6 +68,20 @@ fn an_event_in_one_piece_is_handed_out_in_place() {
     assert_eq!(places, [true, true]);
 }
 
+#[test]
+fn pings_without_end_pile_up_nowhere() {
+    let mut timeline = Timeline::new(Stamp::from_nanos(0), 0);
+    let mut answer = Answer::new(Api::OpenaiChat.protocol(), false, 1 << 16);
+    let pings = ": ping\n\n".repeat(1_000);
+    let cost = measure(|| {
+        for _ in 0..100 {
+            answer.push(&mut timeline, pings.as_bytes(), ARRIVAL).expect("pings are no failure");
+        }
+    });
+    // The head of 16 KiB, in a vector that grows by doubling and is moved as it grows.
+    assert!(cost.bytes_max <= 48 * 1024, "{} bytes", cost.bytes_max);
+}
+
 proptest! {
     #[test]
     fn memory_stays_within_the_caps(

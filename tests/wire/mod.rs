@@ -1,6 +1,6 @@
 //! The captured answers beside this file, and how to replay them. Knows nothing of what they mean.
 
-use std::{ops::Range, path::PathBuf};
+use std::{ops::Range, path::PathBuf, sync::LazyLock};
 
 use serde_json::Value;
 
@@ -48,10 +48,13 @@ impl Case {
 }
 
 /// Every streamed answer.
-pub fn streamed() -> Vec<Case> {
-    let (columns, rows) = index();
-    let streamed = rows.into_iter().filter(|row| row[3].starts_with("text/event-stream"));
-    streamed.map(|row| case(row, &columns)).collect()
+pub fn streamed() -> &'static [Case] {
+    static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
+        let (columns, rows) = index();
+        let streamed = rows.into_iter().filter(|row| row[3].starts_with("text/event-stream"));
+        streamed.map(|row| case(row, &columns)).collect()
+    });
+    &CASES
 }
 
 /// Name and body of every answer with an error status.
