@@ -11,7 +11,7 @@ use crate::sinks::recent::{BEATS, BeatSummary};
 
 /// Size of the drawing, in its own units.
 pub(super) const WIDTH: f64 = 183.0;
-pub(super) const HEIGHT: f64 = 36.0;
+pub(super) const HEIGHT: f64 = 32.0;
 
 /// Distance of two beats.
 const STEP: f64 = 3.0;

@@ -15,13 +15,14 @@ const SILENT_AFTER: u32 = 3;
 pub(super) enum State {
     /// The last measured beat failed.
     Failing,
-    /// It succeeded, but the last judged beat missed an SLO.
+    /// It succeeded, but too few of the remembered beats were good for an SLO's objective. Not the
+    /// last beat alone: an objective of 95 % means that one beat in twenty may miss.
     Degraded,
     /// Beats have stopped coming: maintenance, a spent budget, or a fault of ours.
     Silent,
     /// None has ended yet.
     Waiting,
-    /// The last beat was good.
+    /// The last beat succeeded, and the objectives are reached.
     Ok,
 }
 
@@ -48,18 +49,16 @@ impl State {
         if i128::from(silence) > patience.as_nanos().cast_signed() {
             return Self::Silent;
         }
-        let latest_first = || probe.beats.iter().rev();
-        let Some(measured) = latest_first().find(|beat| beat.outcome.is_measured()) else {
+        let mut latest_first = probe.beats.iter().rev();
+        let Some(measured) = latest_first.find(|beat| beat.outcome.is_measured()) else {
             return Self::Waiting;
         };
         if measured.outcome.is_failure() {
             return Self::Failing;
         }
-        // A spoiled beat is not judged: what the one before it said still stands.
-        let judged = latest_first().find(|beat| !beat.judged.is_empty());
-        match judged {
-            Some(beat) if beat.judged.iter().any(Option::is_some) => Self::Degraded,
-            _ => Self::Ok,
+        match Tally::of(probe).iter().any(|tally| tally.reaches() == Some(false)) {
+            true => Self::Degraded,
+            false => Self::Ok,
         }
     }
 }

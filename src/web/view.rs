@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    format::{ago, clock_time, duration, percent, ratio, setting, span},
+    format::{ago, clock_time, day_time, duration, percent, ratio, setting, span},
     names,
     sparkline::Sparkline,
     state::{DaemonStatus, Readiness},
@@ -37,6 +37,7 @@ pub(super) struct Live {
     pub(super) matching: usize,
     pub(super) failures: Vec<Failure>,
     pub(super) time: String,
+    pub(super) time_words: String,
 }
 
 /// The state of all probes together.
@@ -46,12 +47,13 @@ pub(super) struct Overall {
     pub(super) words: String,
 }
 
-/// How many probes are in a state, and the link that shows only them.
+/// How many probes are in a state, and the link that shows only them, or all again.
 #[derive(Debug)]
 pub(super) struct StateCount {
     pub(super) state: State,
     pub(super) count: usize,
     pub(super) chosen: bool,
+    pub(super) link: String,
 }
 
 /// One probe.
@@ -132,6 +134,18 @@ pub(super) struct Filter {
 }
 
 impl Filter {
+    /// The query that shows `state` beside the same words; without a state, if it is chosen now.
+    fn link(&self, state: State) -> String {
+        let mut query = url::form_urlencoded::Serializer::new("?".to_owned());
+        if !self.words.is_empty() {
+            query.append_pair("q", &self.words);
+        }
+        if self.state != Some(state) {
+            query.append_pair("state", state.as_str());
+        }
+        query.finish()
+    }
+
     fn takes(&self, state: State, key: &BeatKey) -> bool {
         let words = self.words.to_lowercase();
         let has = |name: &str| name.to_lowercase().contains(&words);
@@ -157,6 +171,7 @@ impl Live {
                 state,
                 count: stand.iter().filter(|(other, _)| *other == state).count(),
                 chosen: filter.state == Some(state),
+                link: filter.link(state),
             })
             .filter(|count| count.count > 0 || count.chosen)
             .collect();
@@ -186,6 +201,7 @@ impl Live {
             readiness: status.readiness,
             failures,
             time: clock_time(now),
+            time_words: day_time(now),
         }
     }
 }
