@@ -8,12 +8,7 @@ use axum::{
 use http::{StatusCode, Uri};
 
 use super::{
-    WebState,
-    format::day_time,
-    reply::text,
-    sparkline,
-    summary::State,
-    view::{Filter, Live},
+    WebState, filter::Filter, format::day_time, reply::text, sparkline, summary::State, view::Live,
 };
 
 /// Version shown in the header.

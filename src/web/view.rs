@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
+    filter::Filter,
     format::{ago, clock_time, day_time, duration, percent, ratio, setting, span},
     names,
     sparkline::Sparkline,
@@ -14,6 +15,7 @@ use crate::{
     event::BeatKey,
     measure::CountSource,
     sinks::recent::{BeatSummary, ProbeSnapshot},
+    timeline::Outcome,
     verdict::Metric,
 };
 
@@ -76,7 +78,7 @@ pub(super) struct Row {
 pub(super) struct LastBeat {
     pub(super) ago: String,
     pub(super) time: String,
-    pub(super) outcome: &'static str,
+    pub(super) outcome: Outcome,
     pub(super) e2e: Option<String>,
     pub(super) tokens: Option<String>,
     pub(super) spoiled: Option<&'static str>,
@@ -122,36 +124,6 @@ pub(super) struct Failure {
     pub(super) outcome: &'static str,
     pub(super) status: Option<u16>,
     pub(super) detail: String,
-}
-
-/// Which rows are wanted.
-#[derive(Debug, Default)]
-pub(super) struct Filter {
-    /// Rows whose target, model or probe contains this, in whatever case.
-    pub(super) words: String,
-    /// Rows in this state.
-    pub(super) state: Option<State>,
-}
-
-impl Filter {
-    /// The query that shows `state` beside the same words; without a state, if it is chosen now.
-    fn link(&self, state: State) -> String {
-        let mut query = url::form_urlencoded::Serializer::new("?".to_owned());
-        if !self.words.is_empty() {
-            query.append_pair("q", &self.words);
-        }
-        if self.state != Some(state) {
-            query.append_pair("state", state.as_str());
-        }
-        query.finish()
-    }
-
-    fn takes(&self, state: State, key: &BeatKey) -> bool {
-        let words = self.words.to_lowercase();
-        let has = |name: &str| name.to_lowercase().contains(&words);
-        self.state.is_none_or(|wanted| wanted == state)
-            && (has(&key.target) || has(&key.model) || has(&key.probe))
-    }
 }
 
 impl Live {
@@ -255,7 +227,7 @@ impl LastBeat {
         Self {
             ago: ago(now, beat.due_unix_nanos),
             time: clock_time(beat.due_unix_nanos),
-            outcome: beat.outcome.as_str(),
+            outcome: beat.outcome,
             e2e: beat.e2e.map(duration),
             tokens: beat.output_tokens.map(counted),
             spoiled: beat.spoiled.map(names::spoiled),
