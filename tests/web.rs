@@ -10,6 +10,7 @@ use std::time::Duration;
 use http::{ask, site};
 use planted::{dues, failed, key, ok, recent, slo, spoiled, view};
 use tokenbeat::{
+    sinks::recent::ProbeView,
     timeline::Outcome,
     web::{Command, Content, Gate, ProbeRefused, Readiness, RoutePrefix, WebOptions},
 };
@@ -257,6 +258,32 @@ async fn the_answer_of_a_model_is_on_no_page() {
         assert_eq!(answer.status, 200);
         assert!(!answer.body.contains("planted-answer"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_planted_secret_is_on_no_page() {
+    let target = planted::target("https://llm.example.org/planted-secret/v1");
+    let recent = recent();
+    let key = key("t", "m", "p");
+    recent.add_probe(key.clone(), ProbeView::of(&target, &planted::probe(&target)));
+    for due in dues(&recent, 2) {
+        recent.beat(&ok(&key, due, 250 * MS, 20 * MS, &[]));
+    }
+    let mut site = site(WebOptions { content: Content::Shown, ..open() }, &recent).await;
+    for path in ["/", "/api/v1/probes", "/api/v1/targets", "/probe?target=nobody"] {
+        let answer = site.get(path).await;
+        assert!(!answer.body.contains("planted-secret"), "{path}");
+    }
+    assert!(site.get("/").await.body.contains("https://llm.example.org,"));
+    let daemon = async {
+        if let Some(Command::Probe { key, reply, .. }) = site.commands.recv().await {
+            reply.send(Ok(Box::new(ok(&key, 1, 250 * MS, 20 * MS, &[]))));
+        }
+    };
+    let path = "/probe?target=t&debug=true";
+    let (trace, ()) = tokio::join!(ask(site.port, "GET", path, ""), daemon);
+    assert!(trace.body.contains("https://llm.example.org"));
+    assert!(!trace.body.contains("planted-secret"));
 }
 
 #[tokio::test]

@@ -84,6 +84,14 @@ pub(super) fn clock_time(unix_nanos: i64) -> String {
         .map_or_else(|_| unix_nanos.to_string(), |time| format!("{time:.3}"))
 }
 
+/// A time of the calendar for people: `2026-01-31 12:00:00 UTC`.
+pub(super) fn day_time(unix_nanos: i64) -> String {
+    jiff::Timestamp::from_nanosecond(unix_nanos.into()).map_or_else(
+        |_| unix_nanos.to_string(),
+        |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,5 +154,6 @@ mod tests {
     #[test]
     fn times_are_utc() {
         assert_eq!(clock_time(1_700_000_000_123_456_789), "2023-11-14T22:13:20.123Z");
+        assert_eq!(day_time(1_700_000_000_123_456_789), "2023-11-14 22:13:20 UTC");
     }
 }

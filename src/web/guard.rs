@@ -75,3 +75,54 @@ pub(super) async fn headers(request: Request, next: Next) -> Response {
     headers.entry(header::CACHE_CONTROL).or_insert(fixed("no-store"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, body::Body, middleware::from_fn_with_state, routing::get};
+    use hyper::service::Service;
+    use hyper_util::service::TowerToHyperService;
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    /// A service with one permit, whose handler says that it began and waits to be let go.
+    fn service(
+        deadline: Duration,
+        began: &Arc<Notify>,
+        go: &Arc<Notify>,
+    ) -> TowerToHyperService<Router> {
+        let (began, go) = (Arc::clone(began), Arc::clone(go));
+        let handler = async move || {
+            began.notify_one();
+            go.notified().await;
+        };
+        let limit = from_fn_with_state(Limits::new(1, deadline), limit);
+        TowerToHyperService::new(Router::new().route("/", get(handler)).layer(limit))
+    }
+
+    #[tokio::test]
+    async fn one_request_too_many_is_refused_and_the_place_is_given_back() {
+        let (began, go) = (Arc::default(), Arc::default());
+        let service = service(Duration::from_secs(600), &began, &go);
+        let ask = || service.call(http::Request::new(Body::empty()));
+        let second = async {
+            began.notified().await;
+            let refused = ask().await.expect("an answer");
+            go.notify_one();
+            refused
+        };
+        let (first, refused) = tokio::join!(ask(), second);
+        assert_eq!(first.expect("an answer").status(), StatusCode::OK);
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(refused.headers()[header::RETRY_AFTER], "1");
+        go.notify_one();
+        assert_eq!(ask().await.expect("an answer").status(), StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_does_not_come_is_given_up() {
+        let service = service(Duration::from_millis(5), &Arc::default(), &Arc::default());
+        let answer = service.call(http::Request::new(Body::empty())).await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+}

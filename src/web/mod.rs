@@ -8,6 +8,7 @@
 mod api;
 mod assets;
 mod command;
+mod filter;
 mod format;
 mod gauges;
 mod guard;

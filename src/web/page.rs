@@ -8,12 +8,7 @@ use axum::{
 use http::{StatusCode, Uri};
 
 use super::{
-    WebState,
-    format::clock_time,
-    reply::text,
-    sparkline,
-    summary::State,
-    view::{Filter, Live},
+    WebState, filter::Filter, format::day_time, reply::text, sparkline, summary::State, view::Live,
 };
 
 /// Version shown in the header.
@@ -69,7 +64,7 @@ pub(super) async fn page(
         "live" => html(StatusCode::OK, &Fragment { live: &live, words }),
         _ => {
             let state_name = wanted.map_or("", State::as_str);
-            let started = clock_time(state.started_unix_nanos);
+            let started = day_time(state.started_unix_nanos);
             html(StatusCode::OK, &Page { live: &live, words, state: state_name, started })
         }
     }

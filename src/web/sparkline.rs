@@ -11,7 +11,7 @@ use crate::sinks::recent::{BEATS, BeatSummary};
 
 /// Size of the drawing, in its own units.
 pub(super) const WIDTH: f64 = 183.0;
-pub(super) const HEIGHT: f64 = 36.0;
+pub(super) const HEIGHT: f64 = 32.0;
 
 /// Distance of two beats.
 const STEP: f64 = 3.0;
@@ -139,4 +139,67 @@ impl Scale {
 /// Binary logarithm of the microseconds; nothing is shorter than one.
 fn log(value: Duration) -> f64 {
     (value.as_secs_f64() * 1e6).max(1.0).log2()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        measure::Spoiled,
+        sinks::recent::testing::{failed, ok},
+        timeline::Outcome,
+    };
+
+    const THRESHOLD: Option<Duration> = Some(Duration::from_millis(500));
+
+    fn draw(beats: Vec<BeatSummary>) -> Sparkline {
+        let beats: Vec<_> = beats.into_iter().map(Arc::new).collect();
+        Sparkline::of(&beats, THRESHOLD, |beat| beat.ttft)
+    }
+
+    #[test]
+    fn a_failure_breaks_the_line() {
+        let drawing = draw(vec![ok(100), ok(110), failed(Outcome::Connect), ok(120)]);
+        assert_eq!(drawing.lines.len(), 1);
+        assert_eq!(drawing.alone.len(), 1);
+        assert_eq!(drawing.failures, [WIDTH - 2.0 * STEP]);
+        assert_eq!(drawing.last.map(|point| point.x), Some(WIDTH - STEP));
+        assert_eq!(drawing.range, Some(("100 ms".to_owned(), "120 ms".to_owned())));
+    }
+
+    #[test]
+    fn spoiled_and_unmeasured_beats_stand_apart() {
+        let spoiled = BeatSummary { spoiled: Some(Spoiled::ReadDelay), ..ok(900) };
+        let drawing = draw(vec![ok(100), spoiled, failed(Outcome::Aborted), ok(110)]);
+        assert_eq!(drawing.spoiled.len(), 1);
+        assert_eq!(drawing.unmeasured.len(), 1);
+        assert!(drawing.failures.is_empty());
+        assert_eq!(drawing.lines.len(), 1);
+    }
+
+    #[test]
+    fn everything_stays_inside_and_slower_is_higher() {
+        for beats in [
+            vec![ok(1), ok(3_600_000)],
+            vec![ok(100), ok(100)],
+            vec![ok(0)],
+            (0..200).map(ok).collect(),
+        ] {
+            let drawing = draw(beats);
+            let last = drawing.last.expect("a value");
+            let threshold = drawing.threshold.expect("a threshold");
+            for y in [last.y, threshold] {
+                assert!((MARGIN..=HEIGHT).contains(&y), "{y}");
+            }
+            assert!((0.0..=WIDTH).contains(&last.x));
+        }
+        let drawing = draw(vec![ok(100), ok(900)]);
+        assert!(drawing.last.map(|point| point.y) < drawing.threshold);
+    }
+
+    #[test]
+    fn without_beats_there_is_only_the_threshold() {
+        let drawing = draw(Vec::new());
+        assert!(drawing.lines.is_empty() && drawing.last.is_none() && drawing.range.is_none());
+    }
 }

@@ -15,13 +15,14 @@ const SILENT_AFTER: u32 = 3;
 pub(super) enum State {
     /// The last measured beat failed.
     Failing,
-    /// It succeeded, but the last judged beat missed an SLO.
+    /// It succeeded, but too few of the remembered beats were good for an SLO's objective. Not the
+    /// last beat alone: an objective of 95 % means that one beat in twenty may miss.
     Degraded,
     /// Beats have stopped coming: maintenance, a spent budget, or a fault of ours.
     Silent,
     /// None has ended yet.
     Waiting,
-    /// The last beat was good.
+    /// The last beat succeeded, and the objectives are reached.
     Ok,
 }
 
@@ -48,18 +49,16 @@ impl State {
         if i128::from(silence) > patience.as_nanos().cast_signed() {
             return Self::Silent;
         }
-        let latest_first = || probe.beats.iter().rev();
-        let Some(measured) = latest_first().find(|beat| beat.outcome.is_measured()) else {
+        let mut latest_first = probe.beats.iter().rev();
+        let Some(measured) = latest_first.find(|beat| beat.outcome.is_measured()) else {
             return Self::Waiting;
         };
         if measured.outcome.is_failure() {
             return Self::Failing;
         }
-        // A spoiled beat is not judged: what the one before it said still stands.
-        let judged = latest_first().find(|beat| !beat.judged.is_empty());
-        match judged {
-            Some(beat) if beat.judged.iter().any(Option::is_some) => Self::Degraded,
-            _ => Self::Ok,
+        match Tally::of(probe).iter().any(|tally| tally.reaches() == Some(false)) {
+            true => Self::Degraded,
+            false => Self::Ok,
         }
     }
 }
@@ -128,5 +127,83 @@ impl Tally {
     pub(super) fn reaches(&self) -> Option<bool> {
         let (good, judged) = (self.good as f64, self.judged as f64);
         (self.judged > 0).then(|| good >= self.slo.objective * judged)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        measure::Spoiled,
+        sinks::recent::testing::{failed, ok, probe},
+        timeline::Outcome,
+        verdict::Cause,
+    };
+
+    const SECOND: i64 = 1_000_000_000;
+
+    fn judged(bad: Option<Cause>) -> BeatSummary {
+        BeatSummary { judged: [bad].into(), ..ok(100) }
+    }
+
+    fn state(beats: Vec<BeatSummary>) -> State {
+        State::of(&probe(beats), SECOND)
+    }
+
+    #[test]
+    fn a_failed_beat_counts_as_infinite_and_a_spoiled_one_not_at_all() {
+        let spoiled = BeatSummary { spoiled: Some(Spoiled::SendLag), ..ok(9_000) };
+        let undefined = BeatSummary { ttft: None, ..ok(0) };
+        let beats: Vec<_> = [
+            ok(300),
+            ok(100),
+            spoiled,
+            failed(Outcome::Stall),
+            ok(200),
+            undefined,
+            failed(Outcome::Local),
+        ]
+        .map(Arc::new)
+        .into();
+        let percentiles = Percentiles::of(&beats, |beat| beat.ttft);
+        let expected = Percentiles {
+            n: 4,
+            p50: Some(Rank::Finite(Duration::from_millis(200))),
+            p95: Some(Rank::Infinite),
+        };
+        assert_eq!(percentiles, expected);
+        assert_eq!(Percentiles::of(&[], |beat| beat.ttft), Percentiles::default());
+    }
+
+    #[test]
+    fn the_state_is_that_of_the_last_measured_beat() {
+        assert_eq!(state(vec![]), State::Waiting);
+        assert_eq!(state(vec![failed(Outcome::Aborted)]), State::Waiting);
+        assert_eq!(state(vec![ok(1)]), State::Ok);
+        assert_eq!(state(vec![ok(1), failed(Outcome::Empty)]), State::Failing);
+        assert_eq!(
+            state(vec![ok(1), failed(Outcome::Empty), failed(Outcome::Local)]),
+            State::Failing
+        );
+        assert_eq!(state(vec![failed(Outcome::Empty), ok(1)]), State::Ok);
+    }
+
+    #[test]
+    fn one_miss_is_within_the_objective_and_many_are_not() {
+        let miss = || judged(Some(Cause::Failed));
+        let mut beats: Vec<_> = (0..19).map(|_| judged(None)).collect();
+        beats.push(miss());
+        assert_eq!(state(beats.clone()), State::Ok);
+        beats.push(miss());
+        assert_eq!(state(beats), State::Degraded);
+    }
+
+    #[test]
+    fn a_probe_without_beats_falls_silent() {
+        let probe = probe(vec![ok(1)]);
+        let patience = i64::try_from((probe.view.interval * 3 + probe.view.timeout).as_secs());
+        let patience = patience.expect("a short time") * SECOND;
+        assert_eq!(State::of(&probe, patience), State::Ok);
+        assert_eq!(State::of(&probe, patience + 1), State::Silent);
     }
 }

@@ -4,7 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    format::{ago, clock_time, duration, percent, ratio, setting, span},
+    filter::Filter,
+    format::{ago, clock_time, day_time, duration, percent, ratio, setting, span},
     names,
     sparkline::Sparkline,
     state::{DaemonStatus, Readiness},
@@ -14,6 +15,7 @@ use crate::{
     event::BeatKey,
     measure::CountSource,
     sinks::recent::{BeatSummary, ProbeSnapshot},
+    timeline::Outcome,
     verdict::Metric,
 };
 
@@ -37,6 +39,7 @@ pub(super) struct Live {
     pub(super) matching: usize,
     pub(super) failures: Vec<Failure>,
     pub(super) time: String,
+    pub(super) time_words: String,
 }
 
 /// The state of all probes together.
@@ -46,12 +49,13 @@ pub(super) struct Overall {
     pub(super) words: String,
 }
 
-/// How many probes are in a state, and the link that shows only them.
+/// How many probes are in a state, and the link that shows only them, or all again.
 #[derive(Debug)]
 pub(super) struct StateCount {
     pub(super) state: State,
     pub(super) count: usize,
     pub(super) chosen: bool,
+    pub(super) link: String,
 }
 
 /// One probe.
@@ -74,7 +78,7 @@ pub(super) struct Row {
 pub(super) struct LastBeat {
     pub(super) ago: String,
     pub(super) time: String,
-    pub(super) outcome: &'static str,
+    pub(super) outcome: Outcome,
     pub(super) e2e: Option<String>,
     pub(super) tokens: Option<String>,
     pub(super) spoiled: Option<&'static str>,
@@ -122,24 +126,6 @@ pub(super) struct Failure {
     pub(super) detail: String,
 }
 
-/// Which rows are wanted.
-#[derive(Debug, Default)]
-pub(super) struct Filter {
-    /// Rows whose target, model or probe contains this, in whatever case.
-    pub(super) words: String,
-    /// Rows in this state.
-    pub(super) state: Option<State>,
-}
-
-impl Filter {
-    fn takes(&self, state: State, key: &BeatKey) -> bool {
-        let words = self.words.to_lowercase();
-        let has = |name: &str| name.to_lowercase().contains(&words);
-        self.state.is_none_or(|wanted| wanted == state)
-            && (has(&key.target) || has(&key.model) || has(&key.probe))
-    }
-}
-
 impl Live {
     /// The page of `probes` at `now`.
     pub(super) fn of(
@@ -157,6 +143,7 @@ impl Live {
                 state,
                 count: stand.iter().filter(|(other, _)| *other == state).count(),
                 chosen: filter.state == Some(state),
+                link: filter.link(state),
             })
             .filter(|count| count.count > 0 || count.chosen)
             .collect();
@@ -186,6 +173,7 @@ impl Live {
             readiness: status.readiness,
             failures,
             time: clock_time(now),
+            time_words: day_time(now),
         }
     }
 }
@@ -239,7 +227,7 @@ impl LastBeat {
         Self {
             ago: ago(now, beat.due_unix_nanos),
             time: clock_time(beat.due_unix_nanos),
-            outcome: beat.outcome.as_str(),
+            outcome: beat.outcome,
             e2e: beat.e2e.map(duration),
             tokens: beat.output_tokens.map(counted),
             spoiled: beat.spoiled.map(names::spoiled),

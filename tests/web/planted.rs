@@ -1,16 +1,22 @@
 //! A memory with probes and beats as they could have been.
 
+#![expect(clippy::expect_used, reason = "a helper of tests: what fails here fails the test")]
+
 use std::{sync::Arc, time::Duration};
 
 use tokenbeat::{
     clock::{Stamp, Wall},
-    config::Connection,
+    config::{
+        Authorization, Budget, Connection, HeaderValue, Models, Probe, SecretSource, Target,
+        TlsFiles,
+    },
     event::{Beat, BeatKey},
     measure::{CountSource, Measurement, Phase, Spoiled},
     protocol::Api,
     sinks::recent::{ProbeView, Recent},
     timeline::{Exchange, Outcome, StampSource, Timeline, TokenEvent, TokenKind},
     verdict::{Cause, Judge, Judgement, Metric, Slo, Threshold},
+    workload::{Expect, Fixed, Workload},
 };
 
 pub const INTERVAL: Duration = Duration::from_secs(15);
@@ -133,4 +139,47 @@ pub fn recent() -> Arc<Recent> {
 pub fn dues(recent: &Recent, n: i64) -> impl Iterator<Item = i64> + use<> {
     let now = recent.now_unix_nanos();
     (0..n).map(move |index| now - 3_000_000_000 - index * 15_000_000_000)
+}
+
+/// A target with a secret in every place that can hold one.
+pub fn target(url: &str) -> Arc<Target> {
+    let secret = "planted-secret";
+    Arc::new(Target {
+        name: "t".into(),
+        url: url.parse().expect("a URL"),
+        api: Api::OpenaiChat,
+        models: Models::List(vec!["m".into()]),
+        authorization: Some(Authorization {
+            scheme: "Bearer".into(),
+            credentials: SecretSource::Env(secret.into()),
+        }),
+        http_headers: vec![(
+            "x-api-key".parse().expect("a header name"),
+            vec![HeaderValue::Plain(secret.parse().expect("a header value"))],
+        )],
+        tls: TlsFiles::default(),
+        proxy_url: Some(format!("http://proxy/{secret}").parse().expect("a URL")),
+        retry: None,
+        labels: std::iter::once(("team".into(), secret.into())).collect(),
+        cost_per_hour: None,
+        budget: Budget::default(),
+    })
+}
+
+pub fn probe(target: &Arc<Target>) -> Probe {
+    Probe {
+        name: "p".into(),
+        targets: vec![Arc::clone(target)],
+        workload: Arc::new(Workload::Fixed(Fixed {
+            prompt: "planted-secret".into(),
+            max_tokens: 16,
+            temperature: 0.0,
+            expect: Expect::default(),
+        })),
+        interval: INTERVAL,
+        timeout: Duration::from_secs(30),
+        slos: Vec::new(),
+        connection: Connection::Fresh,
+        maintenance: Vec::new(),
+    }
 }

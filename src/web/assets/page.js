@@ -5,6 +5,7 @@ const PERIOD_MS = 2000;
 const PATIENCE_MS = 8000;
 const live = document.getElementById("live");
 const lost = document.getElementById("lost");
+const said = document.getElementById("said");
 let shown = "";
 
 const url = () => {
@@ -16,8 +17,14 @@ const url = () => {
 // Replacing text that someone is selecting or a link that has the focus would be rude.
 const busy = () =>
   document.hidden ||
-  live.contains(document.activeElement) ||
+  (document.activeElement !== live && live.contains(document.activeElement)) ||
   (getSelection().type === "Range" && live.contains(getSelection().anchorNode));
+
+// A screen reader hears the overall state when it changes, not every two seconds.
+const say = (state) => {
+  document.title = `${state} · tokenbeat`;
+  if (said.textContent !== state) said.textContent = state;
+};
 
 const refresh = async () => {
   if (busy()) return;
@@ -29,8 +36,7 @@ const refresh = async () => {
       const fragment = new DOMParser().parseFromString(text, "text/html");
       live.replaceChildren(...fragment.body.childNodes);
       shown = text;
-      const state = live.querySelector(".overall strong");
-      if (state) document.title = `${state.textContent} · tokenbeat`;
+      say(live.querySelector(".overall strong").textContent);
     }
     lost.hidden = true;
   } catch {
