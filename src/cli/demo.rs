@@ -61,7 +61,7 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<ExitCode>
     )?;
     let steady = Sim::spawn(steady()).context("cannot start the simulated target `steady`")?;
     let moody = Sim::spawn(moody()).context("cannot start the simulated target `moody`")?;
-    let text = CONFIG.replace(STEADY, &steady.base_url()).replace(MOODY, &moody.base_url());
+    let text = CONFIG.replace(STEADY, steady.base_url()).replace(MOODY, moody.base_url());
     let config =
         config::load_str("demo.yml", &text).map_err(|problems| anyhow::anyhow!("{problems}"))?;
     announce(&daemon, out)?;

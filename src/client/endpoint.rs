@@ -116,7 +116,7 @@ mod tests {
 
     fn endpoint(url: &str, proxy: Option<&str>) -> Arc<Endpoint> {
         let proxy = proxy.map(|proxy| url::Url::parse(proxy).expect("valid"));
-        Endpoint::new(&url::Url::parse(url).expect("valid"), proxy.as_ref(), || Tls::for_tests())
+        Endpoint::new(&url::Url::parse(url).expect("valid"), proxy.as_ref(), Tls::for_tests)
             .expect("an endpoint")
     }
 

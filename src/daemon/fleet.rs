@@ -1,6 +1,9 @@
 //! All subjects of a configuration, and what a new configuration changes about them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
+};
 
 use crate::{
     client::EndpointError,
@@ -15,9 +18,12 @@ pub(super) type Discovered = BTreeMap<Arc<str>, Vec<Arc<str>>>;
 /// All subjects that beat.
 #[derive(Default)]
 pub(super) struct Fleet {
-    links: BTreeMap<Arc<str>, (Definition, Arc<Link>)>,
+    links: Links,
     subjects: BTreeMap<Arc<BeatKey>, (Definition, Arc<Subject>)>,
 }
+
+/// The links, by target.
+type Links = BTreeMap<Arc<str>, (Definition, Arc<Link>)>;
 
 /// What a new configuration changes. What is in neither list beats on, undisturbed.
 #[derive(Default)]
@@ -79,9 +85,9 @@ impl Fleet {
             self.subjects.remove(key);
         }
         for (key, (definition, subject)) in wanted {
-            if !self.subjects.contains_key(&key) {
+            if let Entry::Vacant(place) = self.subjects.entry(key) {
                 change.start.push(Arc::clone(&subject));
-                self.subjects.insert(key, (definition, subject));
+                place.insert((definition, subject));
             }
         }
         self.links = links;
@@ -99,10 +105,7 @@ impl Fleet {
     }
 
     /// A link for each target; the one there was, with what it has learnt, if nothing changed.
-    fn links(
-        &self,
-        config: &Config,
-    ) -> Result<BTreeMap<Arc<str>, (Definition, Arc<Link>)>, EndpointError> {
+    fn links(&self, config: &Config) -> Result<Links, EndpointError> {
         let link = |target: &Arc<Target>| {
             let definition = Definition(format!("{target:?}"));
             let link = match self.links.get(&target.name) {

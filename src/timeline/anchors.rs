@@ -13,6 +13,16 @@ pub enum StampSource {
     Read,
 }
 
+impl StampSource {
+    /// Its name on pages and in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Read => "read",
+        }
+    }
+}
+
 /// What a token-bearing event carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenKind {

@@ -13,7 +13,6 @@ use serde::Serialize;
 use super::{
     WebState,
     format::clock_time,
-    names,
     summary::{Percentiles, Rank, State, Tally},
 };
 use crate::sinks::recent::{BeatSummary, ProbeSnapshot};
@@ -245,7 +244,7 @@ impl SloJson {
             slo: tally.slo.name.to_string(),
             objective_ratio: tally.slo.objective,
             thresholds_seconds: thresholds
-                .map(|threshold| (names::metric(threshold.metric), threshold.max.as_secs_f64()))
+                .map(|threshold| (threshold.metric.as_str(), threshold.max.as_secs_f64()))
                 .collect(),
             judged: tally.judged,
             good: tally.good,
@@ -276,15 +275,15 @@ impl<'a> BeatJson<'a> {
             tpot_seconds: seconds(beat.tpot),
             e2e_seconds: seconds(beat.e2e),
             output_tokens: beat.output_tokens,
-            count_source: beat.count_source.map(names::count_source),
-            bad: beat.judged.iter().map(|bad| bad.map(names::cause)).collect(),
-            spoiled: beat.spoiled.map(names::spoiled),
-            stamp_source: beat.source.map(names::stamp_source),
+            count_source: beat.count_source.map(|source| source.as_str()),
+            bad: beat.judged.iter().map(|bad| bad.map(|why| why.as_str())).collect(),
+            spoiled: beat.spoiled.map(|why| why.as_str()),
+            stamp_source: beat.source.map(|source| source.as_str()),
             retries: retries.stale_connection + retries.refused_field + retries.configured,
             phases_seconds: beat
                 .phases
                 .iter()
-                .map(|(phase, took)| (names::phase(*phase), took.as_secs_f64()))
+                .map(|(phase, took)| (phase.as_str(), took.as_secs_f64()))
                 .collect(),
         }
     }

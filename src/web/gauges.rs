@@ -5,7 +5,6 @@
 
 use std::{fmt::Write, time::Duration};
 
-use super::names;
 use crate::{event::Beat, sinks::recent::ProbeView, timeline::Outcome};
 
 /// The exposition of `beat`. An undefined value is absent.
@@ -31,7 +30,7 @@ pub(super) fn of(beat: &Beat, view: &ProbeView) -> String {
     if !numbers.phases.is_empty() {
         text.family("probe_phase_seconds", "The parts of the probe that happened.");
         for (phase, took) in &numbers.phases {
-            let labels = [("phase", names::phase(*phase))];
+            let labels = [("phase", phase.as_str())];
             text.sample("probe_phase_seconds", &labels, took.as_secs_f64());
         }
     }
@@ -54,7 +53,7 @@ pub(super) fn of(beat: &Beat, view: &ProbeView) -> String {
     }
     if let Some(spoiled) = beat.spoiled {
         text.family("probe_spoiled", "The client was late: the latencies are upper bounds.");
-        text.sample("probe_spoiled", &[("reason", names::spoiled(spoiled))], 1.0);
+        text.sample("probe_spoiled", &[("reason", spoiled.as_str())], 1.0);
     }
     if !beat.judgements.is_empty() {
         text.family("probe_slo_good", "Whether every threshold of the SLO was met.");

@@ -14,7 +14,6 @@ mod gauges;
 mod guard;
 mod lifecycle;
 mod metrics;
-mod names;
 mod options;
 mod page;
 mod probe;

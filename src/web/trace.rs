@@ -7,7 +7,6 @@ use std::{fmt::Write, time::Duration};
 use super::{
     Content,
     format::{clock_time, duration, setting},
-    names,
 };
 use crate::{
     clock::Stamp,
@@ -32,7 +31,7 @@ pub(super) fn of(beat: &Beat, view: &ProbeView, deadline: Duration, content: Con
         trace.line("detail", format_args!("{detail:?}"));
     }
     trace.maybe("status", exchange.timeline.status);
-    trace.maybe("spoiled", beat.spoiled.map(names::spoiled));
+    trace.maybe("spoiled", beat.spoiled.map(|why| why.as_str()));
     trace.settings(view, deadline);
     trace.anchors(&exchange.timeline);
     trace.numbers(beat);
@@ -85,7 +84,7 @@ impl Trace {
                 .iter()
                 .map(|threshold| {
                     let max = setting(threshold.max);
-                    format!("{} ≤ {max}", names::metric(threshold.metric))
+                    format!("{} ≤ {max}", threshold.metric.as_str())
                 })
                 .collect();
             self.line("slo", format_args!("{:?}: {}", slo.name, thresholds.join(", ")));
@@ -114,7 +113,7 @@ impl Trace {
         for (name, stamp) in anchors {
             self.maybe(name, stamp.map(|stamp| offset(timeline.due, stamp)));
         }
-        self.maybe("stamps from", timeline.source.map(names::stamp_source));
+        self.maybe("stamps from", timeline.source.map(|source| source.as_str()));
         self.line("connection", if timeline.reused_connection { "reused" } else { "new" });
         let retries = timeline.retries;
         self.line(
@@ -144,12 +143,12 @@ impl Trace {
             self.maybe(name, took.map(duration));
         }
         for (phase, took) in &numbers.phases {
-            self.line(&format!("phase {}", names::phase(*phase)), duration(*took));
+            self.line(&format!("phase {}", phase.as_str()), duration(*took));
         }
         self.maybe("input_tokens", numbers.input_tokens);
         self.maybe("cached_input_tokens", numbers.cached_input_tokens);
         self.maybe("output_tokens", numbers.output_tokens);
-        self.maybe("counted from", numbers.count_source.map(names::count_source));
+        self.maybe("counted from", numbers.count_source.map(|source| source.as_str()));
         self.maybe("reasoning_tokens", numbers.reasoning_tokens);
     }
 
@@ -159,7 +158,7 @@ impl Trace {
         }
         self.head("judgement");
         for (slo, judgement) in view.slos.iter().zip(&beat.judgements) {
-            let verdict = judgement.bad.map_or("good", names::cause);
+            let verdict = judgement.bad.map_or("good", |why| why.as_str());
             let bad = if judgement.bad.is_some() { "bad: " } else { "" };
             self.line(&format!("{:?}", slo.name), format_args!("{bad}{verdict}"));
         }

@@ -6,7 +6,6 @@ use std::{sync::Arc, time::Duration};
 use super::{
     filter::Filter,
     format::{ago, clock_time, day_time, duration, percent, ratio, setting, span},
-    names,
     sparkline::Sparkline,
     state::{DaemonStatus, Readiness},
     summary::{Percentiles, Rank, State, Tally},
@@ -230,7 +229,7 @@ impl LastBeat {
             outcome: beat.outcome,
             e2e: beat.e2e.map(duration),
             tokens: beat.output_tokens.map(counted),
-            spoiled: beat.spoiled.map(names::spoiled),
+            spoiled: beat.spoiled.map(|why| why.as_str()),
         }
     }
 }

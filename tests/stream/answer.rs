@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tokenbeat::{
-    client::answer::{Answer, Arrival, BodyEnd, Failure, Progress},
+    client::{
+        Failure,
+        answer::{Answer, Arrival, BodyEnd, Progress},
+    },
     clock::Stamp,
     protocol::{Api, Finish},
     timeline::{Outcome, StampSource, Timeline, TokenKind},

@@ -89,6 +89,7 @@ pub fn beat(due_seconds: i64, outcome: Outcome) -> Beat {
         exchange: Exchange { timeline, outcome, detail: None, text: None },
         measurement,
         judgements: Vec::new(),
+        verdicts: Vec::new(),
         spoiled: None,
     }
 }

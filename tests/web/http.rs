@@ -6,11 +6,11 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use tokenbeat::{
-    sinks::recent::Recent,
-    web::{
-        Command, DaemonStatus, Exposition, ExpositionEncoding, Readiness, WebOptions, WebState,
-        bind, router, serve,
+    sinks::{
+        prometheus::{Coding, Exposition, Format},
+        recent::Recent,
     },
+    web::{Command, DaemonStatus, Readiness, WebOptions, WebState, bind, router, serve},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -51,10 +51,13 @@ pub async fn site(options: WebOptions, recent: &Arc<Recent>) -> Site {
     let (send, commands) = mpsc::channel(4);
     let ready = DaemonStatus { readiness: Readiness::Ready, ..DaemonStatus::default() };
     let (status, status_of) = watch::channel(ready);
-    let metrics = Arc::new(|accept: Option<&str>, encoding: Option<&str>| Exposition {
-        content_type: "text/plain; version=0.0.4".into(),
-        encoding: ExpositionEncoding::Identity,
-        body: Bytes::from(format!("# {accept:?} {encoding:?}\n")),
+    let metrics = Arc::new(|accept: Option<&str>, encoding: Option<&str>| {
+        Ok(Exposition {
+            format: Format::Text,
+            content_type: "text/plain; version=0.0.4".into(),
+            coding: Coding::Identity,
+            body: format!("# {accept:?} {encoding:?}\n").into_bytes(),
+        })
     });
     let state = WebState::new(options, Arc::clone(recent), metrics, send, status_of);
     let shutdown = CancellationToken::new();

@@ -97,6 +97,7 @@ pub fn ok(key: &Arc<BeatKey>, due: i64, ttft: Duration, tpot: Duration, slos: &[
         },
         exchange: Exchange { timeline, outcome: Outcome::Ok, detail: None, text: None },
         judgements: slos.iter().map(miss).collect(),
+        verdicts: Vec::new(),
         spoiled: None,
     }
 }
@@ -121,6 +122,7 @@ pub fn failed(
         exchange: Exchange { timeline, outcome, detail: Some(detail.into()), text: None },
         measurement: Measurement::default(),
         judgements: slos.iter().map(bad).collect(),
+        verdicts: Vec::new(),
         spoiled: None,
     }
 }

@@ -22,6 +22,7 @@ fn beat(key: &Arc<BeatKey>, due: i64, outcome: Outcome, detail: Option<&str>) ->
         },
         measurement: Measurement::default(),
         judgements: Vec::new(),
+        verdicts: Vec::new(),
         spoiled: None,
     }
 }
