@@ -26,11 +26,13 @@
 //!
 //! The arrows run one way (`docs/architecture.md`); `tests/architecture.rs` checks them.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod event;
 pub mod measure;
 pub mod protocol;
+pub mod sim;
 pub mod timeline;
 pub mod verdict;
 pub mod workload;

@@ -1,0 +1,197 @@
+//! The engine's slots: queue, batch, and the account of each request worked on.
+//!
+//! Owns who is worked on when and what that does to the metrics. A [`Slot`] closes its account
+//! once, also when it is dropped because the client left. Must not know HTTP or events.
+
+use std::io;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::metrics::{Finish, Metrics};
+use super::prefix::PrefixCache;
+use super::stamps::{StampRecord, Stamps};
+use super::wire::Wire;
+use crate::clock::Stamp;
+
+/// All slots of the engine, whatever the model.
+pub(super) struct Engine {
+    /// Fair: permits go out in the order in which they were asked for.
+    slots: Arc<Semaphore>,
+    busy: AtomicUsize,
+    prefix: Mutex<PrefixCache>,
+    pub(super) stamps: Stamps,
+}
+
+/// What the engine has to know of a request.
+pub(super) struct Order<'a> {
+    pub(super) prompt: &'a str,
+    pub(super) prompt_tokens: u32,
+    pub(super) arrived: Stamp,
+}
+
+impl Engine {
+    pub(super) fn new(slots: usize, prefix_blocks: usize, stamps: bool) -> Self {
+        Self {
+            slots: Arc::new(Semaphore::new(slots)),
+            busy: AtomicUsize::new(0),
+            prefix: Mutex::new(PrefixCache::new(prefix_blocks)),
+            stamps: Stamps::new(stamps),
+        }
+    }
+
+    /// Requests worked on now.
+    pub(super) fn busy(&self) -> usize {
+        self.busy.load(Ordering::Relaxed)
+    }
+
+    /// Waits for a slot. Fails when the client leaves the queue.
+    pub(super) async fn admit(
+        self: &Arc<Self>,
+        metrics: &Arc<Metrics>,
+        wire: &mut Wire,
+        order: Order<'_>,
+    ) -> io::Result<Slot> {
+        let place = Place::take(metrics);
+        let permit = tokio::select! {
+            biased;
+            permit = Arc::clone(&self.slots).acquire_owned() => {
+                permit.map_err(|_| io::Error::from(io::ErrorKind::Interrupted))?
+            }
+            gone = wire.gone() => {
+                metrics.finished(Finish::Abort);
+                return Err(gone);
+            }
+        };
+        drop(place);
+        let admitted = Stamp::now();
+        let mut prefix = self.prefix.lock().unwrap_or_else(PoisonError::into_inner);
+        let cached = prefix.look_up(order.prompt);
+        drop(prefix);
+        add(&metrics.prefix_queries, order.prompt_tokens);
+        add(&metrics.prefix_hits, cached);
+        add(&metrics.prompt_tokens, order.prompt_tokens);
+        add(&metrics.kv_tokens, order.prompt_tokens);
+        add(&metrics.running, 1);
+        metrics.queue.observe(admitted.since(order.arrived));
+        self.busy.fetch_add(1, Ordering::Relaxed);
+        Ok(Slot {
+            key: self.stamps.key(order.prompt),
+            engine: Arc::clone(self),
+            metrics: Arc::clone(metrics),
+            _permit: permit,
+            arrived: order.arrived,
+            admitted,
+            tokens_sent: None,
+            cached,
+            prompt_tokens: order.prompt_tokens,
+            tokens: 0,
+            outcome: Finish::Abort,
+        })
+    }
+}
+
+fn add(counter: &AtomicU64, count: u32) {
+    counter.fetch_add(u64::from(count), Ordering::Relaxed);
+}
+
+/// A place in the queue; given up when dropped.
+struct Place(Arc<Metrics>);
+
+impl Place {
+    fn take(metrics: &Arc<Metrics>) -> Self {
+        add(&metrics.waiting, 1);
+        Self(Arc::clone(metrics))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A request being worked on.
+pub(super) struct Slot {
+    engine: Arc<Engine>,
+    metrics: Arc<Metrics>,
+    _permit: OwnedSemaphorePermit,
+    key: String,
+    arrived: Stamp,
+    admitted: Stamp,
+    /// First and latest send.
+    tokens_sent: Option<(Stamp, Stamp)>,
+    cached: u32,
+    prompt_tokens: u32,
+    tokens: u32,
+    outcome: Finish,
+}
+
+impl Slot {
+    pub(super) const fn admitted(&self) -> Stamp {
+        self.admitted
+    }
+
+    /// Prompt tokens that the prefix cache held.
+    pub(super) const fn cached(&self) -> u32 {
+        self.cached
+    }
+
+    /// Tokens generated so far.
+    pub(super) const fn tokens(&self) -> u32 {
+        self.tokens
+    }
+
+    /// `count` tokens went out at `at`.
+    pub(super) fn sent(&mut self, count: u32, at: Stamp) {
+        let first = match self.tokens_sent {
+            None => {
+                self.metrics.first_token.observe(at.since(self.arrived));
+                self.metrics.prefill.observe(at.since(self.admitted));
+                at
+            }
+            Some((first, latest)) => {
+                self.metrics.gap.observe(at.since(latest));
+                first
+            }
+        };
+        self.tokens_sent = Some((first, at));
+        self.generated(count);
+    }
+
+    /// `count` tokens were generated that nobody gets to see.
+    pub(super) fn generated(&mut self, count: u32) {
+        self.tokens += count;
+        add(&self.metrics.generation_tokens, count);
+        add(&self.metrics.kv_tokens, count);
+    }
+
+    /// Closes the account. Done before the last bytes go out, so that whoever has seen the end of
+    /// the answer finds it counted.
+    pub(super) fn finish(mut self, how: Finish) {
+        self.outcome = how;
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let metrics = &self.metrics;
+        let held = u64::from(self.prompt_tokens) + u64::from(self.tokens);
+        metrics.kv_tokens.fetch_sub(held, Ordering::Relaxed);
+        metrics.running.fetch_sub(1, Ordering::Relaxed);
+        self.engine.busy.fetch_sub(1, Ordering::Relaxed);
+        metrics.finished(self.outcome);
+        if let Some((first, last)) = self.tokens_sent {
+            metrics.decode.observe(last.since(first));
+            metrics.e2e.observe(last.since(self.arrived));
+        }
+        self.engine.stamps.push(StampRecord {
+            prompt: std::mem::take(&mut self.key),
+            arrived_ns: self.arrived.as_nanos(),
+            first_token_ns: self.tokens_sent.map(|(first, _)| first.as_nanos()),
+            last_token_ns: self.tokens_sent.map(|(_, last)| last.as_nanos()),
+            tokens: self.tokens,
+        });
+    }
+}

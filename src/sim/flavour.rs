@@ -1,0 +1,92 @@
+//! What the engines answer differently: the `server` header, the owner of a model, the version.
+//!
+//! One row an engine. Must not know how answers are sent.
+
+use serde::{Deserialize, Serialize};
+
+/// The engine that the simulator passes itself off as. Streams are the same for all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Flavour {
+    /// vLLM.
+    #[default]
+    Vllm,
+    /// SGLang.
+    Sglang,
+    /// The server of llama.cpp.
+    LlamaCpp,
+    /// Ollama.
+    Ollama,
+    /// Text Generation Inference.
+    Tgi,
+    /// An engine that says nothing of itself.
+    Plain,
+}
+
+/// One row of the table.
+pub(crate) struct Traits {
+    pub(crate) flavour: Flavour,
+    /// The `server` header.
+    pub(crate) server: Option<&'static str>,
+    /// `owned_by` of its models.
+    pub(crate) owner: &'static str,
+    /// Where it tells its version, and what it answers there.
+    pub(crate) version: Option<(&'static str, &'static str)>,
+}
+
+const TABLE: [Traits; 6] = [
+    Traits {
+        flavour: Flavour::Vllm,
+        server: Some("uvicorn"),
+        owner: "vllm",
+        version: Some(("/version", r#"{"version":"0.32.0"}"#)),
+    },
+    Traits {
+        flavour: Flavour::Sglang,
+        server: Some("uvicorn"),
+        owner: "sglang",
+        version: Some(("/get_server_info", r#"{"version":"0.5.5"}"#)),
+    },
+    Traits {
+        flavour: Flavour::LlamaCpp,
+        server: Some("llama.cpp"),
+        owner: "llamacpp",
+        version: Some(("/props", r#"{"build_info":"b7000-sim","total_slots":8}"#)),
+    },
+    Traits {
+        flavour: Flavour::Ollama,
+        server: None,
+        owner: "library",
+        version: Some(("/api/version", r#"{"version":"0.12.0"}"#)),
+    },
+    Traits {
+        flavour: Flavour::Tgi,
+        server: None,
+        owner: "tgi",
+        version: Some(("/info", r#"{"version":"3.3.0","router":"text-generation-router"}"#)),
+    },
+    Traits { flavour: Flavour::Plain, server: None, owner: "sim", version: None },
+];
+
+impl Flavour {
+    /// The row of this engine.
+    pub(crate) fn traits(self) -> &'static Traits {
+        const LAST: &Traits = &TABLE[TABLE.len() - 1];
+        TABLE.iter().find(|row| row.flavour == self).unwrap_or(LAST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_json() {
+        for row in &TABLE {
+            assert_eq!(row.flavour.traits().owner, row.owner);
+            if let Some((_, body)) = row.version {
+                assert!(serde_json::from_str::<serde_json::Value>(body).unwrap().is_object());
+            }
+        }
+    }
+}

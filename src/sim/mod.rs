@@ -1,0 +1,54 @@
+//! The simulated engine: real HTTP/1.1 over TCP (or TLS), scripted times, every fault.
+//!
+//! Serves `tokenbeat sim`, `tokenbeat demo`, the tests and the benches. It writes its own bytes on
+//! the socket instead of going through an HTTP library, because a fault is a matter of bytes and
+//! because a stamp must stand right before the write that carries an event. It answers like vLLM
+//! (API, errors, `/metrics`), and what its metrics say is what it did.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `spec`, `dist`, `degrade` | what the engine is like: times, lengths, policies, schedules |
+//! | `flavour` | what the engines answer differently |
+//! | `server`, `state`, `handle` | connections, what they share, the view of tests on it |
+//! | `wire`, `http`, `tls` | bytes: stamped writes, requests, answers |
+//! | `routes` | path × method → answer |
+//! | `ask` | the JSON of a completion request |
+//! | `completion`, `stream`, `shape`, `text` | one completion: pace, events, words |
+//! | `engine`, `prefix` | slots, queue, batching slow-down, prefix cache |
+//! | `fault`, `misbehave` | the table of faults, and how they look on the wire |
+//! | `metrics`, `histogram`, `stamps` | what it did |
+//!
+//! It knows nothing of the rest of the crate but [`crate::clock`].
+
+mod ask;
+mod completion;
+mod degrade;
+mod dist;
+mod engine;
+mod fault;
+mod flavour;
+mod handle;
+mod histogram;
+mod http;
+mod metrics;
+mod misbehave;
+mod prefix;
+mod routes;
+mod server;
+mod shape;
+mod spec;
+mod stamps;
+mod state;
+mod stream;
+mod text;
+mod tls;
+mod wire;
+
+pub use degrade::Degrade;
+pub use dist::Dist;
+pub use fault::{FaultOrder, UnknownFault, fault_names};
+pub use flavour::Flavour;
+pub use handle::{SeenRequest, SimHandle};
+pub use server::{Sim, SpawnedSim};
+pub use spec::{FaultRule, ReasoningField, RoleChunk, SimSpec, SpecError, TlsPem, UsagePolicy};
+pub use stamps::StampRecord;
