@@ -46,6 +46,9 @@ pub struct Args {
     /// Mean length of a natural answer; without it, answers end at their limit
     #[arg(long, value_name = "TOKENS")]
     mean_output_tokens: Option<f64>,
+    /// What it says, word by word; without it, words are drawn
+    #[arg(long, value_name = "TEXT")]
+    reply: Option<String>,
     /// Tokens of a chat answer, at its start, that are reasoning
     #[arg(long, value_name = "N")]
     reasoning_tokens: Option<u32>,
@@ -113,6 +116,7 @@ impl Args {
         set(&mut spec.tokens_per_event, self.tokens_per_event);
         set(&mut spec.flavour, self.flavour);
         spec.mean_output_tokens = self.mean_output_tokens.or(spec.mean_output_tokens);
+        spec.reply = self.reply.or(spec.reply);
         spec.degrade = self.degrade.or(spec.degrade);
         spec.stamps |= self.stamps;
         if let Some(path) = &self.api_key_file {
@@ -206,6 +210,17 @@ mod tests {
         assert_eq!((spec.slots, spec.flavour), (3, Flavour::Ollama));
         assert_eq!(spec.faults[0].fault.to_string(), "stall=2");
         assert!(spec.degrade.is_some());
+    }
+
+    #[tokio::test]
+    async fn the_url_is_printed_and_the_engine_stops_when_told() {
+        let command = Command::try_parse_from(["sim", "--web.listen-address=127.0.0.1:0"]).unwrap();
+        let shutdown = CancellationToken::new();
+        shutdown.cancel();
+        let mut out = Vec::new();
+        run(command.args, &mut out, shutdown).await.unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert!(out.starts_with("http://127.0.0.1:") && out.ends_with('\n'), "{out}");
     }
 
     #[test]

@@ -129,9 +129,7 @@ impl Job<'_> {
                 continue;
             }
             words.clear();
-            for _ in 0..batch.count {
-                words.push_str(self.shape.words.next(&mut self.rng));
-            }
+            self.speak(slot.tokens(), &batch, &mut words);
             let reached = slot.tokens() + batch.count;
             let ends = reached == self.shape.tokens
                 && self.shape.finish == Finish::Length
@@ -173,14 +171,11 @@ impl Job<'_> {
         while let Some(batch) = self.next_batch(&slot, due) {
             due = batch.due;
             self.wire.pause(due).await?;
+            if !self.is_hidden(batch.kind) {
+                let part = if batch.kind == Kind::Text { &mut text } else { &mut reasoning };
+                self.speak(slot.tokens(), &batch, part);
+            }
             slot.sent(batch.count, Stamp::now());
-            if self.is_hidden(batch.kind) {
-                continue;
-            }
-            let part = if batch.kind == Kind::Text { &mut text } else { &mut reasoning };
-            for _ in 0..batch.count {
-                part.push_str(self.shape.words.next(&mut self.rng));
-            }
         }
         let answer = self.answer(&text, &reasoning, slot.cached(), slot.tokens());
         let bytes = answer.encode(server, close);
@@ -289,6 +284,17 @@ impl Job<'_> {
     fn events(&self) -> Events {
         let created = self.state.unix_seconds(self.arrived);
         Events::new(&self.shape, &self.id, created, self.state.spec.reasoning_field)
+    }
+
+    /// Appends the words of `batch`, `before` tokens of the answer having gone before it.
+    fn speak(&mut self, before: u32, batch: &Batch, words: &mut String) {
+        let start = match batch.kind {
+            Kind::Reasoning => before,
+            Kind::Text => before.saturating_sub(self.shape.reasoning),
+        };
+        for index in start..start + batch.count {
+            words.push_str(self.shape.words.get(index, &mut self.rng));
+        }
     }
 
     fn odd(&self, events: &mut Events) {

@@ -8,6 +8,7 @@ use super::degrade::Degrade;
 use super::dist::Dist;
 use super::fault::FaultOrder;
 use super::flavour::Flavour;
+use super::text;
 
 /// When usage is reported in a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +108,9 @@ pub struct SimSpec {
     pub max_output_tokens: u32,
     /// Mean length of a natural answer; absent: answers end at their limit only.
     pub mean_output_tokens: Option<f64>,
+    /// What it says, word by word; absent: drawn words. A natural answer ends with the text, a
+    /// longer one says it again. No quotes, backslashes or control characters.
+    pub reply: Option<String>,
     /// Output tokens of a chat answer, at its start, that are reasoning.
     pub reasoning_tokens: u32,
     /// Where reasoning text goes.
@@ -151,6 +155,7 @@ impl Default for SimSpec {
             default_output_tokens: 16,
             max_output_tokens: 32_768,
             mean_output_tokens: None,
+            reply: None,
             reasoning_tokens: 0,
             reasoning_field: ReasoningField::default(),
             tokens_per_event: 1,
@@ -214,6 +219,7 @@ impl SimSpec {
                 self.mean_output_tokens.is_none_or(|m| m.is_finite() && m >= 1.0),
             ),
             ("tokens_per_event", self.tokens_per_event > 0),
+            ("reply", self.reply.as_deref().is_none_or(text::is_plain)),
             ("degrade", self.degrade.is_none_or(|degrade| degrade.is_sound())),
             ("accept_delay_ms", self.accept_delay_ms <= 60_000),
         ];
@@ -246,6 +252,7 @@ mod tests {
         for text in [
             r#"{"models": []}"#,
             r#"{"slots": 0}"#,
+            r#"{"reply": "say \"no\""}"#,
             r#"{"ttft": {"constant": {"ms": -1.0}}}"#,
             r#"{"faults": [{"fault": "rst", "ratio": 0.7}, {"fault": "http_503", "ratio": 0.7}]}"#,
         ] {

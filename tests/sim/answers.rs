@@ -1,8 +1,13 @@
 //! What a healthy engine answers.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde_json::json;
 use tokenbeat::sim::{
-    Dist, Flavour, ReasoningField, RoleChunk, Sim, SimSpec, SpawnedSim, UsagePolicy,
+    Dist, Flavour, ReasoningField, RoleChunk, Sim, SimSpec, SpawnedSim, TlsPem, UsagePolicy,
 };
 
 use super::client::{Client, End};
@@ -219,4 +224,68 @@ fn flavours_and_model_names_can_be_put_on() {
     assert!(client.get("/api/version").json()["version"].is_string());
     assert_eq!(client.get("/version").status, 404);
     assert_eq!(client.post(CHAT, &[], &chat(1)).events()[0]["model"], "served");
+}
+
+#[test]
+fn a_given_reply_is_said_and_repeated() {
+    let sim = sim(SimSpec { reply: Some("Paris it is".into()), ..quick() });
+    let mut client = Client::new(&sim);
+    let answer = client.post(CHAT, &[], &chat(50));
+    assert_eq!(answer.words(), [" Paris", " it", " is"]);
+    assert_eq!(answer.finish_reason().as_deref(), Some("stop"));
+    let mut longer = chat(4);
+    longer["ignore_eos"] = true.into();
+    assert_eq!(client.post(CHAT, &[], &longer).words()[3], " Paris");
+}
+
+#[test]
+fn tls_carries_the_same_answers() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let tls = TlsPem { cert: made.cert.pem(), key: made.signing_key.serialize_pem() };
+    let sim = sim(SimSpec { tls: Some(tls), ..quick() });
+    assert!(sim.base_url().starts_with("https://127.0.0.1:"));
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(ring)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = "localhost".try_into().unwrap();
+    let session = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    let mut stream = rustls::StreamOwned::new(session, TcpStream::connect(sim.addr()).unwrap());
+    let body = chat(5).to_string();
+    let length = body.len();
+    write!(
+        stream,
+        "POST {CHAT} HTTP/1.1\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    assert_eq!(text.matches("\"content\":\" ").count(), 5, "{text}");
+    assert!(text.ends_with("data: [DONE]\n\n\r\n0\r\n\r\n"), "closed in order: {text}");
+}
+
+#[test]
+fn an_unsound_spec_is_refused() {
+    for spec in [
+        SimSpec { slots: 0, ..quick() },
+        SimSpec { tls: Some(TlsPem { cert: "no".into(), key: "no".into() }), ..quick() },
+    ] {
+        let error = Sim::spawn(spec).err().unwrap();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput, "{error}");
+    }
+}
+
+#[test]
+fn accepting_can_be_delayed() {
+    let sim = sim(SimSpec { accept_delay_ms: 1_000, ..quick() });
+    let mut client = Client::new(&sim);
+    client.patience(Duration::from_millis(50));
+    client.send("GET", "/health", &[], "");
+    assert_eq!(client.try_answer().unwrap_err(), End::Silent);
+    client.patience(Duration::from_secs(20));
+    assert_eq!(client.answer().status, 200);
 }
