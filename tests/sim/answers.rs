@@ -279,6 +279,16 @@ fn an_unsound_spec_is_refused() {
     }
 }
 
+#[tokio::test]
+async fn an_engine_can_be_spawned_and_dropped_by_async_code() {
+    let sim = sim(quick());
+    let addr = sim.addr();
+    tokio::net::TcpStream::connect(addr).await.unwrap();
+    drop(sim);
+    let gone = tokio::net::TcpStream::connect(addr).await.unwrap_err();
+    assert_eq!(gone.kind(), std::io::ErrorKind::ConnectionRefused);
+}
+
 #[test]
 fn accepting_can_be_delayed() {
     let sim = sim(SimSpec { accept_delay_ms: 1_000, ..quick() });
