@@ -4,6 +4,7 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::num::NonZeroU8;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -77,14 +78,14 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
     /// Worker threads; 1 keeps the engine on one core
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
-    threads: u16,
+    #[arg(long, value_name = "N", default_value_t = NonZeroU8::MIN)]
+    threads: NonZeroU8,
 }
 
 impl Args {
     /// The runtime that `--threads` asks for.
     pub fn runtime(&self) -> std::io::Result<Runtime> {
-        match self.threads {
+        match self.threads.get() {
             1 => Builder::new_current_thread().enable_all().build(),
             threads => Builder::new_multi_thread()
                 .worker_threads(usize::from(threads))

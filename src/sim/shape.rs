@@ -51,6 +51,8 @@ pub(super) enum Oddity {
     NullEvents,
     /// No `[DONE]`.
     NoDone,
+    /// The first two events with tokens go out in one write, when the second is due.
+    Coalesced,
 }
 
 /// The plan.
@@ -144,6 +146,7 @@ impl Shape {
             Twist::ReplacementCharacters => self.words = Words::Replacement,
             Twist::NullEvents => self.oddity = Oddity::NullEvents,
             Twist::CrLf => self.line_end = LineEnd::CrLf,
+            Twist::Coalesced => self.oddity = Oddity::Coalesced,
             Twist::NoDone => self.oddity = Oddity::NoDone,
             Twist::CloseAfter => self.after = After::Close,
             Twist::CloseOnReuse => self.after = After::CloseOnReuse,

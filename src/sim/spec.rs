@@ -14,7 +14,8 @@ use super::text;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UsagePolicy {
-    /// When `stream_options.include_usage` asks for it; with `continuous_usage_stats` in each event.
+    /// When `stream_options.include_usage` asks for it; in each event with
+    /// `continuous_usage_stats`.
     #[default]
     Asked,
     /// At the end of every stream.
@@ -49,6 +50,16 @@ pub enum ReasoningField {
     Reasoning,
     /// Generated and counted in usage, never streamed.
     Hidden,
+}
+
+impl ReasoningField {
+    /// The key in a delta or message.
+    pub(super) const fn key(self) -> &'static str {
+        match self {
+            Self::Reasoning => "reasoning",
+            Self::ReasoningContent | Self::Hidden => "reasoning_content",
+        }
+    }
 }
 
 /// A fault that strikes a share of the requests.
@@ -196,7 +207,8 @@ pub enum SpecError {
 impl SimSpec {
     /// Checks the whole description; the first problem is returned.
     pub fn check(&self) -> Result<(), SpecError> {
-        let at_least_zero = |value: f64| value.is_finite() && value >= 0.0;
+        // No product of a time and these leaves the range of durations.
+        let factor = |value: f64| (0.0..=1e4).contains(&value);
         let shares: f64 = self.faults.iter().map(|rule| rule.ratio).sum();
         if self.models.is_empty() || self.models.iter().any(String::is_empty) {
             return Err(SpecError::Models);
@@ -207,9 +219,9 @@ impl SimSpec {
             }
         }
         let ranges = [
-            ("prefill_ms_per_token", at_least_zero(self.prefill_ms_per_token)),
+            ("prefill_ms_per_token", factor(self.prefill_ms_per_token)),
             ("slots", (1..=100_000).contains(&self.slots)),
-            ("batch_slowdown", at_least_zero(self.batch_slowdown)),
+            ("batch_slowdown", factor(self.batch_slowdown)),
             ("prefix_cache_blocks", self.prefix_cache_blocks <= 1 << 20),
             ("kv_cache_tokens", self.kv_cache_tokens > 0),
             ("default_output_tokens", self.default_output_tokens > 0),

@@ -162,6 +162,17 @@ impl Client {
         (std::mem::take(&mut self.buffer), End::Complete)
     }
 
+    /// Reads until the end of a chunked body whose beginning was drained.
+    pub fn rest(&mut self) -> End {
+        while !self.buffer.ends_with(b"\r\n0\r\n\r\n") {
+            if let Err(end) = self.more() {
+                return end;
+            }
+        }
+        self.buffer.clear();
+        End::Complete
+    }
+
     fn plain(&mut self, answer: &mut Answer, length: usize) -> Result<(), End> {
         while self.buffer.len() < length {
             if let Err(end) = self.more() {

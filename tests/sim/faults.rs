@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tokenbeat::sim::{Degrade, FaultRule, SimSpec, SpawnedSim, fault_names};
+use tokenbeat::sim::{Degrade, Dist, FaultRule, SimSpec, SpawnedSim, fault_names};
 
 use super::answers::{chat, quick, sim};
 use super::client::{Answer, Client, End};
@@ -166,6 +166,21 @@ fn oddities_that_a_client_must_bear() {
     drip.send("POST", CHAT, &["x-sim-fault: slow_drip=5"], &chat(2).to_string());
     let text = String::from_utf8(drip.drain(4_000).0).unwrap();
     assert!(text.matches("\"content\":\" ").count() > 6, "more than was asked for: {text}");
+}
+
+#[test]
+fn two_tokens_can_share_a_write() {
+    let sim = sim(SimSpec { itl: Dist::constant_ms(500.0), stamps: true, ..quick() });
+    let mut client = Client::new(&sim);
+    client.send("POST", CHAT, &["x-sim-fault: coalesced"], &chat(3).to_string());
+    // More than the head: one further read, which holds what one write carried.
+    let (bytes, _) = client.drain(250);
+    let text = String::from_utf8(bytes).unwrap();
+    assert_eq!(text.matches("\"content\":\" ").count(), 2, "{text}");
+    assert_eq!(client.rest(), End::Complete);
+    let record = &sim.handle().stamps()[0];
+    assert_eq!(record.tokens, 3);
+    assert!(record.first_token_ns.unwrap() - record.arrived_ns >= 502_000_000, "{record:?}");
 }
 
 #[test]
