@@ -4,7 +4,9 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::num::NonZeroU8;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::str::FromStr;
 
@@ -48,6 +50,9 @@ pub struct Args {
     /// Mean length of a natural answer; without it, answers end at their limit
     #[arg(long, value_name = "TOKENS")]
     mean_output_tokens: Option<f64>,
+    /// What it says, word by word; without it, words are drawn
+    #[arg(long, value_name = "TEXT")]
+    reply: Option<String>,
     /// Tokens of a chat answer, at its start, that are reasoning
     #[arg(long, value_name = "N")]
     reasoning_tokens: Option<u32>,
@@ -76,14 +81,14 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
     /// Worker threads; 1 keeps the engine on one core
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
-    threads: u16,
+    #[arg(long, value_name = "N", default_value_t = NonZeroU8::MIN)]
+    threads: NonZeroU8,
 }
 
 impl Args {
     /// The runtime that `--threads` asks for.
     fn runtime(&self) -> std::io::Result<Runtime> {
-        match self.threads {
+        match self.threads.get() {
             1 => Builder::new_current_thread().enable_all().build(),
             threads => Builder::new_multi_thread()
                 .worker_threads(usize::from(threads))
@@ -115,6 +120,7 @@ impl Args {
         set(&mut spec.tokens_per_event, self.tokens_per_event);
         set(&mut spec.flavour, self.flavour);
         spec.mean_output_tokens = self.mean_output_tokens.or(spec.mean_output_tokens);
+        spec.reply = self.reply.or(spec.reply);
         spec.degrade = self.degrade.or(spec.degrade);
         spec.stamps |= self.stamps;
         if let Some(path) = &self.api_key_file {
@@ -132,16 +138,14 @@ pub(super) fn run(args: Args, out: &mut (impl Write + Send)) -> anyhow::Result<E
     args.runtime()?.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let shutdown = CancellationToken::new();
-        let stop = shutdown.clone().drop_guard();
-        let signalled = async move {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            drop(stop);
-        };
-        let (served, ()) = tokio::join!(serve(args, out, shutdown), signalled);
-        served?;
+        let mut serving = pin!(serve(args, out, shutdown.clone()));
+        tokio::select! {
+            served = &mut serving => return served.map(|()| ExitCode::SUCCESS),
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+        shutdown.cancel();
+        serving.await?;
         Ok(ExitCode::SUCCESS)
     })
 }
@@ -227,6 +231,17 @@ mod tests {
         assert_eq!((spec.slots, spec.flavour), (3, Flavour::Ollama));
         assert_eq!(spec.faults[0].fault.to_string(), "stall=2");
         assert!(spec.degrade.is_some());
+    }
+
+    #[tokio::test]
+    async fn the_url_is_printed_and_the_engine_stops_when_told() {
+        let command = Command::try_parse_from(["sim", "--web.listen-address=127.0.0.1:0"]).unwrap();
+        let shutdown = CancellationToken::new();
+        shutdown.cancel();
+        let mut out = Vec::new();
+        run(command.args, &mut out, shutdown).await.unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert!(out.starts_with("http://127.0.0.1:") && out.ends_with('\n'), "{out}");
     }
 
     #[test]

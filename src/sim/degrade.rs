@@ -37,8 +37,7 @@ impl Degrade {
         self.period_s.is_finite()
             && self.period_s > 0.0
             && (0.0..=self.period_s).contains(&self.duration_s)
-            && self.factor.is_finite()
-            && self.factor >= 0.0
+            && (0.0..=1e4).contains(&self.factor)
             && (0.0..=1.0).contains(&self.error_ratio)
             && self.offset_s.is_finite()
             && self.offset_s >= 0.0

@@ -72,6 +72,7 @@ pub(super) enum Twist {
     NullEvents,
     CrLf,
     NoDone,
+    Coalesced,
     /// Closes without saying so, right after a complete answer.
     CloseAfter,
     /// Closes without a byte when the connection is used again.
@@ -159,6 +160,7 @@ const TABLE: &[(&str, Act)] = &[
     ("undecodable",    Act::Twist(Twist::ReplacementCharacters)),
     ("null_events",    Act::Twist(Twist::NullEvents)),
     ("crlf",           Act::Twist(Twist::CrLf)),
+    ("coalesced",      Act::Twist(Twist::Coalesced)),
     ("no_done",        Act::Twist(Twist::NoDone)),
     ("close_after",    Act::Twist(Twist::CloseAfter)),
     ("close_on_reuse", Act::Twist(Twist::CloseOnReuse)),

@@ -13,7 +13,8 @@
 //! | `wire`, `http`, `tls` | bytes: stamped writes, requests, answers |
 //! | `routes` | path × method → answer |
 //! | `ask` | the JSON of a completion request |
-//! | `completion`, `stream`, `shape`, `text` | one completion: pace, events, words |
+//! | `completion`, `shape` | what is done with a completion request, and the plan of its answer |
+//! | `job`, `pace`, `stream`, `text` | one completion under way: order, times, events, words |
 //! | `engine`, `prefix` | slots, queue, batching slow-down, prefix cache |
 //! | `fault`, `misbehave` | the table of faults, and how they look on the wire |
 //! | `metrics`, `histogram`, `stamps` | what it did |
@@ -30,8 +31,10 @@ mod flavour;
 mod handle;
 mod histogram;
 mod http;
+mod job;
 mod metrics;
 mod misbehave;
+mod pace;
 mod prefix;
 mod routes;
 mod server;

@@ -5,12 +5,13 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Builder;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -89,14 +90,28 @@ impl Sim {
 
     /// Serves `spec` on a free loopback port, on a thread of its own, until the result is dropped.
     pub fn spawn(spec: SimSpec) -> io::Result<SpawnedSim> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let sim = runtime.block_on(Self::bind(spec, (Ipv4Addr::LOCALHOST, 0).into()))?;
-        let (addr, base_url, handle) = (sim.addr(), sim.base_url(), sim.handle());
         let shutdown = CancellationToken::new();
         let stop = shutdown.clone();
-        let thread = std::thread::Builder::new()
-            .name("sim".to_owned())
-            .spawn(move || runtime.block_on(sim.run(stop)))?;
+        let (bound, bind) = mpsc::sync_channel(1);
+        // The runtime lives and dies on its thread, so that async tests can do this, too.
+        let serve = move || {
+            let served = Builder::new_current_thread().enable_all().build().and_then(|runtime| {
+                let sim = runtime.block_on(Self::bind(spec, (Ipv4Addr::LOCALHOST, 0).into()))?;
+                Ok((runtime, sim))
+            });
+            match served {
+                Ok((runtime, sim)) => {
+                    // Nobody waits any more if the receiver is gone; `stop` then tells us so.
+                    let _ = bound.send(Ok((sim.addr(), sim.base_url(), sim.handle())));
+                    runtime.block_on(sim.run(stop));
+                }
+                Err(error) => {
+                    let _ = bound.send(Err(error));
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("sim".to_owned()).spawn(serve)?;
+        let (addr, base_url, handle) = bind.recv().map_err(io::Error::other)??;
         Ok(SpawnedSim { addr, base_url, handle, shutdown, thread: Some(thread) })
     }
 }

@@ -51,6 +51,8 @@ pub(super) enum Oddity {
     NullEvents,
     /// No `[DONE]`.
     NoDone,
+    /// The first two events with tokens go out in one write, when the second is due.
+    Coalesced,
 }
 
 /// The plan.
@@ -59,7 +61,6 @@ pub(super) struct Shape {
     pub(super) api: Api,
     /// The model that the answer names.
     pub(super) model: String,
-    /// The seed of its words.
     pub(super) words: Words,
     pub(super) tokens: u32,
     /// Of `tokens`, those at the start that are reasoning.
@@ -80,9 +81,12 @@ pub(super) struct Shape {
 impl Shape {
     /// The plan of a healthy answer to `ask`.
     pub(super) fn healthy(api: Api, ask: &Ask, spec: &SimSpec, rng: &mut Pcg64Mcg) -> Self {
-        let natural = match spec.mean_output_tokens {
-            Some(mean) if !ask.ignore_eos => natural_length(mean, rng).max(ask.min_tokens),
-            _ => u32::MAX,
+        let words = Words::of(spec.reply.as_deref());
+        let natural = match (words.count(), spec.mean_output_tokens) {
+            _ if ask.ignore_eos => u32::MAX,
+            (Some(count), _) => count.max(ask.min_tokens),
+            (None, Some(mean)) => natural_length(mean, rng).max(ask.min_tokens),
+            (None, None) => u32::MAX,
         };
         let tokens = natural.min(ask.limit);
         let usage = match (spec.usage, ask.usage) {
@@ -93,7 +97,7 @@ impl Shape {
         Self {
             api,
             model: spec.answered_model.clone().unwrap_or_else(|| spec.models[ask.model].clone()),
-            words: Words::Drawn,
+            words,
             tokens,
             reasoning: match api {
                 Api::Chat => spec.reasoning_tokens.min(tokens),
@@ -142,6 +146,7 @@ impl Shape {
             Twist::ReplacementCharacters => self.words = Words::Replacement,
             Twist::NullEvents => self.oddity = Oddity::NullEvents,
             Twist::CrLf => self.line_end = LineEnd::CrLf,
+            Twist::Coalesced => self.oddity = Oddity::Coalesced,
             Twist::NoDone => self.oddity = Oddity::NoDone,
             Twist::CloseAfter => self.after = After::Close,
             Twist::CloseOnReuse => self.after = After::CloseOnReuse,

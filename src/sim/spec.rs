@@ -8,12 +8,14 @@ use super::degrade::Degrade;
 use super::dist::Dist;
 use super::fault::FaultOrder;
 use super::flavour::Flavour;
+use super::text;
 
 /// When usage is reported in a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UsagePolicy {
-    /// When `stream_options.include_usage` asks for it; with `continuous_usage_stats` in each event.
+    /// When `stream_options.include_usage` asks for it; in each event with
+    /// `continuous_usage_stats`.
     #[default]
     Asked,
     /// At the end of every stream.
@@ -48,6 +50,16 @@ pub enum ReasoningField {
     Reasoning,
     /// Generated and counted in usage, never streamed.
     Hidden,
+}
+
+impl ReasoningField {
+    /// The key in a delta or message.
+    pub(super) const fn key(self) -> &'static str {
+        match self {
+            Self::Reasoning => "reasoning",
+            Self::ReasoningContent | Self::Hidden => "reasoning_content",
+        }
+    }
 }
 
 /// A fault that strikes a share of the requests.
@@ -107,6 +119,9 @@ pub struct SimSpec {
     pub max_output_tokens: u32,
     /// Mean length of a natural answer; absent: answers end at their limit only.
     pub mean_output_tokens: Option<f64>,
+    /// What it says, word by word; absent: drawn words. A natural answer ends with the text, a
+    /// longer one says it again. No quotes, backslashes or control characters.
+    pub reply: Option<String>,
     /// Output tokens of a chat answer, at its start, that are reasoning.
     pub reasoning_tokens: u32,
     /// Where reasoning text goes.
@@ -151,6 +166,7 @@ impl Default for SimSpec {
             default_output_tokens: 16,
             max_output_tokens: 32_768,
             mean_output_tokens: None,
+            reply: None,
             reasoning_tokens: 0,
             reasoning_field: ReasoningField::default(),
             tokens_per_event: 1,
@@ -191,7 +207,8 @@ pub enum SpecError {
 impl SimSpec {
     /// Checks the whole description; the first problem is returned.
     pub fn check(&self) -> Result<(), SpecError> {
-        let at_least_zero = |value: f64| value.is_finite() && value >= 0.0;
+        // No product of a time and these leaves the range of durations.
+        let factor = |value: f64| (0.0..=1e4).contains(&value);
         let shares: f64 = self.faults.iter().map(|rule| rule.ratio).sum();
         if self.models.is_empty() || self.models.iter().any(String::is_empty) {
             return Err(SpecError::Models);
@@ -202,9 +219,9 @@ impl SimSpec {
             }
         }
         let ranges = [
-            ("prefill_ms_per_token", at_least_zero(self.prefill_ms_per_token)),
+            ("prefill_ms_per_token", factor(self.prefill_ms_per_token)),
             ("slots", (1..=100_000).contains(&self.slots)),
-            ("batch_slowdown", at_least_zero(self.batch_slowdown)),
+            ("batch_slowdown", factor(self.batch_slowdown)),
             ("prefix_cache_blocks", self.prefix_cache_blocks <= 1 << 20),
             ("kv_cache_tokens", self.kv_cache_tokens > 0),
             ("default_output_tokens", self.default_output_tokens > 0),
@@ -214,6 +231,7 @@ impl SimSpec {
                 self.mean_output_tokens.is_none_or(|m| m.is_finite() && m >= 1.0),
             ),
             ("tokens_per_event", self.tokens_per_event > 0),
+            ("reply", self.reply.as_deref().is_none_or(text::is_plain)),
             ("degrade", self.degrade.is_none_or(|degrade| degrade.is_sound())),
             ("accept_delay_ms", self.accept_delay_ms <= 60_000),
         ];
@@ -246,6 +264,7 @@ mod tests {
         for text in [
             r#"{"models": []}"#,
             r#"{"slots": 0}"#,
+            r#"{"reply": "say \"no\""}"#,
             r#"{"ttft": {"constant": {"ms": -1.0}}}"#,
             r#"{"faults": [{"fault": "rst", "ratio": 0.7}, {"fault": "http_503", "ratio": 0.7}]}"#,
         ] {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_pcg::Pcg64Mcg;
 
+use super::degrade::Degrade;
 use super::engine::Engine;
 use super::fault::{FaultOrder, Script, UnknownFault};
 use super::handle::SeenRequest;
@@ -127,7 +128,7 @@ impl State {
         self.bad_spell(at).map_or(1.0, |degrade| degrade.factor)
     }
 
-    fn bad_spell(&self, at: Stamp) -> Option<super::degrade::Degrade> {
+    fn bad_spell(&self, at: Stamp) -> Option<Degrade> {
         let up: Duration = at.since(self.started);
         self.spec.degrade.filter(|degrade| degrade.is_bad(up))
     }

@@ -69,10 +69,7 @@ impl Events {
                 "data: {{\"id\":\"{id}\",\"object\":\"{object}\",\"created\":{created},\
                  \"model\":{model},\"choices\":["
             ),
-            reasoning_key: match field {
-                ReasoningField::Reasoning => "reasoning",
-                ReasoningField::ReasoningContent | ReasoningField::Hidden => "reasoning_content",
-            },
+            reasoning_key: field.key(),
             payload: Vec::with_capacity(512),
             out: Vec::with_capacity(1_024),
         }

@@ -3,6 +3,8 @@
 //! Owns the vocabulary (one word is one token) and the count of prompt tokens. Must not know
 //! events.
 
+use std::sync::Arc;
+
 use rand::RngExt as _;
 use rand_pcg::Pcg64Mcg;
 
@@ -18,10 +20,12 @@ const WORDS: [&str; 64] = [
 ];
 
 /// Where a completion takes its words from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Words {
     /// Drawn from the vocabulary.
     Drawn,
+    /// A given text, over and over.
+    Given(Arc<[String]>),
     /// One and the same.
     Same,
     /// What a decoder leaves of bytes that are no text.
@@ -29,14 +33,35 @@ pub(super) enum Words {
 }
 
 impl Words {
-    /// The next word.
-    pub(super) fn next(self, rng: &mut Pcg64Mcg) -> &'static str {
+    /// The words of `reply`; drawn ones if there is none.
+    pub(super) fn of(reply: Option<&str>) -> Self {
+        let words: Arc<[String]> =
+            reply.unwrap_or_default().split_whitespace().map(|word| format!(" {word}")).collect();
+        if words.is_empty() { Self::Drawn } else { Self::Given(words) }
+    }
+
+    /// How many there are before they repeat; absent if they do not come to an end.
+    pub(super) fn count(&self) -> Option<u32> {
+        match self {
+            Self::Given(words) => u32::try_from(words.len()).ok(),
+            Self::Drawn | Self::Same | Self::Replacement => None,
+        }
+    }
+
+    /// Word number `index`.
+    pub(super) fn get(&self, index: u32, rng: &mut Pcg64Mcg) -> &str {
         match self {
             Self::Drawn => WORDS[rng.random_range(0..WORDS.len())],
+            Self::Given(words) => &words[index as usize % words.len()],
             Self::Same => WORDS[0],
             Self::Replacement => "\u{fffd}",
         }
     }
+}
+
+/// Whether `text` can stand in a JSON string as it is.
+pub(super) fn is_plain(text: &str) -> bool {
+    !text.chars().any(|c| c.is_control() || c == '"' || c == '\\')
 }
 
 /// Tokens of a prompt: its words, and never none.
@@ -51,7 +76,7 @@ mod tests {
     #[test]
     fn words_need_no_escape_and_are_one_token_each() {
         for word in WORDS {
-            assert_eq!(serde_json::to_string(word).unwrap(), format!("\"{word}\""));
+            assert!(is_plain(word));
             assert_eq!(prompt_tokens(word), 1);
             assert!(word.starts_with(' '));
         }
