@@ -5,6 +5,7 @@
 //!
 //! | module | owns |
 //! |---|---|
+//! | [`units`] | durations, ratios and sizes as people write them |
 //! | [`clock`] | monotonic stamps and the wall-clock anchor; the only reader of clocks |
 //! | [`config`] | files become a checked, immutable `Config`, or problems with their source |
 //! | [`schedule`] | when a beat is due: stable phases, the pacer thread, maintenance, budgets |
@@ -26,11 +27,13 @@
 //!
 //! The arrows run one way (`docs/architecture.md`); `tests/architecture.rs` checks them.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod event;
 pub mod measure;
 pub mod protocol;
 pub mod timeline;
+pub mod units;
 pub mod verdict;
 pub mod workload;

@@ -3,11 +3,27 @@
 //! Owns reading, strictness, and the problems with their source spans. Knows nothing of what is
 //! done with the result. No logic here: see `load`.
 
+mod check;
+mod include;
+mod load;
+mod mask;
 mod model;
+mod problem;
+mod schema;
 mod secret;
+mod sections;
+mod source;
+mod spec;
+mod tree;
+mod walk;
+mod words;
 
+pub use load::{load, load_str};
 pub use model::{
     Authorization, Budget, ClientCert, Config, Connection, Global, HeaderValue, MaintenanceWindow,
     Models, Probe, Retry, Target, TlsFiles,
 };
+pub use problem::{Problem, Problems};
+pub use schema::schema;
 pub use secret::{Secret, SecretError, SecretSource};
+pub use source::Position;

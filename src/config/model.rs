@@ -14,6 +14,10 @@ pub struct Config {
     pub targets: Vec<Arc<Target>>,
     /// The probes, in the order of the files.
     pub probes: Vec<Probe>,
+    /// The workloads by name, whether a probe uses them or not.
+    pub workloads: BTreeMap<String, Arc<Workload>>,
+    /// The SLOs by name, whether a probe is held against them or not.
+    pub slos: BTreeMap<String, Arc<Slo>>,
     /// Every file that was read, the main one first.
     pub files: Vec<PathBuf>,
     /// FNV-1a of the bytes of all files, for `tokenbeat_config_hash`; 48 bits, exact in a float.

@@ -4,5 +4,7 @@
 //! many. Pure: knows nothing of where numbers come from or go.
 
 mod slo;
+mod spec;
 
 pub use slo::{Cause, Judge, Judgement, Metric, Slo, Threshold};
+pub use spec::{OwnObjective, SloError, SloFault, SloSpec, ThresholdSpec, ThresholdsSpec};

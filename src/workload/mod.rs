@@ -5,9 +5,14 @@
 
 mod expect;
 mod plan;
+mod spec;
 
 pub use expect::Expect;
 pub use plan::RequestPlan;
+pub use spec::{
+    ExpectSpec, FixedSpec, LengthSpec, NormalSpec, ShareSpec, SyntheticSpec, UniformSpec,
+    WorkloadError, WorkloadFault, WorkloadSpec,
+};
 
 use std::{num::NonZeroU32, sync::Arc};
 

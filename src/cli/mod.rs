@@ -1,0 +1,4 @@
+//! The commands, one file each.
+
+pub mod check_config;
+pub mod schema;

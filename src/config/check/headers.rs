@@ -1,0 +1,120 @@
+//! `http_headers` and `authorization` of a target.
+
+use std::path::Path;
+
+use http::{HeaderName, header};
+
+use crate::config::{
+    SecretSource, mask,
+    model::{Authorization, HeaderValue},
+    problem::{Problem, Problems},
+    sections::Item,
+    spec::{AuthorizationSpec, HeaderSpec, TargetSpec},
+};
+
+/// Headers that the client sets by what it sends; any other value would make the request wrong.
+const OURS: [HeaderName; 8] = [
+    header::ACCEPT_ENCODING,
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::HOST,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// The headers of a target. Relative files are beside the configuration file, in `folder`.
+pub(super) fn check(
+    item: &Item<'_, TargetSpec>,
+    spec: &TargetSpec,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Vec<(HeaderName, Vec<HeaderValue>)> {
+    let mut headers: Vec<(HeaderName, Vec<HeaderValue>)> = Vec::new();
+    for (written, source) in &spec.http_headers {
+        let place = item.node.get("http_headers").and_then(|headers| headers.node.get(written));
+        let place = place.map_or(item.place, |entry| entry.span);
+        let problem = |message: &str| Problem::at(&item.file.source, place, message);
+        let Ok(name) = written.parse::<HeaderName>() else {
+            // The walk has checked the pattern; this is what the library refuses beyond it.
+            problems.push(problem("not a header name"));
+            continue;
+        };
+        if OURS.contains(&name) {
+            problems.push(problem("this header is set by what is sent, and cannot be another"));
+        }
+        if name == header::AUTHORIZATION && spec.authorization.is_some() {
+            problems.push(problem("this header is set by `authorization` already"));
+        }
+        if headers.iter().any(|(earlier, _)| *earlier == name) {
+            problems.push(problem("this header stands here twice, in different case"));
+        }
+        let values = match source {
+            HeaderSpec::SecretsEnv(env) => {
+                vec![HeaderValue::Secret(SecretSource::Env(env.clone()))]
+            }
+            HeaderSpec::Files(files) => files
+                .iter()
+                .map(|file| HeaderValue::Secret(SecretSource::File(folder.join(file))))
+                .collect(),
+            HeaderSpec::Values(_) if mask::sounds_secret(written) => {
+                let problem = problem("the name of this header sounds like a secret's");
+                problems.push(problem.expected("`secrets_env` or `files` in place of `values`"));
+                continue;
+            }
+            HeaderSpec::Values(values) => {
+                let mut plain = Vec::new();
+                for value in values {
+                    match value.parse() {
+                        Ok(value) => plain.push(HeaderValue::Plain(value)),
+                        Err(_) => problems.push(problem(
+                            "a value of this header holds control characters or is not ASCII",
+                        )),
+                    }
+                }
+                plain
+            }
+        };
+        headers.push((name, values));
+    }
+    headers
+}
+
+/// The credentials of a target.
+pub(super) fn authorization(
+    item: &Item<'_, TargetSpec>,
+    spec: &AuthorizationSpec,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Option<Authorization> {
+    let problem = |path: &[&str], message: &str| {
+        let path: Vec<&str> = ["authorization"].iter().chain(path).copied().collect();
+        item.problem(&path, message)
+    };
+    if spec.scheme.parse::<HeaderName>().is_err() {
+        problems.push(
+            problem(&["type"], "not a scheme of authorization").expected("a word such as Bearer"),
+        );
+    }
+    let credentials = match (&spec.credentials_file, &spec.credentials_env) {
+        (Some(file), None) => SecretSource::File(folder.join(file)),
+        (None, Some(env)) => SecretSource::Env(env.clone()),
+        (Some(_), Some(_)) => {
+            let problem = problem(&["credentials_env"], "two places for one secret");
+            problems.push(problem.expected("either `credentials_file` or `credentials_env`"));
+            return None;
+        }
+        (None, None) => {
+            // A faulty key has been reported already, by what it is.
+            let authorization = item.node.get("authorization");
+            let entries = authorization.map_or(&[][..], |entry| entry.node.entries());
+            if entries.iter().all(|entry| entry.key == "type") {
+                let problem = problem(&[], "the place of the credentials is missing");
+                problems.push(problem.expected("`credentials_file` or `credentials_env`"));
+            }
+            return None;
+        }
+    };
+    Some(Authorization { scheme: spec.scheme.clone(), credentials })
+}

@@ -1,0 +1,129 @@
+//! `targets`.
+
+use std::{collections::BTreeSet, path::Path, sync::Arc};
+
+use super::{Known, Names, headers, url};
+use crate::config::{
+    model::{Budget, ClientCert, Models, Retry, Target, TlsFiles},
+    problem::{Problem, Problems},
+    sections::Item,
+    spec::{BackoffSpec, ModelsSpec, TargetSpec},
+};
+
+/// The targets, by name and in the order of the files.
+pub(super) struct Targets {
+    pub(super) known: Known<Target>,
+    pub(super) in_order: Vec<Arc<Target>>,
+}
+
+pub(super) fn check(
+    items: &[Item<'_, TargetSpec>],
+    names: Names,
+    problems: &mut Problems,
+) -> Targets {
+    let mut targets = Targets { known: Known::new(names), in_order: Vec::new() };
+    for item in items {
+        let target = item.spec.as_ref().and_then(|spec| target(item, spec, problems)).map(Arc::new);
+        targets.in_order.extend(target.clone());
+        targets.known.add(item, "target", target, problems);
+    }
+    targets
+}
+
+fn target(
+    item: &Item<'_, TargetSpec>,
+    spec: &TargetSpec,
+    problems: &mut Problems,
+) -> Option<Target> {
+    let folder = item.file.source.path.parent().unwrap_or(Path::new(""));
+    let url = url::target(&spec.url)
+        .map_err(|error| problems.push(item.problem(&["url"], error.to_string())))
+        .ok();
+    let proxy_url = spec.proxy_url.as_ref().and_then(|proxy| {
+        url::proxy(proxy)
+            .map_err(|error| problems.push(item.problem(&["proxy_url"], error.to_string())))
+            .ok()
+    });
+    let authorization = spec
+        .authorization
+        .as_ref()
+        .and_then(|spec| headers::authorization(item, spec, folder, problems));
+    Some(Target {
+        name: spec.name.as_str().into(),
+        url: url?,
+        api: spec.api,
+        models: models(item, spec, problems),
+        authorization,
+        http_headers: headers::check(item, spec, folder, problems),
+        tls: tls(item, spec, folder, problems),
+        proxy_url,
+        retry: spec.retry.map(|retry| Retry {
+            attempts: retry.attempts,
+            delay: retry.delay.0,
+            exponential: retry.backoff == BackoffSpec::Exponential,
+        }),
+        labels: spec.labels.clone(),
+        cost_per_hour: spec.cost_per_hour,
+        budget: Budget {
+            requests_per_hour: spec.budget.requests_per_hour,
+            output_tokens_per_hour: spec.budget.output_tokens_per_hour,
+        },
+    })
+}
+
+fn models(item: &Item<'_, TargetSpec>, spec: &TargetSpec, problems: &mut Problems) -> Models {
+    match &spec.models {
+        ModelsSpec::All(_) => Models::All { limit: spec.models_limit as usize },
+        ModelsSpec::List(names) => {
+            if item.node.get("models_limit").is_some() {
+                let message = "`models_limit` means something with `models: all` only";
+                problems.push(item.problem(&["models_limit"], message));
+            }
+            let mut seen = BTreeSet::new();
+            let nodes = item.node.get("models").map_or(&[][..], |models| models.node.items());
+            for (name, node) in names.iter().zip(nodes) {
+                if !seen.insert(name) {
+                    let message = format!("the model `{name}` stands here twice");
+                    problems.push(Problem::at(&item.file.source, node.span, message));
+                }
+            }
+            Models::List(names.iter().map(|name| name.as_str().into()).collect())
+        }
+    }
+}
+
+fn tls(
+    item: &Item<'_, TargetSpec>,
+    spec: &TargetSpec,
+    folder: &Path,
+    problems: &mut Problems,
+) -> TlsFiles {
+    let tls = &spec.tls_config;
+    let client = match (&tls.cert_file, &tls.key_file) {
+        (Some(cert), Some(key)) => {
+            Some(ClientCert { cert_file: folder.join(cert), key_file: folder.join(key) })
+        }
+        (Some(_), None) => {
+            let message = "a certificate without its key: `key_file` is missing";
+            problems.push(item.problem(&["tls_config", "cert_file"], message));
+            None
+        }
+        (None, Some(_)) => {
+            let message = "a key without its certificate: `cert_file` is missing";
+            problems.push(item.problem(&["tls_config", "key_file"], message));
+            None
+        }
+        (None, None) => None,
+    };
+    let plain = spec.url.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("http://"));
+    if plain && let Some(entry) = item.node.get("tls_config") {
+        let message = "`tls_config` means something with an https URL only";
+        problems.push(Problem::at(&item.file.source, entry.span, message));
+    }
+    TlsFiles {
+        ca_file: tls.ca_file.as_ref().map(|file| folder.join(file)),
+        client,
+        server_name: tls.server_name.clone(),
+        insecure_skip_verify: tls.insecure_skip_verify,
+    }
+}

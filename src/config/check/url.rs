@@ -1,0 +1,73 @@
+//! URLs of targets and proxies.
+
+use url::Url;
+
+/// Why a URL cannot be used. Never holds the URL: it may hold a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum UrlError {
+    #[error("not a URL")]
+    Syntax,
+    #[error("a user or a password in a URL: use `authorization` or `http_headers`")]
+    Userinfo,
+    #[error("a URL without `?` and `#` belongs here: headers go into `http_headers`")]
+    Query,
+    #[error("only http and https are known")]
+    Scheme,
+    #[error("the path of the API is added by `api`: leave it out")]
+    ApiPath,
+    #[error("the URL of a proxy has no path")]
+    ProxyPath,
+}
+
+/// The base URL of a target.
+pub(super) fn target(text: &str) -> Result<Url, UrlError> {
+    let url = plain(text)?;
+    let path = url.path().trim_end_matches('/');
+    if ["/v1", "/completions", "/models"].iter().any(|end| path.ends_with(end)) {
+        return Err(UrlError::ApiPath);
+    }
+    Ok(url)
+}
+
+/// The URL of an HTTP proxy.
+pub(super) fn proxy(text: &str) -> Result<Url, UrlError> {
+    let url = plain(text)?;
+    if url.path() != "/" { Err(UrlError::ProxyPath) } else { Ok(url) }
+}
+
+fn plain(text: &str) -> Result<Url, UrlError> {
+    let url = Url::parse(text).map_err(|_| UrlError::Syntax)?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(UrlError::Scheme);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(UrlError::Userinfo);
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(UrlError::Query);
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_url_is_bare() {
+        for (text, error) in [
+            ("http://", UrlError::Syntax),
+            ("ftp://host.example.com", UrlError::Scheme),
+            ("http://user@host.example.com", UrlError::Userinfo),
+            ("http://:word@host.example.com", UrlError::Userinfo),
+            ("http://host.example.com?key=1", UrlError::Query),
+            ("http://host.example.com/#a", UrlError::Query),
+            ("http://host.example.com/v1/", UrlError::ApiPath),
+            ("http://host.example.com/v1/chat/completions", UrlError::ApiPath),
+        ] {
+            assert_eq!(target(text), Err(error), "{text}");
+        }
+        assert!(target("https://host.example.com/models-team/a").is_ok());
+        assert_eq!(proxy("http://proxy.example.com/a"), Err(UrlError::ProxyPath));
+    }
+}

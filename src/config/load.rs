@@ -1,0 +1,48 @@
+//! From files to the checked configuration: the order of the steps.
+
+use std::path::Path;
+
+use super::{
+    check::{Names, check},
+    include::Files,
+    model::Config,
+    problem::Problems,
+    schema::schema,
+    sections::Sections,
+};
+
+/// Loads a configuration file and what it includes.
+///
+/// # Errors
+/// Everything that is wrong with any of the files.
+pub fn load(path: &Path) -> Result<Config, Problems> {
+    let mut problems = Problems::default();
+    let mut files = Files::default();
+    files.read(path, &mut problems);
+    finish(&files, problems)
+}
+
+/// Loads a configuration from a text, which is called `name` in problems. Includes and relative
+/// paths are relative to the folder of that name.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load_str(name: &str, text: &str) -> Result<Config, Problems> {
+    let mut problems = Problems::default();
+    let mut files = Files::default();
+    files.add(Path::new(name), text.to_owned(), &mut problems);
+    finish(&files, problems)
+}
+
+fn finish(files: &Files, mut problems: Problems) -> Result<Config, Problems> {
+    // What a file that could not be read would have defined is not missing.
+    let names = if problems.is_empty() { Names::Complete } else { Names::WithGaps };
+    let schema = schema();
+    let sections = Sections::read(&files.list, &schema, &mut problems);
+    let config = check(&sections, names, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems.sorted());
+    }
+    let paths = files.list.iter().map(|file| file.source.path.clone()).collect();
+    Ok(Config { files: paths, hash: files.hash.folded(), ..config })
+}

@@ -1,0 +1,69 @@
+//! The texts that have a grammar, as patterns of the JSON Schema with their explanation.
+
+use schemars::Schema;
+use serde_json::{Value, json};
+
+/// A pattern, and what it is in words. `patternErrorMessage` is what editors show, and so do we.
+fn grammar(pattern: &str, words: &str) -> Value {
+    json!({ "pattern": pattern, "patternErrorMessage": words })
+}
+
+fn apply(schema: &mut Schema, grammar: Value) {
+    if let Value::Object(keys) = grammar {
+        keys.into_iter().for_each(|(key, value)| {
+            schema.insert(key, value);
+        });
+    }
+}
+
+fn name_grammar() -> Value {
+    grammar(
+        r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$",
+        "a name of letters, digits and `._/-`, at most 128, a letter or digit first",
+    )
+}
+
+fn label_grammar() -> Value {
+    grammar(
+        r"^([A-Za-z]|_[A-Za-z0-9]|_$)[A-Za-z0-9_]*$",
+        "a label name of letters, digits and `_`, no digit first, without `__` at its head",
+    )
+}
+
+/// The name of something.
+pub(super) fn name(schema: &mut Schema) {
+    apply(schema, name_grammar());
+}
+
+/// A mapping from names.
+pub(super) fn name_keys(schema: &mut Schema) {
+    schema.insert("propertyNames".into(), name_grammar());
+}
+
+/// A mapping from Prometheus label names.
+pub(super) fn label_keys(schema: &mut Schema) {
+    schema.insert("propertyNames".into(), label_grammar());
+}
+
+/// A mapping from header names.
+pub(super) fn header_keys(schema: &mut Schema) {
+    let words = "a header name of letters, digits and `-`, such as x-tenant";
+    schema.insert("propertyNames".into(), grammar(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", words));
+}
+
+/// The name of an environment variable.
+pub(super) fn env_var(schema: &mut Schema) {
+    let words = "the name of an environment variable, not its value: letters, digits and `_`, no digit first";
+    apply(schema, grammar("^[A-Za-z_][A-Za-z0-9_]*$", words));
+}
+
+/// An absolute URL.
+pub(super) fn url(schema: &mut Schema) {
+    let words = "an http or https URL, such as http://vllm.example.com:8000";
+    apply(schema, grammar("^[Hh][Tt][Tt][Pp][Ss]?://[^/]", words));
+}
+
+/// A path or another text that must not be empty.
+pub(super) fn not_empty(schema: &mut Schema) {
+    schema.insert("minLength".into(), json!(1));
+}

@@ -1,0 +1,157 @@
+//! The configuration form of an SLO.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, de};
+use serde_json::Value;
+
+use super::{Judge, Metric, Slo, Threshold};
+use crate::units::{Period, Ratio};
+
+/// A service-level objective: what a good exchange is, and how many must be.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SloSpec {
+    /// The most that a good exchange may take.
+    pub thresholds: ThresholdsSpec,
+    /// The share of exchanges that must be good; above 0, below 100%.
+    #[serde(default = "objective")]
+    pub objective: Ratio,
+    /// What a continuous verdict looks at.
+    #[serde(default = "window")]
+    pub window: Period,
+    /// Whether each threshold is judged alone and the worst counts, or all jointly in one exchange.
+    #[serde(default)]
+    pub judge: Judge,
+}
+
+/// Bounds on latencies, at least one.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(extend("minProperties" = 1))]
+pub struct ThresholdsSpec {
+    /// Time to first token, from the due time.
+    pub ttft: Option<ThresholdSpec>,
+    /// Time per output token.
+    pub tpot: Option<ThresholdSpec>,
+    /// End to end, from the due time.
+    pub e2e: Option<ThresholdSpec>,
+    /// Time to first output token: that is not reasoning.
+    pub ttfo: Option<ThresholdSpec>,
+    /// Time from the first to the second token.
+    pub ttst: Option<ThresholdSpec>,
+    /// The largest gap between tokens.
+    pub itl: Option<ThresholdSpec>,
+}
+
+/// A duration, or a duration with an objective of its own.
+#[derive(Clone, Copy, Debug, JsonSchema)]
+#[schemars(untagged)]
+pub enum ThresholdSpec {
+    /// The most that is good.
+    Max(Period),
+    /// The same with an objective of its own.
+    Own(OwnObjective),
+}
+
+/// A threshold with an objective of its own.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OwnObjective {
+    /// The most that is good.
+    pub max: Period,
+    /// The share of exchanges that must meet this threshold; above 0, below 100%.
+    pub objective: Ratio,
+}
+
+/// Why an SLO cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SloError {
+    /// 0 % and 100 % can be neither certified nor refuted.
+    #[error("an objective lies between 0 and 100%, both excluded")]
+    Objective,
+    /// A bound of zero.
+    #[error("a threshold must be longer than zero")]
+    ZeroThreshold,
+    /// A window of zero.
+    #[error("the window must be longer than zero")]
+    ZeroWindow,
+}
+
+/// What is wrong, and at which keys below the SLO.
+pub type SloFault = (Vec<&'static str>, SloError);
+
+fn objective() -> Ratio {
+    Ratio(0.95)
+}
+
+fn window() -> Period {
+    Period(std::time::Duration::from_secs(86_400))
+}
+
+/// Whether a verdict over the objective can come out both ways.
+fn certifiable(objective: Ratio) -> bool {
+    objective.0 > 0.0 && objective.0 < 1.0
+}
+
+impl<'de> Deserialize<'de> for ThresholdSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            map @ Value::Object(_) => OwnObjective::deserialize(map).map(Self::Own),
+            other => Period::deserialize(other).map(Self::Max),
+        }
+        .map_err(de::Error::custom)
+    }
+}
+
+impl ThresholdsSpec {
+    /// The thresholds that were written, in the order of [`Metric`], with their keys.
+    fn given(&self) -> impl Iterator<Item = (&'static str, Metric, ThresholdSpec)> {
+        [
+            ("ttft", Metric::Ttft, self.ttft),
+            ("tpot", Metric::Tpot, self.tpot),
+            ("e2e", Metric::E2e, self.e2e),
+            ("ttfo", Metric::Ttfo, self.ttfo),
+            ("ttst", Metric::Ttst, self.ttst),
+            ("itl", Metric::Itl, self.itl),
+        ]
+        .into_iter()
+        .filter_map(|(key, metric, threshold)| Some((key, metric, threshold?)))
+    }
+}
+
+impl SloSpec {
+    /// The checked SLO.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn build(&self, name: Arc<str>) -> Result<Slo, Vec<SloFault>> {
+        let mut faults = Vec::new();
+        if !certifiable(self.objective) {
+            faults.push((vec!["objective"], SloError::Objective));
+        }
+        let mut thresholds = Vec::new();
+        for (key, metric, threshold) in self.thresholds.given() {
+            let (max, objective) = match threshold {
+                ThresholdSpec::Max(max) => (max, self.objective),
+                ThresholdSpec::Own(own) => (own.max, own.objective),
+            };
+            if matches!(threshold, ThresholdSpec::Own(own) if !certifiable(own.objective)) {
+                faults.push((vec!["thresholds", key, "objective"], SloError::Objective));
+            }
+            if max.0.is_zero() {
+                faults.push((vec!["thresholds", key], SloError::ZeroThreshold));
+            }
+            thresholds.push(Threshold { metric, max: max.0, objective: objective.0 });
+        }
+        if self.window.0.is_zero() {
+            faults.push((vec!["window"], SloError::ZeroWindow));
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let objective = self.objective.0;
+        Ok(Slo { name, thresholds, objective, window: self.window.0, judge: self.judge })
+    }
+}
