@@ -109,6 +109,7 @@ pub(super) fn parse(source: &Source) -> Result<Node, Box<Problem>> {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         merge_keys: MergeKeyPolicy::Merge,
         strict_booleans: true,
+        reject_unsupported_tags: true,
         with_snippet: false,
     };
     match serde_saphyr::from_str_with_options::<Spanned<Bare>>(&source.text, options) {
@@ -137,6 +138,10 @@ fn problem(source: &Source, error: &serde_saphyr::Error) -> Problem {
         Error::RecursiveReferencesRequireWeakTypes { .. } => {
             "an anchor cannot contain its own alias".to_owned()
         }
+        Error::MergeValueNotMapOrSeqOfMaps { .. } => {
+            "`<<` takes a mapping, or a list of mappings".to_owned()
+        }
+        Error::UnsupportedTag { .. } => "tags such as `!name` mean nothing here".to_owned(),
         Error::Eof { .. } => "the file is empty".to_owned(),
         Error::ExternalMessage { msg, .. } | Error::Message { msg, .. }
             if source.holds_no_word_of(msg) =>

@@ -3,8 +3,12 @@
 //! It returns the value without its faulty parts, so that what is left can be typed and checked
 //! further in the same pass. It reads only the keywords that our own schema uses.
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
+use regex::Regex;
 use serde_json::{Map, Number, Value as Json};
 
 use super::{
@@ -21,12 +25,18 @@ const LONGEST_SHOWN: usize = 40;
 /// A walk over the tree of one file.
 pub(super) struct Walk<'a> {
     /// The whole schema, in which references are looked up.
-    pub(super) root: &'a Json,
+    root: &'a Json,
     pub(super) source: &'a Source,
     pub(super) problems: &'a mut Problems,
+    /// Compiled patterns of the schema, by their text.
+    patterns: BTreeMap<&'a str, Option<Regex>>,
 }
 
 impl<'a> Walk<'a> {
+    pub(super) fn new(root: &'a Json, source: &'a Source, problems: &'a mut Problems) -> Self {
+        Self { root, source, problems, patterns: BTreeMap::new() }
+    }
+
     /// Holds `node` against `schema`; `place` is where a missing value is reported: its key.
     /// Absent if nothing usable is left.
     pub(super) fn value(&mut self, schema: &'a Json, node: &Node, place: Span) -> Option<Json> {
@@ -49,7 +59,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Follows a reference.
-    pub(super) fn resolve(&self, schema: &'a Json) -> &'a Json {
+    fn resolve(&self, schema: &'a Json) -> &'a Json {
         let pointer = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
         pointer.and_then(|pointer| self.root.pointer(pointer)).unwrap_or(schema)
     }
@@ -146,7 +156,7 @@ impl<'a> Walk<'a> {
         let shown: String = key.chars().take(LONGEST_SHOWN).collect();
         let problem = Problem::at(self.source, entry.span, format!("unknown key `{shown}`"))
             .nearest(key, known.iter().copied());
-        if problem.nearest.is_none() && mask::sounds_secret(key) {
+        if problem.nearest.is_none() && mask::looks_secret(key) {
             let message = "a secret does not belong into a configuration: write where it is, with \
                            a key that ends in `_file` or `_env`";
             return Problem::at(self.source, entry.span, message);
@@ -230,7 +240,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn text(&mut self, schema: &Json, text: &str, span: Span) -> Option<Json> {
+    fn text(&mut self, schema: &'a Json, text: &str, span: Span) -> Option<Json> {
         if let Some(result) = words::unit(schema, text) {
             if let Err(error) = result {
                 self.report(Problem::at(self.source, span, error.to_string()));
@@ -247,9 +257,10 @@ impl<'a> Walk<'a> {
     }
 
     /// Holds a text against the pattern of a schema, if it has one.
-    fn pattern(&mut self, schema: &Json, text: &str, span: Span) -> bool {
+    fn pattern(&mut self, schema: &'a Json, text: &str, span: Span) -> bool {
         let Some(pattern) = schema["pattern"].as_str() else { return true };
-        if regex::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text)) {
+        let compiled = self.patterns.entry(pattern).or_insert_with(|| Regex::new(pattern).ok());
+        if compiled.as_ref().is_some_and(|pattern| pattern.is_match(text)) {
             return true;
         }
         let expected: Cow<'_, str> = match schema["patternErrorMessage"].as_str() {
