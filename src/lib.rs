@@ -12,6 +12,7 @@
 //! | [`protocol`] | one file an API: a plan becomes a request, an event a `Delta` |
 //! | [`sse`] | bytes become server-sent events |
 //! | [`client`] | connections, stamped reads, deadlines: one attempt of an exchange |
+//! | [`units`] | durations, ratios and sizes as people write them |
 //! | [`timeline`] | what happened: raw anchors, the closed `Outcome` |
 //! | [`load`] | plan × client → exchanges: retries, content checks, beats |
 //! | [`measure`] | the numbers: formulas, and the metric catalogue |

@@ -239,7 +239,7 @@ mod tests {
         let shutdown = CancellationToken::new();
         shutdown.cancel();
         let mut out = Vec::new();
-        run(command.args, &mut out, shutdown).await.unwrap();
+        serve(command.args, &mut out, shutdown).await.unwrap();
         let out = String::from_utf8(out).unwrap();
         assert!(out.starts_with("http://127.0.0.1:") && out.ends_with('\n'), "{out}");
     }

@@ -2,7 +2,11 @@
 //!
 //! Owns reading, the globs of `include`, and cycles. Knows nothing of the other keys.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use super::{
     mask,
@@ -12,7 +16,7 @@ use super::{
 };
 
 /// Largest file.
-const MOST_BYTES: u64 = 8 << 20;
+const MOST_BYTES: u64 = 4 << 20;
 /// Most files of a configuration.
 const MOST_FILES: usize = 1_000;
 
@@ -140,15 +144,20 @@ impl Files {
 fn read_text(path: &Path) -> Result<String, Box<Problem>> {
     let problem = |message: String| Box::new(Problem::of_file(path, message));
     let cannot = |error: std::io::Error| problem(format!("cannot be read: {error}"));
-    let size = std::fs::metadata(path).map_err(cannot)?.len();
-    if size > MOST_BYTES {
+    // A pipe could keep us waiting for ever.
+    if !fs::metadata(path).map_err(cannot)?.is_file() {
+        return Err(problem("cannot be read: not a regular file".to_owned()));
+    }
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(cannot)?;
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    if bytes.len() as u64 > MOST_BYTES {
         return Err(problem(format!("larger than {} MiB", MOST_BYTES >> 20)));
     }
-    let bytes = std::fs::read(path).map_err(cannot)?;
     String::from_utf8(bytes).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        let before = &error.as_bytes()[..valid];
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
-        problem(format!("not UTF-8 in line {line}"))
+        let offset = error.utf8_error().valid_up_to();
+        let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+        let source = Source::new(path.to_owned(), text);
+        Box::new(Problem::at(&source, Span { offset, len: 1 }, "not UTF-8 from here on"))
     })
 }

@@ -9,14 +9,17 @@ use super::{
 };
 
 /// Parts of names that sound like secrets.
-const SECRETS: [&str; 9] = [
+const SECRETS: [&str; 12] = [
     "authorization",
+    "authorisation",
+    "bearer",
     "cookie",
     "credential",
     "key",
     "passphrase",
     "passwd",
     "password",
+    "pwd",
     "secret",
     "token",
 ];
@@ -41,15 +44,28 @@ pub(super) fn sounds_secret(name: &str) -> bool {
     SECRETS.iter().any(|part| name.contains(part))
 }
 
+/// Whether a key that is not known could be one of those, misspelt.
+pub(super) fn looks_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let near = |part: &str| {
+        // Short words have too many neighbours.
+        let most = |secret: &str| secret.len() / 4;
+        SECRETS.iter().any(|secret| strsim::damerau_levenshtein(part, secret) <= most(secret))
+    };
+    sounds_secret(&name) || name.split(['-', '_', ' ']).any(near)
+}
+
 /// Whether a text has the form of an environment variable's name.
 fn is_env_name(text: &str) -> bool {
     !text.starts_with(|c: char| c.is_ascii_digit())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Whether a text is a URL with a part that may hold a secret.
-pub(super) fn is_url_with_secret(text: &str) -> bool {
-    text.split_once("://").is_some_and(|(_, rest)| rest.contains(['@', '?', '#']))
+/// Whether a text may be a URL with a part that holds a secret: `user:word@host`, `?key=`.
+fn is_url_with_secret(text: &str) -> bool {
+    let rest = text.split_once("://").map(|(_, rest)| rest);
+    rest.is_some_and(|rest| rest.contains(['@', '?', '#']))
+        || text.split_once('@').is_some_and(|(user, _)| user.contains(':'))
 }
 
 /// The places of everything that may be a secret.
@@ -95,7 +111,7 @@ fn search(node: &Node, context: Context, spans: &mut Vec<Span>) {
 fn search_entry(entry: &Entry, context: Context, spans: &mut Vec<Span>) {
     let key = entry.key.as_str();
     // A whole line `x-api-key: sk-…` that lost its colon to quotes, or stands as a key.
-    if key.contains(|c: char| c.is_whitespace() || c == ':') && sounds_secret(key) {
+    if key.contains(|c: char| c.is_whitespace() || c == ':') && looks_secret(key) {
         spans.push(entry.span);
     }
     let below = match key {
@@ -103,8 +119,36 @@ fn search_entry(entry: &Entry, context: Context, spans: &mut Vec<Span>) {
         _ if PLACES.contains(&key) => Context::Open,
         "type" if context == Context::Secret => Context::Open,
         _ if HARMLESS.contains(&key) => context,
-        _ if sounds_secret(key) => Context::Secret,
+        _ if looks_secret(key) => Context::Secret,
         _ => context,
     };
     search(&entry.node, below, spans);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_known_by_name_also_if_misspelt() {
+        for name in ["Authorization", "x-api-key", "api_token", "Set-Cookie", "client-secret"] {
+            assert!(sounds_secret(name), "{name}");
+        }
+        for name in ["autorization", "crediential", "pasword", "tokne", "x-secert"] {
+            assert!(!sounds_secret(name) && looks_secret(name), "{name}");
+        }
+        for name in ["workload", "interval", "x-tenant", "models", "labels", "timeout", "type"] {
+            assert!(!looks_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_url_may_hold_a_secret() {
+        for text in ["http://u:p@h", "http://h/?k=v", "https://h/#f", "user:word@host"] {
+            assert!(is_url_with_secret(text), "{text}");
+        }
+        for text in ["http://h:80/a", "meta/llama@main", "a?b#c"] {
+            assert!(!is_url_with_secret(text), "{text}");
+        }
+    }
 }

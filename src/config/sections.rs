@@ -56,7 +56,7 @@ impl<'a> Sections<'a> {
     pub(super) fn read(files: &'a [File], schema: &Json, problems: &mut Problems) -> Self {
         let mut sections = Self::default();
         for (index, file) in files.iter().enumerate() {
-            let mut walk = Walk { root: schema, source: &file.source, problems };
+            let mut walk = Walk::new(schema, &file.source, problems);
             if !matches!(file.root.value, Value::Map(_)) {
                 walk.wrong_type(&[schema], &file.root, file.root.span);
                 continue;

@@ -45,6 +45,8 @@ pub(super) struct Source {
     /// As it is shown.
     pub(super) path: PathBuf,
     pub(super) text: String,
+    /// Offset of the first byte of every line.
+    lines: Vec<usize>,
     masks: Masks,
 }
 
@@ -53,29 +55,42 @@ pub(super) struct Source {
 enum Masks {
     /// It has not been read as YAML: anything could be a secret.
     Unread,
-    /// These ranges.
+    /// These ranges, in order, without overlaps.
     Ranges(Vec<Range<usize>>),
 }
 
 impl Source {
-    pub(super) fn new(path: PathBuf, text: String) -> Self {
-        Self { path, text, masks: Masks::Unread }
+    pub(super) fn new(path: PathBuf, mut text: String) -> Self {
+        // A byte order mark is no character of the first line.
+        if text.starts_with('\u{feff}') {
+            text.drain(..'\u{feff}'.len_utf8());
+        }
+        let breaks = text.match_indices('\n').map(|(at, _)| at + 1);
+        let lines = std::iter::once(0).chain(breaks).collect();
+        Self { path, text, lines, masks: Masks::Unread }
     }
 
     /// Says which spans hold secrets; until then every longer word is taken for one.
     pub(super) fn mask(&mut self, spans: &[Span]) {
-        let ranges = spans.iter().map(|span| span.offset..span.offset + span.len);
-        self.masks = Masks::Ranges(ranges.collect());
+        let mut ranges: Vec<Range<usize>> =
+            spans.iter().map(|span| span.offset..span.offset + span.len).collect();
+        ranges.sort_by_key(|range| range.start);
+        ranges.dedup_by(|next, last| {
+            let overlap = next.start <= last.end;
+            if overlap {
+                last.end = last.end.max(next.end);
+            }
+            overlap
+        });
+        self.masks = Masks::Ranges(ranges);
     }
 
     /// Where a span begins.
     pub(super) fn position(&self, span: Span) -> Position {
-        let before = self.before(span);
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        Position {
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-        }
+        let offset = self.boundary(span.offset);
+        let line = self.lines.partition_point(|start| *start <= offset);
+        let start = self.lines[line - 1];
+        Position { line, column: self.text[start..offset].chars().count() + 1 }
     }
 
     /// Whether a message of the YAML library repeats nothing of the file that could be a secret.
@@ -86,8 +101,8 @@ impl Source {
 
     /// The byte offset of a line and a column.
     pub(super) fn offset(&self, line: usize, column: usize) -> usize {
-        let skipped = line.saturating_sub(1);
-        let start: usize = self.text.split_inclusive('\n').take(skipped).map(str::len).sum();
+        let last = self.lines.len() - 1;
+        let start = self.lines[line.saturating_sub(1).min(last)];
         let rest = &self.text[start..];
         let column = rest.char_indices().nth(column.saturating_sub(1));
         start + column.map_or(rest.len(), |(at, _)| at)
@@ -95,63 +110,59 @@ impl Source {
 
     /// The line in which a span begins, with the place of the span in it.
     pub(super) fn quote(&self, span: Span) -> Quote {
-        let before = self.before(span);
-        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let offset = self.boundary(span.offset);
+        let start = self.lines[self.position(span).line - 1];
         let line = self.text[start..].split(['\n', '\r']).next().unwrap_or_default();
-        let from = before.len() - start;
-        let to = (from + span.len).min(line.len()).max(from.min(line.len()));
+        let from = (offset - start).min(line.len());
+        let to = (from + span.len).min(line.len());
         let mut quote = Quote { line: String::new(), indent: 0, width: 0 };
         let mut at = 0;
-        let hidden = self.hidden(start, line);
         // The line is put together from shown and hidden pieces; the mark moves with them.
-        for piece in hidden.iter().cloned().chain([line.len()..line.len()]) {
-            for (offset, c) in line[at..piece.start].char_indices() {
-                quote.push(&c.to_string(), at + offset, from, to);
-            }
-            if !piece.is_empty() {
-                let inside = if piece.contains(&from) { from } else { piece.start };
-                quote.push(MASK, inside, from, to.max(from + 1));
-            }
+        for piece in self.hidden(start, line) {
+            quote.push_each(&line[at..piece.start], at, from, to);
+            let inside = if piece.contains(&from) { from } else { piece.start };
+            quote.push(MASK, inside, from, to.max(from + 1));
             at = piece.end;
         }
+        quote.push_each(&line[at..], at, from, to);
         quote.width = quote.width.max(1);
         quote.crop();
         quote
     }
 
-    /// The text before a span, at a boundary of characters whatever the span says.
-    fn before(&self, span: Span) -> &str {
-        let mut end = span.offset.min(self.text.len());
-        while !self.text.is_char_boundary(end) {
-            end -= 1;
+    /// The nearest boundary of characters at or before an offset.
+    fn boundary(&self, offset: usize) -> usize {
+        let mut offset = offset.min(self.text.len());
+        while !self.text.is_char_boundary(offset) {
+            offset -= 1;
         }
-        &self.text[..end]
+        offset
     }
 
     /// The parts of a line that must not be shown, in order, without overlaps.
     fn hidden(&self, start: usize, line: &str) -> Vec<Range<usize>> {
         let end = start + line.len();
-        let mut hidden: Vec<Range<usize>> = match &self.masks {
+        match &self.masks {
             Masks::Unread => suspicious(line),
-            Masks::Ranges(ranges) => ranges
-                .iter()
-                .filter(|range| range.start < end && range.end > start)
-                .map(|range| range.start.max(start) - start..range.end.min(end) - start)
-                .collect(),
-        };
-        hidden.sort_by_key(|range| range.start);
-        hidden.dedup_by(|next, last| {
-            let overlap = next.start < last.end;
-            if overlap {
-                last.end = last.end.max(next.end);
+            Masks::Ranges(ranges) => {
+                let first = ranges.partition_point(|range| range.end <= start);
+                let inside = ranges[first..].iter().take_while(|range| range.start < end);
+                inside
+                    .map(|range| range.start.max(start) - start..range.end.min(end) - start)
+                    .collect()
             }
-            overlap
-        });
-        hidden
+        }
     }
 }
 
 impl Quote {
+    /// Adds the characters of a piece that began at byte `at` of the line.
+    fn push_each(&mut self, piece: &str, at: usize, from: usize, to: usize) {
+        for (offset, c) in piece.char_indices() {
+            self.push(c.encode_utf8(&mut [0; 4]), at + offset, from, to);
+        }
+    }
+
     /// Adds a piece that began at byte `at` of the line; the mark covers bytes `from..to`.
     fn push(&mut self, piece: &str, at: usize, from: usize, to: usize) {
         let characters = piece.chars().count();
@@ -187,12 +198,18 @@ fn suspicious(line: &str) -> Vec<Range<usize>> {
     let mut at = 0;
     for word in line.split_inclusive(breaks) {
         let bare = word.trim_end_matches(breaks);
-        if bare.len() >= SUSPICIOUS && !bare.ends_with(':') {
+        if bare.len() >= SUSPICIOUS && !is_key(bare) {
             words.push(at..at + bare.len());
         }
         at += word.len();
     }
     words
+}
+
+/// Whether a word is written like the keys of the configuration.
+fn is_key(word: &str) -> bool {
+    word.strip_suffix(':')
+        .is_some_and(|key| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
 }
 
 #[cfg(test)]
@@ -210,7 +227,7 @@ mod tests {
         let at = Span { offset, len: 3 };
         assert_eq!(source.position(at), Position { line: 2, column: 4 });
         assert_eq!(source.offset(2, 4), offset);
-        assert_eq!(source.offset(99, 1), source.text.len());
+        assert_eq!(source.offset(99, 99), source.text.len());
     }
 
     #[test]

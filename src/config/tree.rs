@@ -109,6 +109,7 @@ pub(super) fn parse(source: &Source) -> Result<Node, Box<Problem>> {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         merge_keys: MergeKeyPolicy::Merge,
         strict_booleans: true,
+        reject_unsupported_tags: true,
         with_snippet: false,
     };
     match serde_saphyr::from_str_with_options::<Spanned<Bare>>(&source.text, options) {
@@ -121,6 +122,9 @@ pub(super) fn parse(source: &Source) -> Result<Node, Box<Problem>> {
 fn problem(source: &Source, error: &serde_saphyr::Error) -> Problem {
     use serde_saphyr::Error;
     let error = error.without_snippet();
+    // What goes wrong inside an alias is shown where the alias stands.
+    let at = error.location().filter(|at| at.line() > 0);
+    let error = if let Error::AliasError { error, .. } = error { error } else { error };
     let message = match error {
         Error::Budget { .. }
         | Error::AliasReplayLimitExceeded { .. }
@@ -134,13 +138,19 @@ fn problem(source: &Source, error: &serde_saphyr::Error) -> Problem {
         Error::RecursiveReferencesRequireWeakTypes { .. } => {
             "an anchor cannot contain its own alias".to_owned()
         }
+        Error::MergeValueNotMapOrSeqOfMaps { .. } => {
+            "`<<` takes a mapping, or a list of mappings".to_owned()
+        }
+        Error::UnsupportedTag { .. } => "tags such as `!name` mean nothing here".to_owned(),
         Error::Eof { .. } => "the file is empty".to_owned(),
-        Error::Message { msg, .. } if source.holds_no_word_of(msg) => {
+        Error::ExternalMessage { msg, .. } | Error::Message { msg, .. }
+            if source.holds_no_word_of(msg) =>
+        {
             format!("not valid YAML: {msg}")
         }
         _ => "not valid YAML here".to_owned(),
     };
-    match error.location().filter(|at| at.line() > 0) {
+    match at {
         Some(at) => Problem::at(source, span(source, at), message),
         None => Problem::of_file(&source.path, message),
     }

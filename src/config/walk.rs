@@ -3,26 +3,40 @@
 //! It returns the value without its faulty parts, so that what is left can be typed and checked
 //! further in the same pass. It reads only the keywords that our own schema uses.
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
+use regex::Regex;
 use serde_json::{Map, Number, Value as Json};
 
 use super::{
+    mask,
     problem::{Problem, Problems},
     source::{Source, Span},
     tree::{Entry, Node, Value},
     words,
 };
 
+/// Longest part of an unknown key that is repeated.
+const LONGEST_SHOWN: usize = 40;
+
 /// A walk over the tree of one file.
 pub(super) struct Walk<'a> {
     /// The whole schema, in which references are looked up.
-    pub(super) root: &'a Json,
+    root: &'a Json,
     pub(super) source: &'a Source,
     pub(super) problems: &'a mut Problems,
+    /// Compiled patterns of the schema, by their text.
+    patterns: BTreeMap<&'a str, Option<Regex>>,
 }
 
 impl<'a> Walk<'a> {
+    pub(super) fn new(root: &'a Json, source: &'a Source, problems: &'a mut Problems) -> Self {
+        Self { root, source, problems, patterns: BTreeMap::new() }
+    }
+
     /// Holds `node` against `schema`; `place` is where a missing value is reported: its key.
     /// Absent if nothing usable is left.
     pub(super) fn value(&mut self, schema: &'a Json, node: &Node, place: Span) -> Option<Json> {
@@ -45,7 +59,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Follows a reference.
-    pub(super) fn resolve(&self, schema: &'a Json) -> &'a Json {
+    fn resolve(&self, schema: &'a Json) -> &'a Json {
         let pointer = schema["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
         pointer.and_then(|pointer| self.root.pointer(pointer)).unwrap_or(schema)
     }
@@ -55,10 +69,13 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn wrong_type(&mut self, schemas: &[&Json], node: &Node, place: Span) {
-        let found = words::found(&node.value);
-        // Nothing has no place of its own.
-        let at = if matches!(node.value, Value::Null) { place } else { node.span };
-        let problem = Problem::at(self.source, at, format!("{found} cannot stand here"));
+        let problem = match words::found(&node.value) {
+            // Nothing has no place of its own.
+            None => Problem::at(self.source, place, "the value is missing"),
+            Some(found) => {
+                Problem::at(self.source, node.span, format!("{found} cannot stand here"))
+            }
+        };
         self.report(problem.expected(words::expected(schemas)));
     }
 
@@ -112,8 +129,8 @@ impl<'a> Walk<'a> {
             if let Some(index) = kinds.iter().position(|kind| *kind == key) {
                 chosen = chosen.or(Some((index, entry)));
             } else {
-                let problem = self.unknown(entry).expected(&*expected);
-                self.report(problem.nearest(key, kinds.iter().copied()));
+                let problem = self.unknown(entry, &kinds);
+                self.report(problem.expected(&*expected));
             }
         }
         let known = entries.iter().filter(|entry| kinds.contains(&entry.key.as_str())).count();
@@ -132,14 +149,19 @@ impl<'a> Walk<'a> {
         Some(Json::Object(Map::from_iter([(entry.key.clone(), value)])))
     }
 
-    /// An unknown key; one that sounds like a secret is told apart.
-    fn unknown(&self, entry: &Entry) -> Problem {
-        if super::mask::sounds_secret(&entry.key) {
+    /// An unknown key, and what it was most likely meant to be. One that sounds like a secret, and
+    /// like no key that is known, is told apart.
+    fn unknown(&self, entry: &Entry, known: &[&str]) -> Problem {
+        let key = entry.key.as_str();
+        let shown: String = key.chars().take(LONGEST_SHOWN).collect();
+        let problem = Problem::at(self.source, entry.span, format!("unknown key `{shown}`"))
+            .nearest(key, known.iter().copied());
+        if problem.nearest.is_none() && mask::looks_secret(key) {
             let message = "a secret does not belong into a configuration: write where it is, with \
                            a key that ends in `_file` or `_env`";
             return Problem::at(self.source, entry.span, message);
         }
-        Problem::at(self.source, entry.span, format!("unknown key `{}`", entry.key))
+        problem
     }
 
     /// The entries of a mapping that may stand there, each with its schema; the others are
@@ -164,8 +186,8 @@ impl<'a> Walk<'a> {
             } else if !others.is_object() {
                 let keys: Vec<&str> =
                     properties.into_iter().flat_map(Map::keys).map(String::as_str).collect();
-                let problem = self.unknown(entry).expected(words::keys(&keys));
-                self.report(problem.nearest(key, keys));
+                let problem = self.unknown(entry, &keys);
+                self.report(problem.expected(words::keys(&keys)));
             } else if self.pattern(&schema["propertyNames"], key, entry.span) {
                 valid.push((entry, others));
             }
@@ -180,7 +202,7 @@ impl<'a> Walk<'a> {
                 values.insert(entry.key.clone(), value);
             }
         }
-        self.count(schema, "minProperties", "entry", entries.len(), place);
+        self.least(schema, "minProperties", entries.len(), place);
         let required = schema["required"].as_array().into_iter().flatten();
         let mut complete = true;
         for key in required.filter_map(Json::as_str) {
@@ -198,7 +220,7 @@ impl<'a> Walk<'a> {
         for item in items {
             values.push(self.value(&schema["items"], item, item.span));
         }
-        self.count(schema, "minItems", "item", items.len(), place);
+        self.least(schema, "minItems", items.len(), place);
         if let Some(most) = schema["maxItems"].as_u64().filter(|most| items.len() as u64 > *most) {
             let message = format!("{} items stand here", items.len());
             let problem = Problem::at(self.source, place, message);
@@ -208,16 +230,17 @@ impl<'a> Walk<'a> {
         values.into_iter().collect::<Option<Vec<Json>>>().map(Json::Array)
     }
 
-    fn count(&mut self, schema: &Json, keyword: &str, what: &str, count: usize, place: Span) {
+    fn least(&mut self, schema: &Json, keyword: &str, count: usize, place: Span) {
         if let Some(least) = schema[keyword].as_u64().filter(|least| (count as u64) < *least) {
-            let plural = if least == 1 { "" } else { "s" };
-            let problem = Problem::at(self.source, place, format!("too few: {count}"));
-            let what = if what == "entry" && least != 1 { "entrie" } else { what };
-            self.report(problem.expected(format!("at least {least} {what}{plural}")));
+            let problem = match count {
+                0 => Problem::at(self.source, place, "this is empty"),
+                _ => Problem::at(self.source, place, format!("only {count} stand here")),
+            };
+            self.report(problem.expected(format!("at least {least}")));
         }
     }
 
-    fn text(&mut self, schema: &Json, text: &str, span: Span) -> Option<Json> {
+    fn text(&mut self, schema: &'a Json, text: &str, span: Span) -> Option<Json> {
         if let Some(result) = words::unit(schema, text) {
             if let Err(error) = result {
                 self.report(Problem::at(self.source, span, error.to_string()));
@@ -234,9 +257,10 @@ impl<'a> Walk<'a> {
     }
 
     /// Holds a text against the pattern of a schema, if it has one.
-    fn pattern(&mut self, schema: &Json, text: &str, span: Span) -> bool {
+    fn pattern(&mut self, schema: &'a Json, text: &str, span: Span) -> bool {
         let Some(pattern) = schema["pattern"].as_str() else { return true };
-        if regex::Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(text)) {
+        let compiled = self.patterns.entry(pattern).or_insert_with(|| Regex::new(pattern).ok());
+        if compiled.as_ref().is_some_and(|pattern| pattern.is_match(text)) {
             return true;
         }
         let expected: Cow<'_, str> = match schema["patternErrorMessage"].as_str() {
@@ -254,10 +278,10 @@ impl<'a> Walk<'a> {
         let least = schema["minimum"].as_f64();
         let most = schema["maximum"].as_f64().or(words::largest(schema));
         if least.is_some_and(|least| value < least) || most.is_some_and(|most| value > most) {
-            let expected = match (least, most) {
+            let expected = match (least, schema["maximum"].as_f64()) {
                 (Some(least), Some(most)) => format!("a number from {least} to {most}"),
-                (Some(least), None) => format!("a number of at least {least}"),
-                (None, most) => format!("a number of at most {}", most.unwrap_or(f64::INFINITY)),
+                (Some(least), None) if value < least => format!("a number of at least {least}"),
+                _ => "a smaller number".to_owned(),
             };
             let problem = Problem::at(self.source, span, "the number is out of range");
             self.report(problem.expected(expected));

@@ -73,15 +73,15 @@ pub(super) fn largest(schema: &Json) -> Option<f64> {
     }
 }
 
-/// A value's type in words.
-pub(super) fn found(value: &Value) -> &'static str {
+/// A value's type in words; absent if there is no value.
+pub(super) fn found(value: &Value) -> Option<&'static str> {
     match value {
-        Value::Null => "nothing",
-        Value::Bool(_) => "true or false",
-        Value::Number(_) => "a number",
-        Value::Text(_) => "a text",
-        Value::List(_) => "a list",
-        Value::Map(_) => "a mapping",
+        Value::Null => None,
+        Value::Bool(_) => Some("true or false"),
+        Value::Number(_) => Some("a number"),
+        Value::Text(_) => Some("a text"),
+        Value::List(_) => Some("a list"),
+        Value::Map(_) => Some("a mapping"),
     }
 }
 
@@ -107,6 +107,10 @@ pub(super) fn expected(schemas: &[&Json]) -> String {
         parts.push(format!("the word `{word}`"));
     } else if !allowed.is_empty() {
         parts.push(format!("one of the words {}", names(&allowed)));
+    }
+    let kinds: Vec<&str> = schemas.iter().filter_map(|schema| kind(schema)).collect();
+    if kinds.len() == schemas.len() && kinds.len() > 1 {
+        return format!("a mapping with exactly one of {}", names(&kinds));
     }
     for schema in schemas {
         if let Some(words) = schema_in_words(schema)

@@ -155,3 +155,50 @@ impl SloSpec {
         Ok(Slo { name, thresholds, objective, window: self.window.0, judge: self.judge })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn build(spec: Value) -> Result<Slo, Vec<SloFault>> {
+        SloSpec::deserialize(spec).expect("the form").build("slo".into())
+    }
+
+    #[test]
+    fn a_threshold_takes_the_objective_of_the_slo_unless_it_has_its_own() {
+        let spec = json!({
+            "thresholds": {"tpot": "30ms", "ttft": {"max": "450ms", "objective": "99%"}},
+        });
+        let slo = build(spec).expect("an SLO");
+        let parts: Vec<_> = slo
+            .thresholds
+            .iter()
+            .map(|threshold| (threshold.metric, threshold.max.as_millis(), threshold.objective))
+            .collect();
+        assert_eq!(parts, [(Metric::Ttft, 450, 0.99), (Metric::Tpot, 30, 0.95)]);
+        assert_eq!((slo.window.as_secs(), slo.judge), (86_400, Judge::Each));
+    }
+
+    #[test]
+    fn what_can_never_be_judged_is_refused() {
+        let spec = json!({
+            "thresholds": {"e2e": "0s", "itl": {"max": "1s", "objective": 1}},
+            "objective": 0,
+            "window": "0s",
+        });
+        let faults = build(spec).expect_err("faulty");
+        let told: Vec<_> =
+            faults.into_iter().map(|(path, error)| (path.join("."), error)).collect();
+        assert_eq!(
+            told,
+            [
+                ("objective".to_owned(), SloError::Objective),
+                ("thresholds.e2e".to_owned(), SloError::ZeroThreshold),
+                ("thresholds.itl.objective".to_owned(), SloError::Objective),
+                ("window".to_owned(), SloError::ZeroWindow),
+            ]
+        );
+    }
+}

@@ -240,16 +240,12 @@ impl Workload {
     }
 }
 
-/// Adds the keys above to the place of a fault.
-fn below(place: &[&'static str], fault: WorkloadFault) -> WorkloadFault {
-    (place.iter().copied().chain(fault.0).collect(), fault.1)
-}
-
 impl ExpectSpec {
-    fn build(&self, most: u32, faults: &mut Vec<WorkloadFault>) -> Expect {
+    /// The checked form; `most` is what the workload, of the kind `kind`, asks for at most.
+    fn build(&self, kind: &'static str, most: u32, faults: &mut Vec<WorkloadFault>) -> Expect {
         if let Some(least) = self.min_output_tokens.filter(|least| *least > most) {
             let error = WorkloadError::MinOutputTokens { least, most };
-            faults.push(below(&["expect", "min_output_tokens"], (Vec::new(), error)));
+            faults.push((vec![kind, "expect", "min_output_tokens"], error));
         }
         let regex = self.regex.as_deref().and_then(|pattern| match regex::Regex::new(pattern) {
             Ok(regex) => Some(regex),
@@ -258,7 +254,7 @@ impl ExpectSpec {
                 let text = error.to_string();
                 let reason = text.lines().last().unwrap_or_default();
                 let reason = reason.trim_start_matches("error: ").to_owned();
-                faults.push((vec!["expect", "regex"], WorkloadError::Regex(reason)));
+                faults.push((vec![kind, "expect", "regex"], WorkloadError::Regex(reason)));
                 None
             }
         });
@@ -279,20 +275,20 @@ impl SyntheticSpec {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn build(&self) -> Result<Workload, Vec<WorkloadFault>> {
+        const KIND: &str = "synthetic";
         let mut faults = Vec::new();
         let mut length = |key: &'static str, spec: LengthSpec| {
-            spec.build().map_err(|error| faults.push((vec!["synthetic", key], error))).ok()
+            spec.build().map_err(|error| faults.push((vec![KIND, key], error))).ok()
         };
         let input_tokens = length("input_tokens", self.input_tokens);
         let output_tokens = length("output_tokens", self.output_tokens);
         let prefix = self.shared_prefix_tokens;
         if let Some(input) = input_tokens.map(Length::fewest).filter(|input| prefix > *input) {
             let error = WorkloadError::Prefix { prefix, input };
-            faults.push((vec!["synthetic", "shared_prefix_tokens"], error));
+            faults.push((vec![KIND, "shared_prefix_tokens"], error));
         }
-        let mut inner = Vec::new();
-        let expect = self.expect.build(output_tokens.map_or(u32::MAX, Length::most), &mut inner);
-        faults.extend(inner.into_iter().map(|fault| below(&["synthetic"], fault)));
+        let most = output_tokens.map_or(u32::MAX, Length::most);
+        let expect = self.expect.build(KIND, most, &mut faults);
         match (input_tokens, output_tokens) {
             (Some(input_tokens), Some(output_tokens)) if faults.is_empty() => {
                 Ok(Workload::Synthetic(Synthetic {
@@ -315,9 +311,9 @@ impl FixedSpec {
     /// Everything that is wrong with it.
     pub fn build(&self) -> Result<Workload, Vec<WorkloadFault>> {
         let mut faults = Vec::new();
-        let expect = self.expect.build(self.max_tokens, &mut faults);
+        let expect = self.expect.build("fixed", self.max_tokens, &mut faults);
         if !faults.is_empty() {
-            return Err(faults.into_iter().map(|fault| below(&["fixed"], fault)).collect());
+            return Err(faults);
         }
         Ok(Workload::Fixed(Fixed {
             prompt: self.prompt.clone(),
@@ -325,5 +321,54 @@ impl FixedSpec {
             temperature: self.temperature,
             expect,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn synthetic(spec: Value) -> Result<Workload, Vec<WorkloadFault>> {
+        SyntheticSpec::deserialize(spec).expect("the form").build()
+    }
+
+    #[test]
+    fn lengths_have_three_forms() {
+        let spec = json!({
+            "input_tokens": {"mean": 200, "stddev": 20},
+            "output_tokens": {"uniform": [4, 8]},
+        });
+        let Ok(Workload::Synthetic(built)) = synthetic(spec) else { panic!("a workload") };
+        assert_eq!(built.input_tokens, Length::Normal { mean: 200.0, stddev: 20.0 });
+        assert_eq!(built.output_tokens, Length::Uniform { low: 4, high: 8 });
+        let Ok(Workload::Synthetic(built)) = synthetic(json!({})) else { panic!("a workload") };
+        assert_eq!(built.input_tokens, Length::Constant(64));
+        assert_eq!(built.output_tokens, Length::Constant(16));
+    }
+
+    #[test]
+    fn every_fault_is_told_with_its_place() {
+        let faults = synthetic(json!({
+            "input_tokens": 10,
+            "output_tokens": {"uniform": [8, 4]},
+            "shared_prefix_tokens": 11,
+            "expect": {"regex": "("},
+        }));
+        let paths: Vec<_> =
+            faults.expect_err("faulty").into_iter().map(|(path, _)| path.join(".")).collect();
+        assert_eq!(
+            paths,
+            ["synthetic.output_tokens", "synthetic.shared_prefix_tokens", "synthetic.expect.regex"]
+        );
+    }
+
+    #[test]
+    fn the_fewest_output_tokens_are_those_asked_for_on_purpose() {
+        let fewest = |spec| synthetic(spec).expect("a workload").fewest_output_tokens();
+        assert_eq!(fewest(json!({"output_tokens": 7})), 7);
+        assert_eq!(fewest(json!({"output_tokens": {"uniform": [1, 9]}})), 1);
+        assert_eq!(fewest(json!({"output_tokens": {"mean": 30, "stddev": 30}})), 30);
     }
 }

@@ -22,7 +22,7 @@ use crate::{
 /// Shortest interval: below it a probe would be a load.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 /// Most beats of one subject that can be in flight at once: timeout ÷ interval.
-const MOST_IN_FLIGHT: u128 = 100;
+const MOST_IN_FLIGHT: u32 = 100;
 
 /// What probes refer to.
 pub(super) struct Context<'a> {
@@ -110,16 +110,12 @@ fn times(
     problems: &mut Problems,
 ) -> Duration {
     let interval = spec.interval.0;
+    let timeout = spec.timeout.map_or(context.global.timeout, |timeout| timeout.0);
     if interval < SHORTEST_INTERVAL {
         let message = format!("an interval of {} is too short", spec.interval);
         let shortest = format!("at least {}", Period(SHORTEST_INTERVAL));
         problems.push(item.problem(&["interval"], message).expected(shortest));
-    }
-    let timeout = spec.timeout.map_or(context.global.timeout, |timeout| timeout.0);
-    if timeout.is_zero() && spec.timeout.is_some() {
-        problems.push(item.problem(&["timeout"], "`timeout` must be longer than zero"));
-    }
-    if !interval.is_zero() && timeout.as_nanos() / interval.as_nanos() > MOST_IN_FLIGHT {
+    } else if timeout > interval.saturating_mul(MOST_IN_FLIGHT) {
         let message = format!(
             "with a timeout of {} and an interval of {}, more than {MOST_IN_FLIGHT} beats could be \
              in flight at once",
@@ -128,6 +124,9 @@ fn times(
         );
         let key = if spec.timeout.is_some() { "timeout" } else { "interval" };
         problems.push(item.problem(&[key], message));
+    }
+    if timeout.is_zero() && spec.timeout.is_some() {
+        problems.push(item.problem(&["timeout"], "`timeout` must be longer than zero"));
     }
     timeout
 }

@@ -22,11 +22,11 @@ use crate::{
     workload::WorkloadSpec,
 };
 
-/// tokenbeat configuration. Every file, included ones too, has these keys.
+/// Every file, included ones too, has these keys.
 //
 // It is never read as a whole: `sections` reads item by item, so that a bad one spoils no other.
 #[derive(Default, JsonSchema)]
-#[schemars(deny_unknown_fields, default)]
+#[schemars(deny_unknown_fields, default, title = "tokenbeat configuration")]
 pub(super) struct FileSpec {
     /// Settings for everything; in the main file only.
     pub(super) global: GlobalSpec,
