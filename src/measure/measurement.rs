@@ -1,8 +1,15 @@
 //! The numbers derived from one exchange.
+//!
+//! Owns the formulas of `docs/definitions.md`. A failed exchange has the numbers whose anchors it
+//! reached, for the record: whoever counts latencies takes those of `ok` exchanges only.
 
 use std::time::Duration;
 
-use crate::timeline::Exchange;
+use super::{Lateness, Phase, Spoiled};
+use crate::{
+    clock::Stamp,
+    timeline::{Exchange, Outcome, Timeline, TokenKind},
+};
 
 /// Where the number of output tokens comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,46 +20,18 @@ pub enum CountSource {
     Events,
 }
 
-/// A part of an exchange, for `tokenbeat_probe_phase_seconds`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Phase {
-    /// Name resolution.
-    Dns,
-    /// TCP connect.
-    Connect,
-    /// TLS handshake.
-    Tls,
-    /// From the connection to the last write of the request.
-    Send,
-    /// From the request to the response head.
-    Wait,
-    /// From the response head to the first token.
-    FirstToken,
-    /// From the first token to the last.
-    Decode,
-}
-
-/// Why a beat says nothing: the client itself was late.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spoiled {
-    /// The request went out too late.
-    SendLag,
-    /// The first token's stamp may be too late.
-    ReadDelay,
-}
-
-/// The client's own lateness in one exchange.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lateness {
-    /// `sent_start − due`
-    pub send_lag: Option<Duration>,
-    /// By how much the stamp of the first token may be late: zero for a kernel stamp on a read of
-    /// one event, else the read delay.
-    pub first_token: Option<Duration>,
+impl CountSource {
+    /// Its name in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::Events => "events",
+        }
+    }
 }
 
 /// The numbers of one exchange. Undefined is absent, never zero.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Measurement {
     /// `first_token − due`
     pub ttft: Option<Duration>,
@@ -89,7 +68,81 @@ pub struct Measurement {
 impl Measurement {
     /// Derives the numbers of `exchange`.
     pub fn of(exchange: &Exchange) -> Self {
-        let _ = exchange;
-        Self::default()
+        let timeline = &exchange.timeline;
+        let usage = timeline.usage.unwrap_or_default();
+        let since_due = |at: Option<Stamp>| at.map(|at| at.since(timeline.due));
+        let first = timeline.first_token().map(|event| event.at);
+        let itl: Vec<_> =
+            timeline.tokens.windows(2).map(|pair| pair[1].at.since(pair[0].at)).collect();
+        let ttft = since_due(first);
+        let e2e = since_due(timeline.end);
+        let counted = count(timeline);
+        let output_tokens = counted.map(|(tokens, _)| tokens);
+        Self {
+            ttft,
+            ttfo: since_due(timeline.first_output_token().map(|event| event.at)),
+            ttst: itl.first().copied(),
+            e2e,
+            tpot: tpot(timeline, output_tokens),
+            tpot_mlperf: tpot_mlperf(ttft, e2e, output_tokens),
+            service_ttft: first.zip(timeline.attempt_start).map(|(at, start)| at.since(start)),
+            itl,
+            phases: Phase::of(timeline),
+            lateness: Lateness::of(timeline),
+            output_tokens,
+            count_source: counted.map(|(_, source)| source),
+            input_tokens: usage.prompt_tokens,
+            cached_input_tokens: usage.cached_tokens,
+            reasoning_tokens: usage.reasoning_tokens,
+        }
     }
+
+    /// Whether, and why, the client's own lateness makes the exchange say nothing about the
+    /// target. A failure is never spoiled: it has no latency that lateness could distort.
+    pub fn spoiled(&self, outcome: Outcome) -> Option<Spoiled> {
+        self.lateness.spoils(outcome, self.ttft)
+    }
+}
+
+/// Tokens of the answer and who counted them; absent where the server counted none and nothing
+/// came.
+fn count(timeline: &Timeline) -> Option<(u64, CountSource)> {
+    let reported = timeline.usage.and_then(|usage| usage.completion_tokens);
+    let events = timeline.tokens.len() as u64;
+    match reported {
+        Some(tokens) => Some((tokens, CountSource::Usage)),
+        None => (events > 0).then_some((events, CountSource::Events)),
+    }
+}
+
+/// Time per output token, over the tokens that were seen to stream.
+fn tpot(timeline: &Timeline, output_tokens: Option<u64>) -> Option<Duration> {
+    let [first, .., last] = timeline.tokens.as_slice() else { return None };
+    let streamed = output_tokens?.checked_sub(hidden_reasoning(timeline))?;
+    let after_first = streamed.checked_sub(timeline.first_event_tokens.unwrap_or(1))?;
+    divide(last.at.since(first.at), after_first)
+}
+
+/// Reasoning tokens that were counted but never streamed: they took their time before the first
+/// event, so they are no part of the pace after it.
+fn hidden_reasoning(timeline: &Timeline) -> u64 {
+    if timeline.tokens.iter().any(|event| event.kind == TokenKind::Reasoning) {
+        return 0;
+    }
+    timeline.usage.and_then(|usage| usage.reasoning_tokens).unwrap_or(0)
+}
+
+/// LoadGen's time per output token, which takes in whatever follows the last token.
+fn tpot_mlperf(
+    ttft: Option<Duration>,
+    e2e: Option<Duration>,
+    output_tokens: Option<u64>,
+) -> Option<Duration> {
+    divide(e2e?.checked_sub(ttft?)?, output_tokens?.checked_sub(1)?)
+}
+
+/// `total ÷ parts` in whole nanoseconds, rounded down; undefined for no parts.
+fn divide(total: Duration, parts: u64) -> Option<Duration> {
+    let nanos = total.as_nanos().checked_div(u128::from(parts))?;
+    u64::try_from(nanos).ok().map(Duration::from_nanos)
 }

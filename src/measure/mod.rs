@@ -4,6 +4,10 @@
 //! function of one closed exchange and nothing else; where numbers go is not known here.
 
 pub mod catalogue;
+mod lateness;
 mod measurement;
+mod phase;
 
-pub use measurement::{CountSource, Lateness, Measurement, Phase, Spoiled};
+pub use lateness::{Lateness, Spoiled};
+pub use measurement::{CountSource, Measurement};
+pub use phase::Phase;

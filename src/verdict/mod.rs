@@ -3,6 +3,12 @@
 //! Owns the SLO grammar's meaning, the judgement of one exchange, and the statistical verdict of
 //! many. Pure: knows nothing of where numbers come from or go.
 
+mod beta;
+mod blocks;
+mod certify;
+mod continuous;
 mod slo;
 
+pub use certify::{RISK, State, certify, minimum_n};
+pub use continuous::{Continuous, Standing};
 pub use slo::{Cause, Judge, Judgement, Metric, Slo, Threshold};

@@ -3,11 +3,19 @@
 //! Owns the checked workloads and the plans drawn from them; the configuration forms are in
 //! `spec`. Knows nothing of HTTP.
 
+mod degenerate;
+mod draw;
 mod expect;
+mod length;
 mod plan;
+mod prompt;
+mod seed;
+mod words;
 
-pub use expect::Expect;
+pub use expect::{Answer, Expect};
+pub use length::Length;
 pub use plan::RequestPlan;
+pub use seed::seed;
 
 use std::{num::NonZeroU32, sync::Arc};
 
@@ -48,25 +56,4 @@ pub struct Fixed {
     pub temperature: f64,
     /// What the answer must be.
     pub expect: Expect,
-}
-
-/// A distribution of lengths in tokens. A draw is never less than 1.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Length {
-    /// Always the same.
-    Constant(u32),
-    /// Normal, cut at 1 and at twice the mean plus four standard deviations.
-    Normal {
-        /// Mean.
-        mean: f64,
-        /// Standard deviation.
-        stddev: f64,
-    },
-    /// Uniform over both ends included.
-    Uniform {
-        /// Least.
-        low: u32,
-        /// Most.
-        high: u32,
-    },
 }

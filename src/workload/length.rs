@@ -1,0 +1,132 @@
+//! How many tokens: lengths and their draws.
+
+use rand::{Rng, RngExt};
+use rand_distr::{Distribution, Normal};
+
+/// A distribution of lengths in tokens. A draw is never less than 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Length {
+    /// Always the same.
+    Constant(u32),
+    /// Normal, cut at 1 and at twice the mean plus four standard deviations.
+    Normal {
+        /// Mean.
+        mean: f64,
+        /// Standard deviation.
+        stddev: f64,
+    },
+    /// Uniform over both ends included.
+    Uniform {
+        /// Least.
+        low: u32,
+        /// Most.
+        high: u32,
+    },
+}
+
+impl Length {
+    /// Draws one length.
+    pub fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> u32 {
+        let drawn = match *self {
+            Self::Constant(tokens) => tokens,
+            Self::Uniform { low, high } => rng.random_range(low.min(high)..=low.max(high)),
+            Self::Normal { mean, stddev } => {
+                // Parameters that make no distribution leave the mean.
+                let tokens = Normal::new(mean, stddev).map_or(mean, |normal| normal.sample(rng));
+                whole(tokens.round()).min(self.max())
+            }
+        };
+        drawn.max(1)
+    }
+
+    /// The most that a draw gives.
+    pub fn max(&self) -> u32 {
+        let most = match *self {
+            Self::Constant(tokens) => tokens,
+            Self::Uniform { low, high } => low.max(high),
+            Self::Normal { mean, stddev } => whole((2.0 * mean + 4.0 * stddev).ceil()),
+        };
+        most.max(1)
+    }
+
+    /// The least that a draw gives; of a normal distribution without its lower tail beyond four
+    /// standard deviations, one draw in thirty thousand.
+    pub fn min(&self) -> u32 {
+        let least = match *self {
+            Self::Constant(tokens) => tokens,
+            Self::Uniform { low, high } => low.min(high),
+            Self::Normal { mean, stddev } => whole((mean - 4.0 * stddev).round()),
+        };
+        least.max(1)
+    }
+}
+
+/// A whole number of tokens; the cast saturates at both ends.
+fn whole(tokens: f64) -> u32 {
+    tokens as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rand::SeedableRng;
+    use rand_pcg::Pcg64;
+
+    use super::*;
+
+    fn draws(length: Length, seed: u64) -> Vec<u32> {
+        let mut rng = Pcg64::seed_from_u64(seed);
+        (0..2000).map(|_| length.draw(&mut rng)).collect()
+    }
+
+    #[test]
+    fn a_normal_has_its_mean_and_spread() {
+        let drawn = draws(Length::Normal { mean: 200.0, stddev: 20.0 }, 1);
+        let n = drawn.len() as f64;
+        let mean = drawn.iter().map(|x| f64::from(*x)).sum::<f64>() / n;
+        let variance = drawn.iter().map(|x| (f64::from(*x) - mean).powi(2)).sum::<f64>() / n;
+        // Four standard errors of each.
+        assert!((mean - 200.0).abs() < 1.8, "mean {mean}");
+        assert!((variance.sqrt() - 20.0).abs() < 1.3, "stddev {}", variance.sqrt());
+    }
+
+    #[test]
+    fn a_wide_normal_is_cut_at_both_ends() {
+        let drawn = draws(Length::Normal { mean: 2.0, stddev: 50.0 }, 2);
+        assert_eq!(drawn.iter().min(), Some(&1));
+        assert!(drawn.iter().all(|tokens| *tokens <= 204));
+    }
+
+    #[test]
+    fn a_uniform_reaches_both_ends() {
+        let drawn = draws(Length::Uniform { low: 3, high: 6 }, 3);
+        assert_eq!((drawn.iter().min(), drawn.iter().max()), (Some(&3), Some(&6)));
+    }
+
+    #[test]
+    fn the_least_and_the_most() {
+        for (length, min, max) in [
+            (Length::Constant(16), 16, 16),
+            (Length::Constant(0), 1, 1),
+            (Length::Normal { mean: 100.0, stddev: 10.0 }, 60, 240),
+            (Length::Normal { mean: 2.0, stddev: 5.0 }, 1, 24),
+            (Length::Uniform { low: 8, high: 9 }, 8, 9),
+        ] {
+            assert_eq!((length.min(), length.max()), (min, max), "{length:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_draw_is_empty_or_beyond_the_most(
+            mean in 0.0..5000.0_f64, stddev in 0.0..500.0_f64, low in 0_u32..100, high in 0_u32..100,
+            seed: u64,
+        ) {
+            let mut rng = Pcg64::seed_from_u64(seed);
+            for length in [Length::Normal { mean, stddev }, Length::Uniform { low, high }] {
+                let drawn = length.draw(&mut rng);
+                prop_assert!((1..=length.max()).contains(&drawn));
+            }
+        }
+    }
+}
