@@ -22,9 +22,9 @@ use tokenbeat::{
     event::Beat,
     measure::{Spoiled, catalogue},
     protocol::Api,
-    sinks::prometheus::{BuildInfo, Coding, Format, Prometheus, State},
+    sinks::prometheus::{BuildInfo, Coding, Format, Prometheus},
     timeline::Outcome,
-    verdict::{Cause, Judgement, Metric},
+    verdict::{Cause, Judgement, Metric, State},
 };
 
 const PROTOBUF: &str = "application/vnd.google.protobuf;\

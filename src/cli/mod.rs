@@ -1,3 +1,3 @@
-//! One file a command.
+//! The commands, one file each.
 
 pub mod metrics;

@@ -10,10 +10,10 @@ use tokenbeat::{
         catalogue::{Id, Reading},
     },
     protocol::Api,
-    sinks::prometheus::{BuildInfo, ProbeSeries, Prometheus, State},
+    sinks::prometheus::{BuildInfo, ProbeSeries, Prometheus},
     telemetry::LogCounter,
     timeline::{Exchange, Outcome, Retries, Timeline, TokenEvent, TokenKind},
-    verdict::{Judge, Judgement, Metric, Slo, Threshold},
+    verdict::{Cause, Judge, Judgement, Metric, Slo, State, Threshold},
 };
 
 /// The key of the one probe.
@@ -96,7 +96,7 @@ pub fn beat(due_seconds: i64, outcome: Outcome) -> Beat {
 /// An ok beat held against `interactive`: its ttft is good, its tpot is not.
 pub fn judged(due_seconds: i64) -> Beat {
     let mut beat = beat(due_seconds, Outcome::Ok);
-    let missed = tokenbeat::verdict::Cause::Missed(Metric::Tpot);
+    let missed = Cause::Missed(Metric::Tpot);
     beat.judgements = vec![Judgement { met: vec![true, false], bad: Some(missed) }];
     beat
 }

@@ -6,12 +6,11 @@
 //!
 //! - `sink`: the front door, [`Prometheus`]
 //! - `probe`, `slo`, `target`, `own`: the instruments of one probe, one SLO, one target, ourselves
-//! - `group`: instruments that share labels; `labels`: the closed label sets; `buckets`: boundaries
+//! - `group`: instruments that share labels; `buckets`: boundaries
 //! - `negotiate`, `model`, `text`, `number`: from the instruments to bytes
 
 mod buckets;
 mod group;
-mod labels;
 mod model;
 mod negotiate;
 mod number;
@@ -22,7 +21,6 @@ mod slo;
 mod target;
 mod text;
 
-pub use labels::State;
 pub use model::{Exposition, ExpositionError};
 pub use negotiate::{Coding, Format};
 pub use own::BuildInfo;

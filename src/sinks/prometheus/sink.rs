@@ -16,7 +16,6 @@ use prometheus_client::{
 
 use super::{
     group::{Group, LabelSet},
-    labels::State,
     model::{self, Exposition, ExpositionError},
     own::{BuildInfo, Own},
     probe::{Probe, ProbeSeries},
@@ -26,6 +25,7 @@ use crate::{
     event::{Beat, BeatKey, Skipped},
     measure::catalogue::{CATALOGUE, Family, Kind, Reading, Row},
     protocol::Api,
+    verdict::State,
 };
 
 /// The Prometheus sink. Everything it is told is applied when the call returns; a call never waits
