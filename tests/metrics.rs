@@ -22,9 +22,9 @@ use tokenbeat::{
     event::Beat,
     measure::{Spoiled, catalogue},
     protocol::Api,
-    sinks::prometheus::{BuildInfo, Coding, Format, Prometheus, State},
+    sinks::prometheus::{BuildInfo, Coding, Format, Prometheus},
     timeline::Outcome,
-    verdict::{Cause, Judgement, Metric},
+    verdict::{Cause, Judgement, Metric, State},
 };
 
 const PROTOBUF: &str = "application/vnd.google.protobuf;\
@@ -334,7 +334,6 @@ fn a_removed_probe_is_gone_and_its_late_beats_bring_nothing_back() {
     sink.started(&key());
     sink.remove_probe(&key());
     sink.beat(&judged(100));
-    sink.verdict(&key(), "interactive", State::Pass);
     assert!(!text(&sink, "text/plain").contains("tokenbeat_probe_"));
     // Another of the same name begins at 0, also when the old one's beats end now.
     sink.add_probe(&series(vec![interactive()]));

@@ -27,3 +27,26 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<ExitCode>
     }
     Ok(ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output(format: Format) -> String {
+        let mut out = Vec::new();
+        run(&Args { format }, &mut out).expect("a vector takes all");
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn both_forms_have_every_row() {
+        let page = output(Format::Markdown);
+        let rows: serde_json::Value = serde_json::from_str(&output(Format::Json)).expect("JSON");
+        let rows = rows.as_array().expect("an array");
+        assert_eq!(rows.len(), catalogue::CATALOGUE.len());
+        for row in rows {
+            let name = row["name"].as_str().expect("a name");
+            assert!(page.contains(&format!("| `{name}` |")), "{name}");
+        }
+    }
+}

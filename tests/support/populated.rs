@@ -10,10 +10,10 @@ use tokenbeat::{
         catalogue::{Id, Reading},
     },
     protocol::Api,
-    sinks::prometheus::{BuildInfo, ProbeSeries, Prometheus, State},
+    sinks::prometheus::{BuildInfo, ProbeSeries, Prometheus},
     telemetry::LogCounter,
     timeline::{Exchange, Outcome, Retries, Timeline, TokenEvent, TokenKind},
-    verdict::{Judge, Judgement, Metric, Slo, Threshold},
+    verdict::{Cause, Judge, Judgement, Metric, Slo, State, Threshold},
 };
 
 /// The key of the one probe.
@@ -97,7 +97,7 @@ pub fn beat(due_seconds: i64, outcome: Outcome) -> Beat {
 /// An ok beat held against `interactive`: its ttft is good, its tpot is not.
 pub fn judged(due_seconds: i64) -> Beat {
     let mut beat = beat(due_seconds, Outcome::Ok);
-    let missed = tokenbeat::verdict::Cause::Missed(Metric::Tpot);
+    let missed = Cause::Missed(Metric::Tpot);
     beat.judgements = vec![Judgement { met: vec![true, false], bad: Some(missed) }];
     beat
 }
@@ -130,12 +130,15 @@ pub fn sink() -> Prometheus {
     sink.add_probe(&series(vec![interactive()]));
     for (due, outcome) in [(100, Outcome::Ok), (115, Outcome::Http5xx), (130, Outcome::Aborted)] {
         sink.started(&key);
-        let ended = if outcome == Outcome::Ok { judged(due) } else { beat(due, outcome) };
+        let ended = if outcome == Outcome::Ok {
+            Beat { verdicts: vec![Some(State::Fail)], ..judged(due) }
+        } else {
+            beat(due, outcome)
+        };
         sink.beat(&ended);
     }
     let late = Beat { spoiled: Some(Spoiled::SendLag), ..beat(145, Outcome::Ok) };
     sink.beat(&late);
     sink.skipped(&key, Skipped::Budget);
-    sink.verdict(&key, "interactive", State::Fail);
     sink
 }

@@ -37,10 +37,13 @@ from_path() {
     report || { say "install prometheus (3.5 or later) and promtool so that they are on PATH"; exit 1; }
 }
 
-# The address of the first Debian archive that apt knows with a main component, or nothing.
+# The address of the archive that this release of Debian was installed from, as apt has it
+# configured, also where no package list has been fetched yet; nothing on another system.
 debian_mirror() {
-    apt-get indextargets --format '$(IDENTIFIER)|$(COMPONENT)|$(ORIGIN)|$(LABEL)|$(REPO_URI)' 2>/dev/null |
-        awk -F'|' '$1 == "Packages" && $2 == "main" && $3 == "Debian" && $4 == "Debian" { print $5; exit }'
+    [ -r /etc/os-release ] || return 0
+    release=$(. /etc/os-release && [ "${ID:-}" = debian ] && printf '%s' "${VERSION_CODENAME:-$suite}") || return 0
+    apt-get indextargets --no-release-info --format '$(IDENTIFIER)|$(COMPONENT)|$(RELEASE)|$(REPO_URI)' |
+        awk -F'|' -v release="$release" '$1 == "Packages" && $2 == "main" && $3 == release { print $4; exit }'
 }
 
 # Runs an apt program on state of our own; only the proxy and transport settings are the machine's.
@@ -94,7 +97,7 @@ if command -v apt-get >/dev/null && command -v dpkg >/dev/null; then
         from_debian "$mirror" && exit 0
         say "the packages of $suite could not be had from apt's mirror (log: $cache/apt/log)"
     else
-        say "apt knows no Debian archive (is its package list there? try apt-get update)"
+        say "apt is configured with no archive of this Debian release"
     fi
 fi
 from_path

@@ -4,7 +4,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use tokenbeat::{
     sinks::{
         prometheus::{Coding, Exposition, Format},

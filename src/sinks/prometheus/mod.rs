@@ -6,24 +6,24 @@
 //!
 //! - `sink`: the front door, [`Prometheus`]
 //! - `probe`, `slo`, `target`, `own`: the instruments of one probe, one SLO, one target, ourselves
-//! - `group`: instruments that share labels; `labels`: the closed label sets; `buckets`: boundaries
-//! - `negotiate`, `model`, `text`, `number`: from the instruments to bytes
+//! - `group`: instruments that share labels; `buckets`: boundaries
+//! - `scrape`, `render`, `negotiate`, `text`, `number`: from the instruments to bytes
 
 mod buckets;
 mod group;
-mod labels;
-mod model;
 mod negotiate;
 mod number;
 mod own;
 mod probe;
+mod render;
+mod scrape;
 mod sink;
 mod slo;
 mod target;
 mod text;
 
-pub use model::{Exposition, ExpositionError};
 pub use negotiate::{Coding, Format};
 pub use own::BuildInfo;
 pub use probe::ProbeSeries;
+pub use render::{Exposition, ExpositionError};
 pub use sink::Prometheus;

@@ -17,10 +17,10 @@ pub(super) fn le(out: &mut String, bound: f64) -> fmt::Result {
     if let Some(text) = special(bound) {
         return out.write_str(text);
     }
-    let scientific = format!("{bound:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().map_err(|_| fmt::Error)?;
-    if bound != 0.0 && !(-4..6).contains(&exponent) {
+    if bound != 0.0 && !(1e-4..1e6).contains(&bound.abs()) {
+        let scientific = format!("{bound:e}");
+        let (mantissa, exponent) = scientific.split_once('e').ok_or(fmt::Error)?;
+        let exponent: i32 = exponent.parse().map_err(|_| fmt::Error)?;
         let sign = if exponent < 0 { '-' } else { '+' };
         return write!(out, "{mantissa}e{sign}{:02}", exponent.abs());
     }

@@ -10,13 +10,12 @@ use prometheus_client::metrics::{counter::Counter, histogram::Histogram};
 use super::{
     buckets,
     group::{Builder, Gauge, Group, Label},
-    labels::{self, PHASES, SPOILED},
     slo::{Excluded, SloSeries},
 };
 use crate::{
     event::{Beat, BeatKey, Skipped},
     measure::{
-        Measurement,
+        Measurement, Phase, Spoiled,
         catalogue::{Buckets, Id, Kind},
     },
     timeline::Outcome,
@@ -69,7 +68,7 @@ pub(super) struct Probe {
     attempts: Counter,
     failures: Vec<(Outcome, Counter)>,
     unmeasured: [Counter; UNMEASURED.len()],
-    spoiled: [Counter; SPOILED.len()],
+    spoiled: [Counter; Spoiled::ALL.len()],
     skipped: [Counter; Skipped::ALL.len()],
     retries: [Counter; RETRIES.len()],
     success: Gauge,
@@ -77,7 +76,7 @@ pub(super) struct Probe {
     last_success: Gauge,
     inflight: Gauge,
     latencies: [Histogram; LATENCIES.len()],
-    phases: [Histogram; PHASES.len()],
+    phases: [Histogram; Phase::ALL.len()],
     tokens: [Counter; TOKENS.len()],
     progress: Arc<Mutex<Progress>>,
 }
@@ -118,8 +117,7 @@ impl Probe {
             failures,
             unmeasured: UNMEASURED
                 .map(|one| series.counter(Id::ProbeUnmeasured, Some(one.as_str()))),
-            spoiled: SPOILED
-                .map(|one| series.counter(Id::ProbeSpoiled, Some(labels::spoiled(one)))),
+            spoiled: Spoiled::ALL.map(|one| series.counter(Id::ProbeSpoiled, Some(one.as_str()))),
             skipped: Skipped::ALL.map(|one| series.counter(Id::ProbeSkipped, Some(one.as_str()))),
             retries: RETRIES.map(|one| series.counter(Id::ProbeRetries, Some(one))),
             success: series.gauge(Id::ProbeSuccess, None),
@@ -130,9 +128,9 @@ impl Probe {
                 let bounds = buckets::with_thresholds(standing(id), metric, &probe.slos);
                 series.histogram(id, None, bounds)
             }),
-            phases: PHASES.map(|phase| {
+            phases: Phase::ALL.map(|phase| {
                 let bounds = standing(Id::ProbePhase).bounds().to_vec();
-                series.histogram(Id::ProbePhase, Some(labels::phase(phase)), bounds)
+                series.histogram(Id::ProbePhase, Some(phase.as_str()), bounds)
             }),
             tokens: TOKENS.map(|(id, _)| series.counter(id, None)),
             progress: old.map_or_else(Arc::default, |old| Arc::clone(&old.progress)),
@@ -176,7 +174,7 @@ impl Probe {
             counter.inc();
         }
         if let Some(reason) = beat.spoiled {
-            count(&SPOILED, &self.spoiled, reason);
+            count(&Spoiled::ALL, &self.spoiled, reason);
             self.exclude(Excluded::Client);
             return;
         }
@@ -185,6 +183,11 @@ impl Probe {
         }
         for (slo, judgement) in self.slos.iter().zip(&beat.judgements) {
             slo.judged(judgement);
+        }
+        for (slo, verdict) in self.slos.iter().zip(&beat.verdicts) {
+            if let Some(state) = verdict {
+                slo.verdict(*state);
+            }
         }
     }
 
@@ -195,7 +198,7 @@ impl Probe {
             }
         }
         for (phase, took) in &measurement.phases {
-            for (known, histogram) in PHASES.iter().zip(&self.phases) {
+            for (known, histogram) in Phase::ALL.iter().zip(&self.phases) {
                 if known == phase {
                     histogram.observe(took.as_secs_f64());
                 }

@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use prometheus_client::metrics::counter::Counter;
 
-use super::{
-    group::{Builder, Gauge, Group, Label},
-    labels::{self, STATES},
-};
+use super::group::{Builder, Gauge, Group, Label};
 use crate::{
     measure::catalogue::Id,
     verdict::{Cause, Judgement, Metric, Slo, State},
@@ -30,9 +27,6 @@ const EXCLUDED: [(Excluded, &str); 3] = [
     (Excluded::Aborted, "aborted"),
 ];
 
-/// The causes that are no threshold, with their label values.
-const CAUSES: [(Cause, &str); 2] = [(Cause::Failed, "failed"), (Cause::Undefined, "undefined")];
-
 #[derive(Debug)]
 pub(super) struct SloSeries {
     pub(super) name: Arc<str>,
@@ -43,7 +37,7 @@ pub(super) struct SloSeries {
     /// In the order of the SLO's thresholds.
     met: Vec<Counter>,
     excluded: [Counter; EXCLUDED.len()],
-    verdict: [Gauge; STATES.len()],
+    verdict: [Gauge; State::ALL.len()],
 }
 
 impl SloSeries {
@@ -55,21 +49,19 @@ impl SloSeries {
         series.gauge(Id::SloObjective, None).set(slo.objective);
         let metrics: Vec<Metric> = slo.thresholds.iter().map(|one| one.metric).collect();
         for threshold in &slo.thresholds {
-            let gauge = series.gauge(Id::SloThreshold, Some(labels::metric(threshold.metric)));
+            let gauge = series.gauge(Id::SloThreshold, Some(threshold.metric.as_str()));
             gauge.set(threshold.max.as_secs_f64());
         }
-        let mut bad = Vec::new();
-        for (cause, name) in CAUSES {
-            bad.push((cause, series.counter(Id::SloBad, Some(name))));
-        }
-        for metric in &metrics {
-            let counter = series.counter(Id::SloBad, Some(labels::metric(*metric)));
-            bad.push((Cause::Missed(*metric), counter));
-        }
-        let mut met =
-            |metric: &Metric| series.counter(Id::SloThresholdMet, Some(labels::metric(*metric)));
+        // A beat cannot miss what the SLO does not ask for.
+        let possible = |cause: &Cause| match cause {
+            Cause::Failed | Cause::Undefined => true,
+            Cause::Missed(metric) => metrics.contains(metric),
+        };
+        let mut counted = |cause| (cause, series.counter(Id::SloBad, Some(Cause::as_str(cause))));
+        let bad = Cause::ALL.into_iter().filter(possible).map(&mut counted).collect();
+        let mut met = |metric: &Metric| series.counter(Id::SloThresholdMet, Some(metric.as_str()));
         let met = metrics.iter().map(&mut met).collect();
-        let verdict = STATES.map(|(_, name)| series.gauge(Id::SloVerdict, Some(name)));
+        let verdict = State::ALL.map(|state| series.gauge(Id::SloVerdict, Some(state.as_str())));
         let new = Self {
             name: Arc::clone(&slo.name),
             requests: series.counter(Id::SloRequests, None),
@@ -116,7 +108,7 @@ impl SloSeries {
     }
 
     pub(super) fn verdict(&self, state: State) {
-        for ((known, _), gauge) in STATES.iter().zip(&self.verdict) {
+        for (known, gauge) in State::ALL.iter().zip(&self.verdict) {
             gauge.set(f64::from(u8::from(*known == state)));
         }
     }

@@ -1,9 +1,6 @@
 //! The two text formats, written from the protobuf model.
 
-use std::{
-    fmt::{self, Write as _},
-    io,
-};
+use std::fmt::{self, Write as _};
 
 use prometheus_client::encoding::prometheus_protobuf::prometheus_data_model::{
     Exemplar, Histogram, LabelPair, Metric, MetricFamily, MetricType,
@@ -16,32 +13,24 @@ use super::number;
 pub(super) enum Dialect {
     /// The text format 0.0.4.
     Plain,
-    /// OpenMetrics 1.0: counters named without `_total` in their head, units, exemplars, an end.
+    /// OpenMetrics 1.0: counters named without `_total` in their head, units, exemplars, [`END`].
     OpenMetrics,
 }
 
-/// Writes `families` to `out`, one family at a time.
+/// What ends an OpenMetrics exposition.
+pub(super) const END: &str = "# EOF\n";
+
+/// The text of one family.
 ///
 /// # Errors
-/// If `out` does not take it.
-pub(super) fn write(
-    families: &[MetricFamily],
-    dialect: Dialect,
-    out: &mut impl io::Write,
-) -> io::Result<()> {
+/// If it is of a type that we have none of.
+pub(super) fn family(family: &MetricFamily, dialect: Dialect) -> Result<String, fmt::Error> {
     let mut text = String::new();
-    for family in families {
-        text.clear();
-        self::family(&mut text, family, dialect).map_err(io::Error::other)?;
-        out.write_all(text.as_bytes())?;
-    }
-    if dialect == Dialect::OpenMetrics {
-        out.write_all(b"# EOF\n")?;
-    }
-    Ok(())
+    write(&mut text, family, dialect)?;
+    Ok(text)
 }
 
-fn family(out: &mut String, family: &MetricFamily, dialect: Dialect) -> fmt::Result {
+fn write(out: &mut String, family: &MetricFamily, dialect: Dialect) -> fmt::Result {
     let head = match (dialect, family.r#type()) {
         (Dialect::OpenMetrics, MetricType::Counter) => {
             family.name.strip_suffix("_total").unwrap_or(&family.name)
@@ -143,7 +132,9 @@ fn end(out: &mut String, exemplar: Option<&Exemplar>, dialect: Dialect) -> fmt::
 
 fn pairs(out: &mut String, labels: &[LabelPair]) -> fmt::Result {
     for (i, label) in labels.iter().enumerate() {
-        write!(out, "{}{}=\"", if i == 0 { "" } else { "," }, label.name)?;
+        out.write_str(if i == 0 { "" } else { "," })?;
+        out.write_str(&label.name)?;
+        out.write_str("=\"")?;
         escape(out, &label.value, true)?;
         out.write_char('"')?;
     }
@@ -177,12 +168,6 @@ mod tests {
         LabelPair { name: name.into(), value: value.into() }
     }
 
-    fn written(family: MetricFamily, dialect: Dialect) -> String {
-        let mut out = Vec::new();
-        write(&[family], dialect, &mut out).expect("a vector takes all");
-        String::from_utf8(out).expect("text")
-    }
-
     fn counter() -> MetricFamily {
         MetricFamily {
             name: "a_seconds_total".into(),
@@ -200,7 +185,7 @@ mod tests {
     #[test]
     fn plain_text_names_and_escapes() {
         assert_eq!(
-            written(counter(), Dialect::Plain),
+            family(&counter(), Dialect::Plain).expect("written"),
             "# HELP a_seconds_total A \"b\"\\\\c\\nd\n# TYPE a_seconds_total counter\n\
              a_seconds_total{x=\"\\\"\\\\\\n\",y=\"ü\"} 2.5\n"
         );
@@ -209,9 +194,9 @@ mod tests {
     #[test]
     fn open_metrics_names_and_escapes() {
         assert_eq!(
-            written(counter(), Dialect::OpenMetrics),
+            family(&counter(), Dialect::OpenMetrics).expect("written"),
             "# HELP a_seconds A \\\"b\\\"\\\\c\\nd\n# TYPE a_seconds counter\n\
-             # UNIT a_seconds seconds\na_seconds_total{x=\"\\\"\\\\\\n\",y=\"ü\"} 2.5\n# EOF\n"
+             # UNIT a_seconds seconds\na_seconds_total{x=\"\\\"\\\\\\n\",y=\"ü\"} 2.5\n"
         );
     }
 
@@ -238,9 +223,9 @@ mod tests {
             }],
             ..Default::default()
         };
-        let plain = written(family.clone(), Dialect::Plain);
+        let plain = super::family(&family, Dialect::Plain).expect("written");
         assert!(plain.contains("h_bucket{le=\"1.0\"} 1\nh_bucket{le=\"+Inf\"} 1\nh_sum +Inf\n"));
-        let open = written(family, Dialect::OpenMetrics);
+        let open = super::family(&family, Dialect::OpenMetrics).expect("written");
         assert!(open.contains("h_bucket{le=\"1.0\"} 1 # {t=\"1\"} 0.5\n"));
     }
 }

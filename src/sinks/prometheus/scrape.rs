@@ -1,0 +1,114 @@
+//! One scrape: what there is to expose at one moment, family by family.
+
+use std::{fmt, sync::Arc};
+
+use prometheus_client::{
+    collector::Collector,
+    encoding::{
+        DescriptorEncoder, EncodeMetric as _, MetricEncoder,
+        prometheus_protobuf::{
+            encode,
+            prometheus_data_model::{Metric, MetricFamily},
+        },
+    },
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
+    registry::Registry,
+};
+
+use super::{
+    group::{Group, LabelSet},
+    own::Own,
+    probe::Probe,
+};
+use crate::measure::catalogue::{Family, Kind, Reading, Row};
+
+/// What there is to expose. The instruments go on counting; which of them there are, and what was
+/// read from the system, stands still.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    pub(super) own: Arc<Own>,
+    pub(super) probes: Vec<Arc<Probe>>,
+    pub(super) targets: Vec<Arc<Group>>,
+    pub(super) readings: Vec<Reading>,
+}
+
+impl Snapshot {
+    /// The family of a row, its series sorted by their labels; `None` if it has no series.
+    ///
+    /// A family at a time, because the model of a whole scrape is several times its text.
+    pub(super) fn family(
+        self: &Arc<Self>,
+        row: &'static Row,
+    ) -> Result<Option<MetricFamily>, fmt::Error> {
+        // The library gives its model for a registry only: one that holds this family.
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(OneFamily { snapshot: Arc::clone(self), row }));
+        let family = encode(&registry)?.into_iter().find(|family| !family.metric.is_empty());
+        Ok(family.map(|mut family| {
+            family.unit = row.unit.as_str().to_owned();
+            for metric in &mut family.metric {
+                metric.label.sort_by(|a, b| a.name.cmp(&b.name));
+            }
+            family.metric.sort_by(by_labels);
+            family
+        }))
+    }
+
+    fn encode(&self, row: &Row, encoder: &mut MetricEncoder) -> fmt::Result {
+        match row.family {
+            Family::Probe => {
+                self.probes.iter().try_for_each(|probe| probe.group.encode(row.id, encoder))
+            }
+            Family::Slo => {
+                let mut slos = self.probes.iter().flat_map(|probe| &probe.slos);
+                slos.try_for_each(|slo| slo.group.encode(row.id, encoder))
+            }
+            Family::Daemon | Family::Process => {
+                self.own.build.encode(row.id, encoder)?;
+                self.own.group.encode(row.id, encoder)?;
+                self.targets.iter().try_for_each(|info| info.encode(row.id, encoder))?;
+                let mut readings = self.readings.iter().filter(|reading| reading.id == row.id);
+                readings.try_for_each(|reading| encode_reading(row, *reading, encoder))
+            }
+        }
+    }
+}
+
+/// One family of a snapshot, as the library asks for it.
+#[derive(Debug)]
+struct OneFamily {
+    snapshot: Arc<Snapshot>,
+    row: &'static Row,
+}
+
+impl Collector for OneFamily {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        // The library appends the suffix itself.
+        let name = self.row.name.strip_suffix("_total").unwrap_or(self.row.name);
+        let kind = match self.row.kind {
+            Kind::Counter => MetricType::Counter,
+            Kind::Gauge => MetricType::Gauge,
+            Kind::Histogram(_) => MetricType::Histogram,
+        };
+        let mut encoder = encoder.encode_descriptor(name, self.row.help, None, kind)?;
+        self.snapshot.encode(self.row, &mut encoder)
+    }
+}
+
+fn encode_reading(row: &Row, reading: Reading, encoder: &mut MetricEncoder) -> fmt::Result {
+    let extra = reading.label.and_then(|value| Some((*row.labels.last()?, value)));
+    let labels = LabelSet { shared: &[], extra };
+    let encoder = encoder.encode_family(&labels)?;
+    match row.kind {
+        Kind::Counter => ConstCounter::new(reading.value).encode(encoder),
+        Kind::Gauge => ConstGauge::new(reading.value).encode(encoder),
+        // No histogram is read at a scrape.
+        Kind::Histogram(_) => Err(fmt::Error),
+    }
+}
+
+fn by_labels(a: &Metric, b: &Metric) -> std::cmp::Ordering {
+    let a = a.label.iter().map(|label| (&label.name, &label.value));
+    let b = b.label.iter().map(|label| (&label.name, &label.value));
+    a.cmp(b)
+}
