@@ -33,6 +33,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("schedule", &["clock", "event", "config"]),
     ("client", &["clock", "sse", "timeline", "protocol"]),
     ("load", &["*"]),
+    ("check", &["*"]),
     ("telemetry", &["clock", "measure"]),
     (
         "sinks",
@@ -76,17 +77,19 @@ const HOMES: &[(&str, &[&str])] = &[
     ("glob", &["config"]),
     ("httparse", &["sim"]),
     // `web` serves axum's router on connections of its own, so that a drain has an end.
-    ("hyper", &["client", "web::server"]),
+    ("hyper", &["client", "web"]),
     ("memchr", &["sse", "protocol"]),
     ("nix", &["clock", "client", "schedule", "telemetry"]),
     ("prometheus_client", &["sinks::prometheus"]),
     ("prost", &["sinks::prometheus"]),
-    // The simulator has the server's side of TLS.
-    ("rustls", &["client", "sim"]),
+    ("reqwest", &["check"]),
+    // `sim` has the server's side of TLS, `check` hands reqwest its roots, `main` picks the provider.
+    ("rustls", &["client", "check", "sim", "main"]),
     ("rustls_native_certs", &["client"]),
     ("serde_saphyr", &["config"]),
-    ("strsim", &["config"]),
+    ("strsim", &["config", "check", "cli"]),
     ("tokio_rustls", &["client", "sim"]),
+    ("tracing_logfmt", &["cli"]),
     // A layer counts log messages by level.
     ("tracing_subscriber", &["cli", "telemetry::log_counter"]),
 ];
