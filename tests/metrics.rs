@@ -91,7 +91,7 @@ fn what_is_exposed_is_the_catalogue() {
 #[test]
 fn documentation_is_the_catalogue() {
     let page = include_str!("../docs/metrics.md");
-    let printed = std::process::Command::new(env!("CARGO_BIN_EXE_tokenbeat"))
+    let printed = Command::new(env!("CARGO_BIN_EXE_tokenbeat"))
         .arg("metrics")
         .output()
         .expect("the binary runs");
