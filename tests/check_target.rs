@@ -6,7 +6,12 @@
 #[path = "support/scripted.rs"]
 mod scripted;
 
-use std::{collections::HashMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::Parser;
 use regex::Regex;
@@ -15,6 +20,8 @@ use serde_json::Value;
 use tokenbeat::{
     check::Colour,
     cli::check_target::{CheckTarget, Exit},
+    config::{Authorization, Budget, Config, Global, Models, SecretSource, Target, TlsFiles},
+    protocol::Api,
 };
 
 const CHAT: &str = "/v1/chat/completions";
@@ -60,10 +67,13 @@ struct Cli {
 }
 
 async fn check(arguments: &[&str]) -> Checked {
+    check_with(arguments, || anyhow::bail!("no configuration in this test")).await
+}
+
+async fn check_with(arguments: &[&str], load: impl FnOnce() -> anyhow::Result<Config>) -> Checked {
     let cli = Cli::try_parse_from([&["check"], arguments].concat()).expect("arguments");
     let mut output = Vec::new();
-    let load = |_: &std::path::Path| anyhow::bail!("no configuration in this test");
-    let exit = cli.check.run(load, Colour::No, &mut output).await;
+    let exit = cli.check.run(|_| load(), Colour::No, &mut output).await;
     let exit = exit.map_err(|error| format!("{error:#}"));
     Checked { exit, output: String::from_utf8(output).expect("text") }
 }
@@ -176,6 +186,7 @@ async fn what_is_wrong_has_its_line_and_its_exit_code() {
     let page = Answer::new("200 OK", "text/html", "<!doctype html><title>Welcome</title>");
     let json = |status, body| Reply::Whole(Answer::new(status, "application/json", body));
     let page = || Reply::Whole(page.clone());
+    let broken = || Reply::Whole(Answer { head: "garbage\r\n".to_owned(), body: Vec::new() });
     for (path, reply, arguments, name, status, piece) in [
         ("/v1/models", json("200 OK", r#"{"data":[]}"#), &[][..], "models", "failed", "empty"),
         ("/v1/models", json("200 OK", r#"{"data":[{"#), &[], "models", "failed", "no list"),
@@ -187,6 +198,9 @@ async fn what_is_wrong_has_its_line_and_its_exit_code() {
         ("/none", page(), &["--model", "tinny"], "answered_model", "warned", "\"tiny\""),
         ("/health", json("503 No", r#"{"detail":"loading"}"#), &[], "health", "failed", "loading"),
         ("/health", page(), &[], "health", "skipped", "/v1/models answers"),
+        ("/health", broken(), &[], "health", "failed", "no whole answer"),
+        ("/health/liveliness", broken(), &[], "reachable", "passed", "answered HTTP"),
+        (CHAT, broken(), &[], "completion", "failed", "http_malformed"),
         (CHAT, page(), &[], "completion", "failed", "stream_malformed"),
         (CHAT, json("401 No", r#"{"error":"no key"}"#), &[], "completion", "failed", "http_401"),
         (CHAT, json("200 OK", r#"{"error":"broken"}"#), &[], "completion", "failed", "broken"),
@@ -209,8 +223,8 @@ async fn what_is_wrong_has_its_line_and_its_exit_code() {
 
 #[tokio::test]
 async fn nothing_else_is_tried_where_nothing_answers() {
-    let dead = Server::play(vllm()).await.url();
-    let checked = check(&[&dead, "--json"]).await;
+    // Nobody listens on a port that only root may bind.
+    let checked = check(&["http://127.0.0.1:1", "--json"]).await;
     assert_eq!(checked.says("reachable").0, "failed", "{}", checked.output);
     assert_eq!(checked.says("completion"), ("skipped".to_owned(), "not tried".to_owned()));
     assert_eq!(checked.exit, Ok(Exit::Failed));
@@ -218,13 +232,13 @@ async fn nothing_else_is_tried_where_nothing_answers() {
     let mute = Server::play(Script { paths: HashMap::new(), otherwise: Reply::Silence }).await;
     let checked = check(&[&mute.url(), "--json", "--timeout", "200ms"]).await;
     assert!(checked.says("reachable").1.contains("no answer within 200 ms"), "{}", checked.output);
-    assert_eq!(mute.asked().len(), 1);
+    assert!(mute.asked().len() <= 1, "{:?}", mute.asked());
 }
 
 #[tokio::test]
 async fn a_stream_that_never_comes_is_not_waited_for() {
     let server = Server::play(vllm_but(CHAT, Reply::Silence)).await;
-    let checked = check(&[&server.url(), "--json", "--timeout", "300ms"]).await;
+    let checked = check(&[&server.url(), "--json", "--timeout", "2s"]).await;
     let (status, detail) = checked.says("completion");
     assert!(status == "failed" && detail.contains("timeout_first_token"), "{detail}");
     assert_eq!(checked.exit, Ok(Exit::Failed));
@@ -285,4 +299,93 @@ async fn what_we_lack_ourselves_is_an_error_and_no_verdict() {
         assert!(error.contains(piece) && !error.contains("sk-planted"), "{arguments:?}: {error}");
         assert_eq!(checked.output, "", "{arguments:?}");
     }
+}
+
+/// A configuration with one target, whose key is in `key_file`.
+fn config(url: &str, tls: TlsFiles, key_file: &Path) -> Config {
+    let credentials = SecretSource::File(key_file.to_owned());
+    let target = Target {
+        name: "llama-prod".into(),
+        url: url.parse().expect("a URL"),
+        api: Api::OpenaiChat,
+        models: Models::List(vec!["tiny".into()]),
+        authorization: Some(Authorization { scheme: "Bearer".to_owned(), credentials }),
+        http_headers: Vec::new(),
+        tls,
+        proxy_url: None,
+        retry: None,
+        labels: BTreeMap::new(),
+        cost_per_hour: None,
+        budget: Budget::default(),
+    };
+    let global = Global {
+        timeout: Duration::from_secs(60),
+        idle_timeout: Duration::from_secs(20),
+        connect_timeout: Duration::from_secs(10),
+        max_response_bytes: 1 << 20,
+        external_labels: BTreeMap::new(),
+    };
+    let targets = vec![Arc::new(target)];
+    Config { global, targets, probes: Vec::new(), files: Vec::new(), hash: 0 }
+}
+
+#[tokio::test]
+async fn a_target_is_checked_by_name_with_its_own_trust_and_key() {
+    let (server, certificate) = Server::play_tls(vllm(), &["inner.test"]).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (ca_file, key_file) = (folder.path().join("ca.pem"), folder.path().join("key"));
+    std::fs::write(&ca_file, certificate).expect("written");
+    std::fs::write(&key_file, "sk-planted\n").expect("written");
+    let load = |server_name: Option<&str>| {
+        let server_name = server_name.map(str::to_owned);
+        let tls = TlsFiles { ca_file: Some(ca_file.clone()), server_name, ..TlsFiles::default() };
+        let config = config(&server.url(), tls, &key_file);
+        move || Ok(config)
+    };
+    let arguments = ["llama-prod", "--config.file", "t.yml", "--json"];
+    let wrong = check_with(&arguments, load(None)).await;
+    assert_eq!(wrong.says("reachable").0, "failed", "the certificate is for another name");
+    assert!(server.asked().is_empty(), "nothing was said to a server that is not trusted");
+
+    let right = check_with(&arguments, load(Some("inner.test"))).await;
+    assert_eq!(right.exit, Ok(Exit::Passed), "{}", right.output);
+    assert_eq!(right.json()["target"], "llama-prod");
+    let asked = server.asked();
+    assert!(asked.iter().all(|request| request.contains("Bearer sk-planted")), "{asked:?}");
+    let host = format!("host: {}\r\n", server.address);
+    assert!(asked.iter().all(|request| request.to_lowercase().contains(&host)), "{asked:?}");
+
+    let unknown = check_with(&["llama-prd", "--config.file", "t.yml"], load(None)).await;
+    assert!(unknown.exit.expect_err("no such target").contains("nearest: llama-prod"));
+}
+
+#[tokio::test]
+async fn flags_say_whom_to_trust() {
+    let (server, certificate) = Server::play_tls(vllm(), &["127.0.0.1"]).await;
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), certificate).expect("written");
+    let (url, ca_file) = (server.url(), file.path().to_str().expect("UTF-8"));
+    for (flags, exit) in [
+        (&["--ca-file", ca_file][..], Exit::Passed),
+        (&["--insecure-skip-verify"], Exit::Passed),
+        (&[], Exit::Failed),
+    ] {
+        let checked = check(&[&[url.as_str(), "--json"], flags].concat()).await;
+        assert_eq!(checked.exit, Ok(exit), "{flags:?}: {}", checked.output);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_field_is_left_out_and_told() {
+    let refusal = r#"{"detail":"Unexpected fields in the request: {'top_p'}"}"#;
+    let refusal = Answer::new("422 Unprocessable Entity", "application/json", refusal);
+    let Some(Reply::Whole(stream)) = vllm().paths.remove(CHAT) else {
+        panic!("vLLM streams");
+    };
+    let server = Server::play(vllm_but(CHAT, Reply::InTurn(refusal, stream))).await;
+    let checked = check(&[&server.url(), "--json"]).await;
+    assert_eq!(checked.exit, Ok(Exit::Passed), "{}", checked.output);
+    assert_eq!(checked.json()["numbers"]["refused_fields"], serde_json::json!(["top_p"]));
+    let plain = check(&[&server.url()]).await;
+    assert!(!plain.output.contains("refused"), "each check begins anew: {}", plain.output);
 }

@@ -4,7 +4,7 @@
 //! not followed and the environment names no proxy, for they carry the target's credentials. Trust
 //! is the target's own, from the same TLS configuration as that of the measured path.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{error::Error, net::IpAddr, sync::Arc, time::Duration};
 
 use http::{HeaderValue, header};
 use reqwest::{Client, ClientBuilder, redirect};
@@ -115,7 +115,7 @@ impl Control {
     async fn get(&self, path: &'static str) -> Result<Heard, Silence> {
         let start = Stamp::now();
         let request = self.client.get(self.url(path)).headers(self.headers.map.clone());
-        let broken = |error: reqwest::Error| self.silence(error);
+        let broken = |error: reqwest::Error| self.silence(&error);
         let mut response = request.send().await.map_err(broken)?;
         let mut body = Vec::new();
         while body.len() < MAX_BODY
@@ -142,11 +142,12 @@ impl Control {
         url
     }
 
-    fn silence(&self, error: reqwest::Error) -> Silence {
-        let refused = error.is_connect();
-        // The line stands under the URL already.
-        let line = self.headers.scrub(chain(&error.without_url()));
-        if refused { Silence::Connect(line) } else { Silence::Broken(line) }
+    fn silence(&self, error: &reqwest::Error) -> Silence {
+        // The outer two errors only say that a request was to be sent, and where to.
+        let cause = error.source().and_then(|client| client.source());
+        let told = cause.map_or_else(|| "nothing more is known".to_owned(), chain);
+        let line = self.headers.scrub(told);
+        if error.is_connect() { Silence::Connect(line) } else { Silence::Broken(line) }
     }
 }
 

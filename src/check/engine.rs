@@ -70,11 +70,7 @@ const UVICORN: Mark = Header("server", "uvicorn");
 const ENGINES: &[Engine] = &[
     Engine {
         name: "LiteLLM",
-        told_by: &[
-            &[Header("x-litellm-", "")],
-            &[Body(LIVELINESS, "I'm alive!")],
-            &[Field("/health/readiness", "/litellm_version")],
-        ],
+        told_by: &[&[Header("x-litellm-", "")], &[Body(LIVELINESS, "I'm alive!")]],
         version: &[
             Place::Header("x-litellm-version"),
             Place::Field("/health/readiness", "/litellm_version"),
@@ -307,10 +303,8 @@ mod tests {
 
     #[test]
     fn recognition_asks_for_a_handful_of_paths() {
-        assert_eq!(
-            telling_paths(),
-            [METRICS, "/health/readiness", "/get_model_info", "/version", "/info"]
-        );
+        let paths = [METRICS, "/get_model_info", "/version", "/info", "/api/version"];
+        assert_eq!(telling_paths(), paths);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::{
     report::{Check, Name, Status},
     words,
 };
+use crate::clock::Stamp;
 
 /// Where health is told. LiteLLM's `/health` calls every model it has, which takes long and costs
 /// money, so its cheap one is asked first: it is a 404 of a millisecond elsewhere.
@@ -20,7 +21,7 @@ pub(super) async fn check(control: &mut Control) -> Vec<Check> {
     let mut ill = None;
     let mut first = None;
     for path in PATHS.into_iter().chain([MODELS]) {
-        let start = crate::clock::Stamp::now();
+        let start = Stamp::now();
         match control.ask(path).await {
             Ok(heard) => {
                 first.get_or_insert(heard.took);
@@ -33,16 +34,19 @@ pub(super) async fn check(control: &mut Control) -> Vec<Check> {
                     ill.get_or_insert_with(|| (failing(heard), heard.took));
                 }
             }
-            Err(silence) if first.is_none() => {
-                return vec![unreachable(&silence, crate::clock::Stamp::now().since(start))];
-            }
             Err(silence) => {
-                let took = crate::clock::Stamp::now().since(start);
+                let took = Stamp::now().since(start);
+                // Where nobody listens, or nothing comes, another path fares no better.
+                if first.is_none() && !matches!(silence, Silence::Broken(_)) {
+                    return vec![unreachable(silence.to_string(), took)];
+                }
                 ill.get_or_insert_with(|| (format!("{path}: {silence}"), took));
             }
         }
     }
-    let Some(first) = first else { return Vec::new() };
+    let Some(first) = first else {
+        return ill.map(|(line, took)| unreachable(line, took)).into_iter().collect();
+    };
     let answered = format!("answered HTTP after {}", words::duration(first));
     vec![Check::new(Name::Reachable, Status::Passed, answered).took(first), health(well, ill)]
 }
@@ -66,6 +70,6 @@ fn failing(heard: &Heard) -> String {
     format!("{} answers {}", heard.path, heard.in_words())
 }
 
-fn unreachable(silence: &Silence, took: Duration) -> Check {
-    Check::new(Name::Reachable, Status::Failed, silence.to_string()).took(took)
+fn unreachable(why: String, took: Duration) -> Check {
+    Check::new(Name::Reachable, Status::Failed, why).took(took)
 }

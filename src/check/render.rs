@@ -27,8 +27,14 @@ impl Report {
     /// If `out` does not take it.
     pub fn render(&self, out: &mut dyn Write, colour: Colour) -> io::Result<()> {
         writeln!(out, "{} ({}, {})", self.target, self.url, self.api)?;
-        for check in &self.checks {
+        let (tried, left): (Vec<_>, Vec<_>) = self.checks.iter().partition(|it| it.was_tried());
+        for check in tried {
             check.render(out, colour)?;
+        }
+        if !left.is_empty() {
+            let names: Vec<_> = left.iter().map(|check| check.name.as_str()).collect();
+            let sign = colour.paint(Status::Skipped);
+            writeln!(out, "{sign} {:NAMES$}  {}", "not tried", names.join(", "))?;
         }
         if let Some(numbers) = &self.numbers {
             numbers.render(out)?;

@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 use super::{engine::Recognised, numbers::Numbers, words};
 
+/// Detail of a check that was not made because an earlier one had failed.
+const NOT_TRIED: &str = "not tried";
+
 /// Version of the JSON form.
 const SCHEMA_VERSION: u32 = 1;
 
@@ -189,7 +192,7 @@ impl Report {
     pub(super) fn complete(&mut self) {
         for name in Name::ALL {
             if !self.checks.iter().any(|check| check.name == name) {
-                self.checks.push(Check::new(name, Status::Skipped, "not tried"));
+                self.checks.push(Check::new(name, Status::Skipped, NOT_TRIED));
             }
         }
         self.checks.sort_by_key(|check| check.name);
@@ -204,6 +207,11 @@ impl Report {
 }
 
 impl Check {
+    /// Whether it was made at all.
+    pub(super) fn was_tried(&self) -> bool {
+        self.detail != NOT_TRIED
+    }
+
     fn json(&self) -> Value {
         json!({
             "name": self.name.as_str(),

@@ -14,6 +14,7 @@ pub(super) fn duration(duration: Duration) -> String {
         s => (s, "s"),
     };
     let digits = match value {
+        0.0 => 0,
         v if v < 10.0 => 2,
         v if v < 100.0 => 1,
         _ => 0,
@@ -65,7 +66,7 @@ mod tests {
     #[test]
     fn durations_have_the_unit_that_suits_them() {
         for (nanos, text) in [
-            (0, "0.00 µs"),
+            (0, "0 µs"),
             (412_300, "412 µs"),
             (1_240_000, "1.24 ms"),
             (33_120_000, "33.1 ms"),

@@ -10,12 +10,18 @@ use std::{
     time::Duration,
 };
 
+use rustls::{
+    ServerConfig,
+    crypto::ring,
+    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpListener,
     task::JoinSet,
     time::timeout,
 };
+use tokio_rustls::TlsAcceptor;
 
 /// Longest life of a connection.
 const LIFE: Duration = Duration::from_secs(20);
@@ -28,6 +34,8 @@ const MAX_REQUEST: usize = 64 * 1024;
 pub enum Reply {
     /// This answer.
     Whole(Answer),
+    /// The first answer once, from then on the second.
+    InTurn(Answer, Answer),
     /// Nothing, and the connection stays open.
     Silence,
     /// Status 401 and an error that quotes the `Authorization` header, as OpenAI's does.
@@ -72,12 +80,34 @@ pub struct Script {
 /// The server. Ends when dropped.
 pub struct Server {
     pub address: SocketAddr,
+    scheme: &'static str,
     asked: Arc<Mutex<Vec<String>>>,
     _tasks: JoinSet<()>,
 }
 
 impl Server {
+    /// Plays `script` in the open.
     pub async fn play(script: Script) -> Self {
+        Self::start(script, None).await
+    }
+
+    /// Plays `script` under TLS, with a new certificate for `names`, which is the second value.
+    pub async fn play_tls(script: Script, names: &[&str]) -> (Self, String) {
+        let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+        let issued = rcgen::generate_simple_self_signed(names).expect("a certificate");
+        let key = PrivatePkcs8KeyDer::from(issued.signing_key.serialize_der());
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![issued.cert.der().clone()], PrivateKeyDer::from(key))
+            .expect("a pair");
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        (Self::start(script, Some(acceptor)).await, issued.cert.pem())
+    }
+
+    async fn start(script: Script, tls: Option<TlsAcceptor>) -> Self {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
         let address = listener.local_addr().expect("bound");
         let asked = Arc::new(Mutex::new(Vec::new()));
@@ -87,17 +117,24 @@ impl Server {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let (script, record) = (Arc::clone(&script), Arc::clone(&record));
+                let tls = tls.clone();
                 connections.spawn(async move {
+                    let served = async {
+                        match tls {
+                            Some(tls) => serve(tls.accept(stream).await?, &script, &record).await,
+                            None => serve(stream, &script, &record).await,
+                        }
+                    };
                     // A client that goes away early is no matter of the server's.
-                    let _ = timeout(LIFE, serve(stream, &script, &record)).await;
+                    let _ = timeout(LIFE, served).await;
                 });
             }
         });
-        Self { address, asked, _tasks: tasks }
+        Self { address, scheme, asked, _tasks: tasks }
     }
 
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// The requests so far, heads and bodies, in order.
@@ -107,15 +144,22 @@ impl Server {
 }
 
 async fn serve(
-    mut stream: TcpStream,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     script: &Script,
     record: &Mutex<Vec<String>>,
 ) -> std::io::Result<()> {
     let request = request(&mut stream).await?;
     let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
-    record.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
+    let before = {
+        let mut record = record.lock().unwrap_or_else(PoisonError::into_inner);
+        record.push(request.clone());
+        let same = |asked: &&String| asked.split(' ').nth(1) == Some(path.as_str());
+        record.iter().filter(same).count() - 1
+    };
     let answer = match script.paths.get(&path).unwrap_or(&script.otherwise) {
         Reply::Whole(answer) => answer.clone(),
+        Reply::InTurn(first, _) if before == 0 => first.clone(),
+        Reply::InTurn(_, then) => then.clone(),
         Reply::Silence => {
             tokio::time::sleep(LIFE).await;
             return Ok(());
@@ -135,7 +179,7 @@ async fn serve(
 }
 
 /// The head and the body of a request.
-async fn request(stream: &mut TcpStream) -> std::io::Result<String> {
+async fn request(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<String> {
     let mut bytes = Vec::new();
     loop {
         let text = String::from_utf8_lossy(&bytes);
