@@ -1,5 +1,4 @@
 //! Configuration files: what the values of those that load are.
-#![expect(clippy::expect_used, reason = "helpers of tests may panic as tests do")]
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
