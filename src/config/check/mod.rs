@@ -22,7 +22,7 @@ use super::{
 
 /// Whether every file could be read, so that a name that is not known is not defined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Names {
+pub(super) enum Coverage {
     /// All are known.
     Complete,
     /// A file is missing, and what it defines.
@@ -32,12 +32,12 @@ pub(super) enum Names {
 /// Things by name. A faulty one is known by name only, so that what refers to it is not faulted.
 struct Known<T> {
     by_name: BTreeMap<String, (Option<Arc<T>>, String)>,
-    names: Names,
+    coverage: Coverage,
 }
 
 impl<T> Known<T> {
-    fn new(names: Names) -> Self {
-        Self { by_name: BTreeMap::new(), names }
+    fn new(coverage: Coverage) -> Self {
+        Self { by_name: BTreeMap::new(), coverage }
     }
 
     /// Adds `thing`; reports a name that is taken.
@@ -61,14 +61,15 @@ impl<T> Known<T> {
     fn get(&self, name: &str) -> Option<Option<&Arc<T>>> {
         match self.by_name.get(name) {
             Some((thing, _)) => Some(thing.as_ref()),
-            None if self.names == Names::WithGaps => Some(None),
+            None if self.coverage == Coverage::WithGaps => Some(None),
             None => None,
         }
     }
 
     /// Whether all of them are known and without fault.
     fn is_sound(&self) -> bool {
-        self.names == Names::Complete && self.by_name.values().all(|(thing, _)| thing.is_some())
+        self.coverage == Coverage::Complete
+            && self.by_name.values().all(|(thing, _)| thing.is_some())
     }
 
     /// Those without fault.
@@ -83,11 +84,15 @@ impl<T> Known<T> {
 }
 
 /// Checks everything. The result is of use only if no problem has been reported.
-pub(super) fn check(sections: &Sections<'_>, names: Names, problems: &mut Problems) -> Config {
+pub(super) fn check(
+    sections: &Sections<'_>,
+    coverage: Coverage,
+    problems: &mut Problems,
+) -> Config {
     let global = global::check(sections.global.as_ref(), problems);
-    let workloads = workload::check(&sections.workloads, names, problems);
-    let slos = slo::check(&sections.slos, names, problems);
-    let targets = target::check(&sections.targets, names, problems);
+    let workloads = workload::check(&sections.workloads, coverage, problems);
+    let slos = slo::check(&sections.slos, coverage, problems);
+    let targets = target::check(&sections.targets, coverage, problems);
     let context =
         probe::Context { global: &global, workloads: &workloads, slos: &slos, targets: &targets };
     let probes = probe::check(&sections.probes, &context, problems);

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Known, Names};
+use super::{Coverage, Known};
 use crate::{
     config::{
         problem::{Problem, Problems},
@@ -16,10 +16,10 @@ use crate::{
 
 pub(super) fn check(
     items: &[Item<'_, WorkloadSpec>],
-    names: Names,
+    coverage: Coverage,
     problems: &mut Problems,
 ) -> Known<Workload> {
-    let mut known = Known::new(names);
+    let mut known = Known::new(coverage);
     let mut mixes = Vec::new();
     for item in items {
         let built = match &item.spec {
