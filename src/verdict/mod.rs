@@ -7,4 +7,4 @@ mod slo;
 mod spec;
 
 pub use slo::{Cause, Judge, Judgement, Metric, Slo, Threshold};
-pub use spec::{OwnObjective, SloError, SloFault, SloSpec, ThresholdSpec, ThresholdsSpec};
+pub(crate) use spec::SloSpec;

@@ -9,10 +9,7 @@ mod spec;
 
 pub use expect::Expect;
 pub use plan::RequestPlan;
-pub use spec::{
-    ExpectSpec, FixedSpec, LengthSpec, NormalSpec, ShareSpec, SyntheticSpec, UniformSpec,
-    WorkloadError, WorkloadFault, WorkloadSpec,
-};
+pub(crate) use spec::{ShareSpec, WorkloadFault, WorkloadSpec};
 
 use std::{num::NonZeroU32, sync::Arc};
 
