@@ -326,7 +326,15 @@ fn config(url: &str, tls: TlsFiles, key_file: &Path) -> Config {
         external_labels: BTreeMap::new(),
     };
     let targets = vec![Arc::new(target)];
-    Config { global, targets, probes: Vec::new(), slos: 0, workloads: 0, files: Vec::new(), hash: 0 }
+    Config {
+        global,
+        targets,
+        probes: Vec::new(),
+        slos: BTreeMap::new(),
+        workloads: BTreeMap::new(),
+        files: Vec::new(),
+        hash: 0,
+    }
 }
 
 #[tokio::test]
