@@ -79,7 +79,8 @@ fn links_between_documents_lead_somewhere() {
 #[test]
 fn the_documented_outcomes_are_those_of_the_code_in_their_order() {
     let definitions = read("docs/definitions.md");
-    let (_, section) = definitions.split_once("| outcome | what happened |").expect("the table of outcomes");
+    let (_, section) =
+        definitions.split_once("| outcome | what happened |").expect("the table of outcomes");
     let documented: Vec<&str> = section
         .lines()
         .skip(2)

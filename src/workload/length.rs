@@ -51,7 +51,7 @@ impl Length {
 
     /// The fewest tokens that are asked for on purpose; of a normal distribution the mean, for
     /// its tail reaches down to one token whatever was meant.
-    pub(super) fn fewest(self) -> u32 {
+    pub fn fewest(self) -> u32 {
         match self {
             Self::Constant(tokens) => tokens,
             Self::Uniform { low, .. } => low,
