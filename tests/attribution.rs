@@ -1,0 +1,154 @@
+//! Each event gets the stamp of the read that completed it.
+//!
+//! This rests on how hyper hands over a body: one frame at a time, reading on only after it was
+//! taken (`docs/dependencies.md`, "hyper beside reqwest"). A new minor version of hyper must pass
+//! here before it is let in.
+
+#![expect(clippy::expect_used, reason = "helpers of a test")]
+
+use std::{
+    collections::BTreeMap,
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener},
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use tokenbeat::{
+    client::{Limits, Text, keep_stamping_on},
+    clock::Stamp,
+    config::{Budget, Connection, Models, Target, TlsFiles},
+    load::{Link, Order, run},
+    protocol::Api,
+    timeline::{Exchange, Outcome, Recorder, StampSource, Timeline},
+    workload::{Expect, RequestPlan},
+};
+
+const EVENTS: usize = 40;
+const GAP: Duration = Duration::from_millis(15);
+
+/// A server that sends one event a write and tells when it began each write. Some events are cut
+/// in two, so that two reads carry one event.
+fn server() -> (SocketAddr, mpsc::Receiver<Vec<Stamp>>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback");
+    let address = listener.local_addr().expect("bound");
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let (mut socket, _) = listener.accept().expect("accepted");
+        socket.set_nodelay(true).expect("no delay");
+        let mut request = [0; 8192];
+        let read = socket.read(&mut request).expect("a request");
+        assert!(read > 0);
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
+                    transfer-encoding: chunked\r\n\r\n";
+        socket.write_all(head.as_bytes()).expect("written");
+        let mut sent = Vec::new();
+        for number in 0..EVENTS {
+            thread::sleep(GAP);
+            let event =
+                format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"w{number}\"}}}}]}}\n\n");
+            let (first, rest) = event.split_at(if number % 3 == 0 { 20 } else { 0 });
+            for piece in [first, rest].into_iter().filter(|piece| !piece.is_empty()) {
+                if piece.len() < event.len() {
+                    thread::sleep(GAP);
+                }
+                let chunk = format!("{:x}\r\n{piece}\r\n", piece.len());
+                let now = Stamp::now();
+                socket.write_all(chunk.as_bytes()).expect("written");
+                if piece == rest {
+                    sent.push(now);
+                }
+            }
+        }
+        socket.write_all(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n").expect("written");
+        tell.send(sent).expect("the test waits");
+    });
+    (address, told)
+}
+
+async fn exchange(address: SocketAddr) -> Exchange {
+    let target = Target {
+        name: "t".into(),
+        url: format!("http://{address}").parse().expect("a URL"),
+        api: Api::OpenaiChat,
+        models: Models::List(vec!["m".into()]),
+        authorization: None,
+        http_headers: Vec::new(),
+        tls: TlsFiles::default(),
+        proxy_url: None,
+        retry: None,
+        labels: BTreeMap::new(),
+        cost_per_hour: None,
+        budget: Budget::default(),
+    };
+    let link = Link::new(Arc::new(target)).expect("a link");
+    let plan = RequestPlan {
+        prompt: "hello".to_owned(),
+        max_tokens: 64,
+        exact_length: false,
+        temperature: 0.0,
+        expect: Expect::default(),
+    };
+    let limits = Limits {
+        connect: Duration::from_secs(10),
+        total: Duration::from_secs(60),
+        idle: Duration::from_secs(20),
+        response_bytes: 1 << 20,
+    };
+    let (close, closed) = tokio::sync::oneshot::channel();
+    let recorder = Recorder::open(Timeline::new(Stamp::now(), 64), move |exchange| {
+        assert!(close.send(exchange).is_ok(), "the test waits");
+    });
+    let order = Order {
+        link: &link,
+        model: "m",
+        probe: "p",
+        plan: &plan,
+        connection: Connection::Fresh,
+        limits,
+        text: Text::Dropped,
+    };
+    run(order, recorder).await;
+    closed.await.expect("closed once")
+}
+
+/// The stamp of event n lies between the send of event n and that of event n + 1, whatever our
+/// own runtime was busy with in between.
+#[tokio::test]
+async fn an_event_has_the_stamp_of_its_own_read() {
+    keep_stamping_on();
+    let (address, sends) = server();
+    // A neighbour that holds the only worker for most of a gap, again and again.
+    let neighbour = async {
+        loop {
+            thread::sleep(GAP / 3);
+            tokio::task::yield_now().await;
+        }
+    };
+    let ended = tokio::select! {
+        ended = exchange(address) => ended,
+        () = neighbour => unreachable!("it has no end"),
+    };
+    assert_eq!((ended.outcome, ended.timeline.tokens.len()), (Outcome::Ok, EVENTS));
+    let sent =
+        tokio::task::spawn_blocking(move || sends.recv()).await.expect("joined").expect("told");
+    if ended.timeline.source != Some(StampSource::Kernel) {
+        return;
+    }
+    let tokens = &ended.timeline.tokens;
+    let mut alone = 0;
+    for number in 0..EVENTS {
+        // Events of one read share the latest stamp: an upper bound, and marked as such.
+        let shared = tokens.iter().filter(|token| token.read == tokens[number].read).count() > 1;
+        if shared {
+            continue;
+        }
+        alone += 1;
+        assert!(tokens[number].at >= sent[number], "event {number} came before it was sent");
+        if let Some(next) = sent.get(number + 1) {
+            assert!(tokens[number].at < *next, "event {number} has the stamp of a later one");
+        }
+    }
+    assert!(alone > 0, "every event shared its read with another");
+}
