@@ -22,11 +22,13 @@
 //! | [`telemetry`] | our own process: CPU throttling and pressure |
 //! | [`web`] | HTTP: metrics, health, pages; starts nothing itself |
 //! | [`daemon`] | assembly, supervision, signals, drain |
+//! | [`check`] | the quick test of one target, and the engine behind it |
 //! | [`cli`] | one file a command |
 //! | [`sim`] | the simulated engine of `demo`, `sim` and the tests |
 //!
 //! The arrows run one way (`docs/architecture.md`); `tests/architecture.rs` checks them.
 
+pub mod check;
 pub mod cli;
 pub mod client;
 pub mod clock;

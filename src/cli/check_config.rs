@@ -48,3 +48,35 @@ fn contents(config: &Config) -> String {
 fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(files: &[&str]) -> (String, bool) {
+        let mut out = Vec::new();
+        let args = Args { files: files.iter().map(PathBuf::from).collect() };
+        let code = run(&args, &mut out).expect("written");
+        (String::from_utf8(out).expect("UTF-8"), code == ExitCode::SUCCESS)
+    }
+
+    #[test]
+    fn a_good_file_is_summed_up() {
+        let (shown, good) = check(&["tests/config/ok/minimal.yml", "config/tokenbeat.yml"]);
+        assert!(good);
+        assert_eq!(
+            shown,
+            "✓ tests/config/ok/minimal.yml: 1 target, 1 probe, 1 workload, 0 SLOs\n\
+             ✓ config/tokenbeat.yml: 2 targets, 2 probes, 4 workloads, 15 SLOs in 2 files\n"
+        );
+    }
+
+    #[test]
+    fn one_bad_file_fails_and_hides_no_other() {
+        let (shown, good) = check(&["tests/config/bad/tls-half.yml", "config/slos.yml"]);
+        assert!(!good);
+        assert!(shown.starts_with("✗ tests/config/bad/tls-half.yml: 2 problems\n\n"), "{shown}");
+        assert!(shown.contains("tls-half.yml:5:29: a certificate without its key"), "{shown}");
+        assert!(shown.ends_with("✓ config/slos.yml: 0 targets, 0 probes, 0 workloads, 14 SLOs\n"));
+    }
+}

@@ -4,6 +4,7 @@
 //! a command builds values and hands them to the module that does the work.
 
 mod check_config;
+pub mod check_target;
 mod demo;
 mod logging;
 mod metrics;
@@ -47,6 +48,8 @@ enum Command {
 enum Check {
     /// Validate configuration files: every problem with its place and its remedy
     Config(check_config::Args),
+    /// Try a target out: health, models, one streamed completion
+    Target(check_target::CheckTarget),
 }
 
 /// The exit codes, which are part of the public interface.
@@ -91,6 +94,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(&args, out),
         Command::Serve(args) => serve::run(args),
         Command::Check(Check::Config(args)) => check_config::run(&args, out),
+        Command::Check(Check::Target(args)) => check_target::run(args, out),
         Command::Sim(args) => sim::run(args, out),
         Command::Metrics(args) => metrics::run(&args, out),
         Command::Schema(args) => schema::run(&args, out),

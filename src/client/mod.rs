@@ -20,5 +20,6 @@ mod tls;
 pub use attempt::{Answered, Attempt, Connections, Failed, Text};
 pub use endpoint::{Endpoint, EndpointError, Limits};
 pub use failure::Failure;
+pub(crate) use failure::chain;
 pub use kernel::keep_stamping_on;
 pub use tls::{Tls, TlsSettings, Verify};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    check::{Names, check},
+    check::{Coverage, check},
     include::Files,
     model::Config,
     problem::Problems,
@@ -36,10 +36,10 @@ pub fn load_str(name: &str, text: &str) -> Result<Config, Problems> {
 
 fn finish(files: &Files, mut problems: Problems) -> Result<Config, Problems> {
     // What a file that could not be read would have defined is not missing.
-    let names = if problems.is_empty() { Names::Complete } else { Names::WithGaps };
+    let coverage = if problems.is_empty() { Coverage::Complete } else { Coverage::WithGaps };
     let schema = schema();
     let sections = Sections::read(&files.list, &schema, &mut problems);
-    let config = check(&sections, names, &mut problems);
+    let config = check(&sections, coverage, &mut problems);
     if !problems.is_empty() {
         return Err(problems.sorted());
     }

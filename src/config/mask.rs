@@ -39,7 +39,7 @@ const HARMLESS: [&str; 7] = [
 const PLACES: [&str; 4] = ["credentials_file", "credentials_env", "secrets_env", "files"];
 
 /// Whether a header or a key of this name holds a secret.
-pub(super) fn sounds_secret(name: &str) -> bool {
+pub(crate) fn sounds_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRETS.iter().any(|part| name.contains(part))
 }

@@ -19,6 +19,7 @@ mod walk;
 mod words;
 
 pub use load::{load, load_str};
+pub(crate) use mask::sounds_secret;
 pub use model::{
     Authorization, Budget, ClientCert, Config, Connection, Global, HeaderValue, MaintenanceWindow,
     Models, Probe, Retry, Target, TlsFiles,

@@ -4,7 +4,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use super::source::{Position, Quote, Source, Span};
+use super::source::{Position, Quote, Source, Span, printable};
 
 /// One thing that is wrong. Never holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -31,11 +31,11 @@ pub struct Problems {
 
 impl Problem {
     /// A problem of a file as a whole.
-    pub(super) fn of_file(file: impl Into<PathBuf>, message: impl Into<String>) -> Self {
+    pub(super) fn of_file(file: impl Into<PathBuf>, message: impl AsRef<str>) -> Self {
         Self {
             file: file.into(),
             position: None,
-            message: message.into(),
+            message: printable(message.as_ref()),
             expected: None,
             nearest: None,
             quote: None,
@@ -43,7 +43,7 @@ impl Problem {
     }
 
     /// A problem at a place in a file.
-    pub(super) fn at(source: &Source, span: Span, message: impl Into<String>) -> Self {
+    pub(super) fn at(source: &Source, span: Span, message: impl AsRef<str>) -> Self {
         Self {
             position: Some(source.position(span)),
             quote: Some(source.quote(span)),

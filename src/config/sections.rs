@@ -40,7 +40,7 @@ pub(super) struct Sections<'a> {
 
 impl<T> Item<'_, T> {
     /// A problem at what stands below the keys of `path`.
-    pub(super) fn problem(&self, path: &[&str], message: impl Into<String>) -> Problem {
+    pub(super) fn problem(&self, path: &[&str], message: impl AsRef<str>) -> Problem {
         Problem::at(&self.file.source, self.node.place(path), message)
     }
 

@@ -72,8 +72,7 @@ impl Source {
 
     /// Says which spans hold secrets; until then every longer word is taken for one.
     pub(super) fn mask(&mut self, spans: &[Span]) {
-        let mut ranges: Vec<Range<usize>> =
-            spans.iter().map(|span| span.offset..span.offset + span.len).collect();
+        let mut ranges: Vec<Range<usize>> = spans.iter().map(|span| self.range(*span)).collect();
         ranges.sort_by_key(|range| range.start);
         ranges.dedup_by(|next, last| {
             let overlap = next.start <= last.end;
@@ -130,6 +129,15 @@ impl Source {
         quote
     }
 
+    /// The bytes of a span, widened to whole characters and cut to the text.
+    fn range(&self, span: Span) -> Range<usize> {
+        let mut end = span.offset.saturating_add(span.len).min(self.text.len());
+        while !self.text.is_char_boundary(end) {
+            end += 1;
+        }
+        self.boundary(span.offset)..end
+    }
+
     /// The nearest boundary of characters at or before an offset.
     fn boundary(&self, offset: usize) -> usize {
         let mut offset = offset.min(self.text.len());
@@ -171,8 +179,11 @@ impl Quote {
         } else if at < to {
             self.width += characters;
         }
-        // A tab under which a caret stands has to be as wide in both lines.
-        self.line.push_str(if piece == "\t" { " " } else { piece });
+        match piece {
+            // A tab under which a caret stands has to be as wide in both lines.
+            "\t" => self.line.push(' '),
+            _ => self.line.push_str(&printable(piece)),
+        }
     }
 
     /// Cuts a very long line down to what is around the mark.
@@ -189,6 +200,11 @@ impl Quote {
         self.indent = self.indent - skipped + head.chars().count();
         self.width = self.width.min(QUOTED.saturating_sub(self.indent)).max(1);
     }
+}
+
+/// A text without control characters: what a file holds must not command the terminal.
+pub(super) fn printable(text: &str) -> String {
+    text.replace(char::is_control, "\u{fffd}")
 }
 
 /// Words of a line that could be secrets: all the longer ones, but for keys.
@@ -245,6 +261,14 @@ mod tests {
         let quote = source("credentials: planted-secret }\n").quote(Span { offset: 28, len: 1 });
         assert_eq!(quote.line, "credentials: *** }");
         assert_eq!(quote.indent, 17);
+    }
+
+    #[test]
+    fn what_is_quoted_commands_no_terminal() {
+        let mut source = source("a\u{1b}[2J: \tb\n");
+        source.mask(&[]);
+        let quote = source.quote(Span { offset: 8, len: 1 });
+        assert_eq!(quote.line, "a\u{fffd}[2J:  b");
     }
 
     #[test]

@@ -87,12 +87,8 @@ impl<'a> Walk<'a> {
         {
             return self.kind(&branches, entries, node.span);
         }
-        let mut fitting: Vec<&Json> = Vec::new();
-        for branch in &branches {
-            if words::accepts(branch, &node.value) {
-                fitting.push(branch);
-            }
-        }
+        let accepting = branches.iter().filter(|branch| words::accepts(branch, &node.value));
+        let fitting: Vec<&Json> = accepting.copied().collect();
         // Of several mappings, the one that knows most of the keys was meant.
         let known = |branch: &&&Json| {
             let keys = node.entries().iter().map(|entry| entry.key.as_str());

@@ -104,6 +104,12 @@ impl Fleet {
         self.subjects.keys().any(|key| &*key.target == target && &*key.model == model)
     }
 
+    /// The links to targets whose models have to be asked for.
+    pub(super) fn undetermined(&self) -> Vec<Arc<Link>> {
+        let links = self.links.values().map(|(_, link)| link);
+        links.filter(|link| matches!(link.target().models, Models::All { .. })).cloned().collect()
+    }
+
     /// A link for each target; the one there was, with what it has learnt, if nothing changed.
     fn links(&self, config: &Config) -> Result<Links, EndpointError> {
         let link = |target: &Arc<Target>| {

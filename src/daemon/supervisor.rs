@@ -145,7 +145,7 @@ impl Supervisor {
                 _ = look.tick(), if !self.options.auto_reload.is_zero() => {
                     let _ = self.reload(&mut config, Trigger::Look).await;
                 }
-                _ = ask.tick() => self.discover(&config),
+                _ = ask.tick() => self.discover(),
                 Some(home) = self.errands.join_next() => {
                     if let Ok(Errand::Discovered(round)) = home {
                         self.take_over(round, &config);
@@ -173,7 +173,7 @@ impl Supervisor {
         match &result {
             Ok(()) => {
                 tracing::info!(hash = config.hash, "configuration reloaded");
-                self.discover(config);
+                self.discover();
             }
             // A look finds the same fault again and again; it is told once.
             Err(reason) if self.status.borrow().reload_error.as_ref() == Some(reason) => {}
@@ -211,9 +211,11 @@ impl Supervisor {
         });
     }
 
-    fn discover(&mut self, config: &Config) {
-        if let Some(round) = discovery::round(config) {
-            self.errands.spawn(async { Errand::Discovered(round.await) });
+    /// Asks the targets with `models: all` for their models; the answers come home as an errand.
+    fn discover(&mut self) {
+        let links = self.fleet.undetermined();
+        if !links.is_empty() {
+            self.errands.spawn(async { Errand::Discovered(discovery::round(links).await) });
         }
     }
 
@@ -223,9 +225,9 @@ impl Supervisor {
             self.sinks.prometheus.discovery_failed();
             tracing::warn!(target = %failure.target, reason = failure.reason, "the models could not be asked for");
         }
-        self.discovered.extend(round.found);
-        let found = self.discovered.values().map(Vec::len).sum();
+        let found = round.found.iter().map(|(_, models)| models.len()).sum();
         self.sinks.prometheus.discovered(found, round.dropped);
+        self.discovered.extend(round.found);
         if let Err(error) = self.change(config) {
             tracing::error!(%error, "discovered models cannot be probed");
         }

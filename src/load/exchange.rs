@@ -139,7 +139,7 @@ impl Order<'_> {
     fn check(
         &self,
         answered: Answered,
-        timeline: &Timeline,
+        timeline: &mut Timeline,
     ) -> (Outcome, Option<String>, Option<String>) {
         let unexpected = self.plan.expect.check(&Answer {
             asked_model: self.model,
@@ -151,6 +151,8 @@ impl Order<'_> {
         });
         let (outcome, detail) =
             unexpected.map_or((Outcome::Ok, None), |(outcome, why)| (outcome, Some(why)));
+        timeline.finish = answered.finish;
+        timeline.model = answered.model;
         (outcome, detail, answered.text)
     }
 }

@@ -11,4 +11,5 @@ mod link;
 pub use beat::Subject;
 pub use driver::{Command, Driver, ProbeAnswer, ProbeRefused};
 pub use exchange::{Order, run};
+pub(crate) use link::Headers;
 pub use link::Link;

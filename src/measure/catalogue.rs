@@ -4,8 +4,6 @@
 //! from the rows. A new metric is one row here, and the line that counts it. Names are the public
 //! interface: rows are added, never renamed.
 
-use std::fmt::Write as _;
-
 /// What kind of instrument a metric is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -114,7 +112,8 @@ impl Family {
         }
     }
 
-    const fn title(self) -> &'static str {
+    /// The heading of its chapter.
+    pub const fn title(self) -> &'static str {
         match self {
             Self::Probe => "Probes",
             Self::Slo => "SLOs",
@@ -137,6 +136,8 @@ pub struct Row {
     pub unit: Unit,
     /// Its label names.
     pub labels: &'static [&'static str],
+    /// The values of its last label, if they are a closed set.
+    pub values: &'static [&'static str],
     /// What it is about.
     pub family: Family,
     /// What it says, in one line without a full stop at its end.
@@ -155,7 +156,7 @@ pub struct Reading {
 }
 
 macro_rules! catalogue {
-    ($($family:ident $id:ident $name:literal $kind:expr, $unit:ident, [$($label:ident)*] $help:literal)*) => {
+    ($($family:ident $id:ident $name:literal $kind:expr, $unit:ident, [$($label:ident)* $(: $($value:ident)*)?] $help:literal)*) => {
         /// The name of a row of the catalogue.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Id {
@@ -170,6 +171,7 @@ macro_rules! catalogue {
                 kind: $kind,
                 unit: Unit::$unit,
                 labels: &[$(stringify!($label)),*],
+                values: &[$($(stringify!($value)),*)?],
                 family: Family::$family,
                 help: $help,
             },)*
@@ -190,15 +192,19 @@ use Kind::{Counter, Gauge, Histogram};
 catalogue! {
     Probe ProbeAttempts "tokenbeat_probe_attempts_total" Counter, None, [target model probe]
         "Beats that ended and say something about the target, whatever their number of retries"
-    Probe ProbeFailures "tokenbeat_probe_failures_total" Counter, None, [target model probe reason]
+    Probe ProbeFailures "tokenbeat_probe_failures_total" Counter, None, [target model probe reason:
+            dns connect tls reset http_malformed http_401 http_404 http_429 http_3xx http_4xx http_5xx
+            too_large timeout_first_token stream_malformed stream_error stall timeout_total
+            stream_truncated empty model_mismatch usage_mismatch length_mismatch garbage
+            content_mismatch]
         "Beats that failed, by outcome; moves together with the attempts"
-    Probe ProbeUnmeasured "tokenbeat_probe_unmeasured_total" Counter, None, [target model probe reason]
+    Probe ProbeUnmeasured "tokenbeat_probe_unmeasured_total" Counter, None, [target model probe reason: aborted local]
         "Beats that say nothing about the target, because we gave up or were short of something ourselves; in neither attempts nor failures"
-    Probe ProbeSpoiled "tokenbeat_probe_spoiled_total" Counter, None, [target model probe reason]
+    Probe ProbeSpoiled "tokenbeat_probe_spoiled_total" Counter, None, [target model probe reason: send_lag read_delay]
         "Beats whose latencies our own lateness spoiled; they enter no histogram and no SLO"
-    Probe ProbeSkipped "tokenbeat_probe_skipped_total" Counter, None, [target model probe reason]
+    Probe ProbeSkipped "tokenbeat_probe_skipped_total" Counter, None, [target model probe reason: budget maintenance shutdown]
         "Beats that were due and not sent; never because an earlier one is slow"
-    Probe ProbeRetries "tokenbeat_probe_retries_total" Counter, None, [target model probe reason]
+    Probe ProbeRetries "tokenbeat_probe_retries_total" Counter, None, [target model probe reason: stale_connection refused_field configured]
         "Attempts within beats beyond the first of each"
     Probe ProbeSuccess "tokenbeat_probe_success" Gauge, None, [target model probe]
         "Whether the beat with the latest due time that has ended was ok; absent before the first"
@@ -224,7 +230,7 @@ catalogue! {
         "Gaps between token-bearing events, one observation a gap, of ok beats only: read it beside the failures"
     Probe ProbeE2e "tokenbeat_probe_e2e_seconds" Histogram(Answer), Seconds, [target model probe]
         "Time from the due time to the end of the answer, of ok beats only: read it beside the failures"
-    Probe ProbePhase "tokenbeat_probe_phase_seconds" Histogram(Phase), Seconds, [target model probe phase]
+    Probe ProbePhase "tokenbeat_probe_phase_seconds" Histogram(Phase), Seconds, [target model probe phase: dns connect tls send wait first_token decode]
         "Parts of a beat, of ok beats only; dns, connect and tls only where a connection was dialled"
     Probe ProbeInputTokens "tokenbeat_probe_input_tokens_total" Counter, None, [target model probe]
         "Tokens of the prompts, as the server counts them"
@@ -239,17 +245,17 @@ catalogue! {
         "Beats that were held against the SLO"
     Slo SloGood "tokenbeat_slo_good_requests_total" Counter, None, [target model probe slo]
         "Beats that were ok and met every threshold of the SLO"
-    Slo SloBad "tokenbeat_slo_bad_requests_total" Counter, None, [target model probe slo cause]
+    Slo SloBad "tokenbeat_slo_bad_requests_total" Counter, None, [target model probe slo cause: failed undefined ttft tpot e2e ttfo ttst itl]
         "Beats that were not good: failed, without a latency that the SLO asks for, or by the first threshold missed"
-    Slo SloThresholdMet "tokenbeat_slo_threshold_met_total" Counter, None, [target model probe slo metric]
+    Slo SloThresholdMet "tokenbeat_slo_threshold_met_total" Counter, None, [target model probe slo metric: ttft tpot e2e ttfo ttst itl]
         "Beats that met this threshold, each threshold alone"
-    Slo SloExcluded "tokenbeat_slo_excluded_requests_total" Counter, None, [target model probe slo reason]
+    Slo SloExcluded "tokenbeat_slo_excluded_requests_total" Counter, None, [target model probe slo reason: own_sweep client aborted]
         "Beats that were not held against the SLO, because they say nothing about the target"
     Slo SloObjective "tokenbeat_slo_objective_ratio" Gauge, Ratio, [target model probe slo]
         "Share of beats that must be good"
-    Slo SloThreshold "tokenbeat_slo_threshold_seconds" Gauge, Seconds, [target model probe slo metric]
+    Slo SloThreshold "tokenbeat_slo_threshold_seconds" Gauge, Seconds, [target model probe slo metric: ttft tpot e2e ttfo ttst itl]
         "Largest latency that is good"
-    Slo SloVerdict "tokenbeat_slo_verdict" Gauge, None, [target model probe slo state]
+    Slo SloVerdict "tokenbeat_slo_verdict" Gauge, None, [target model probe slo state: pass fail not_enough_data]
         "1 for the state of the SLO's verdict over its window, 0 for the others"
 
     Daemon BuildInfo "tokenbeat_build_info" Gauge, None, [version revision]
@@ -278,7 +284,7 @@ catalogue! {
         "Discoveries that failed; what was found before stays in force"
     Daemon DiscoveryDroppedModels "tokenbeat_discovery_dropped_models" Gauge, None, []
         "Models found at the last discovery and left out because of a target's limit"
-    Daemon LogMessages "tokenbeat_log_messages_total" Counter, None, [level]
+    Daemon LogMessages "tokenbeat_log_messages_total" Counter, None, [level: error warn info]
         "Log messages by level, as far as the level is logged"
 
     Process ProcessCpu "process_cpu_seconds_total" Counter, Seconds, []
@@ -296,55 +302,6 @@ catalogue! {
     Process ProcessThreads "process_threads" Gauge, None, []
         "Threads of the process"
 }
-
-/// The catalogue as the page `docs/metrics.md`.
-pub fn markdown() -> String {
-    let mut page = String::from(PREFACE);
-    for family in Family::ALL {
-        let _ = write!(
-            page,
-            "\n## {}\n\n| name | type | labels | what it says |\n|---|---|---|---|\n",
-            family.title()
-        );
-        for row in CATALOGUE.iter().filter(|row| row.family == family) {
-            let labels = row.labels.join(", ");
-            let kind = row.kind.as_str();
-            let _ = writeln!(page, "| `{}` | {kind} | {labels} | {} |", row.name, row.help);
-        }
-    }
-    page
-}
-
-/// The catalogue as JSON: an array with one object a row.
-pub fn json() -> serde_json::Value {
-    let rows = CATALOGUE.iter().map(|row| {
-        let buckets = match row.kind {
-            Histogram(buckets) => Some(buckets.bounds()),
-            Counter | Gauge => None,
-        };
-        serde_json::json!({
-            "name": row.name,
-            "type": row.kind.as_str(),
-            "unit": row.unit.as_str(),
-            "labels": row.labels,
-            "family": row.family.as_str(),
-            "help": row.help,
-            "buckets": buckets,
-        })
-    });
-    serde_json::Value::Array(rows.collect())
-}
-
-const PREFACE: &str = "\
-# Metrics
-
-Generated by `tokenbeat metrics` from the catalogue in the code; a test keeps the two alike.
-
-Base units: seconds, bytes, ratios between 0 and 1. Every histogram is exposed both classic and
-native. Counters of a closed set of labels exist at 0 from the first scrape. The thresholds of a
-probe's SLOs are boundaries of its classic histograms besides the standing ones. A target's own
-labels are on `tokenbeat_target_info` only: join it `on (instance, target, model)` with `group_left`.
-";
 
 #[cfg(test)]
 mod tests {

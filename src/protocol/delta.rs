@@ -2,20 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use crate::timeline::{TokenKind, Usage};
-
-/// Why the model stopped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finish {
-    /// End of sequence or a stop string.
-    Stop,
-    /// The token limit was reached.
-    Length,
-    /// A tool is to be called.
-    ToolCalls,
-    /// Any other reason the server names.
-    Other,
-}
+use crate::timeline::{Finish, TokenKind, Usage};
 
 /// A piece of text as it stands in the JSON, still escaped; absent if there is none.
 #[derive(Clone, Copy, Debug, Default)]

@@ -13,11 +13,12 @@ mod openai_event;
 mod openai_sampling;
 mod openai_usage;
 
-pub use delta::{DecodeError, Delta, Finish, Fragment};
+pub use delta::{DecodeError, Delta, Fragment};
 pub(crate) use error::one_line;
 pub use error::{error_message, is_error};
 pub use fields::{Field, FieldSet};
 
+pub use crate::timeline::Finish;
 use crate::workload::RequestPlan;
 
 /// The APIs, by their name in the configuration.

@@ -62,6 +62,31 @@ pub struct Usage {
     pub reasoning_tokens: Option<u64>,
 }
 
+/// Why the model stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finish {
+    /// End of sequence or a stop string.
+    Stop,
+    /// The token limit was reached.
+    Length,
+    /// A tool is to be called.
+    ToolCalls,
+    /// Any other reason the server names.
+    Other,
+}
+
+impl Finish {
+    /// Its name in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Length => "length",
+            Self::ToolCalls => "tool_calls",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// How often an exchange was tried again, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retries {
@@ -110,6 +135,10 @@ pub struct Timeline {
     pub first_event_tokens: Option<u64>,
     /// Status of the answer.
     pub status: Option<u16>,
+    /// Why the model stopped, if a whole answer came and said so.
+    pub finish: Option<Finish>,
+    /// The model that says it answered.
+    pub model: Option<String>,
     /// Whether the answered attempt went out on a connection that had been used before.
     pub reused_connection: bool,
     /// Retries, by reason.
@@ -138,6 +167,8 @@ impl Timeline {
             usage: None,
             first_event_tokens: None,
             status: None,
+            finish: None,
+            model: None,
             reused_connection: false,
             retries: Retries::default(),
         }

@@ -13,4 +13,4 @@ mod spec;
 pub use certify::{RISK, State, certify, minimum_n};
 pub use continuous::{Continuous, Standing};
 pub use slo::{Cause, Judge, Judgement, Metric, Slo, Threshold};
-pub use spec::{OwnObjective, SloError, SloFault, SloSpec, ThresholdSpec, ThresholdsSpec};
+pub(crate) use spec::SloSpec;

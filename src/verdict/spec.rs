@@ -12,7 +12,7 @@ use crate::units::{Period, Ratio};
 /// A service-level objective: what a good exchange is, and how many must be.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SloSpec {
+pub(crate) struct SloSpec {
     /// The most that a good exchange may take.
     pub thresholds: ThresholdsSpec,
     /// The share of exchanges that must be good; above 0, below 100%.
@@ -30,7 +30,7 @@ pub struct SloSpec {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[schemars(extend("minProperties" = 1))]
-pub struct ThresholdsSpec {
+pub(crate) struct ThresholdsSpec {
     /// Time to first token, from the due time.
     pub ttft: Option<ThresholdSpec>,
     /// Time per output token.
@@ -48,7 +48,7 @@ pub struct ThresholdsSpec {
 /// A duration, or a duration with an objective of its own.
 #[derive(Clone, Copy, Debug, JsonSchema)]
 #[schemars(untagged)]
-pub enum ThresholdSpec {
+pub(crate) enum ThresholdSpec {
     /// The most that is good.
     Max(Period),
     /// The same with an objective of its own.
@@ -58,7 +58,7 @@ pub enum ThresholdSpec {
 /// A threshold with an objective of its own.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct OwnObjective {
+pub(crate) struct OwnObjective {
     /// The most that is good.
     pub max: Period,
     /// The share of exchanges that must meet this threshold; above 0, below 100%.
@@ -67,7 +67,7 @@ pub struct OwnObjective {
 
 /// Why an SLO cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SloError {
+pub(crate) enum SloError {
     /// 0 % and 100 % can be neither certified nor refuted.
     #[error("an objective lies between 0 and 100%, both excluded")]
     Objective,
@@ -80,7 +80,7 @@ pub enum SloError {
 }
 
 /// What is wrong, and at which keys below the SLO.
-pub type SloFault = (Vec<&'static str>, SloError);
+pub(crate) type SloFault = (Vec<&'static str>, SloError);
 
 fn objective() -> Ratio {
     Ratio(0.95)
@@ -126,7 +126,7 @@ impl SloSpec {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn build(&self, name: Arc<str>) -> Result<Slo, Vec<SloFault>> {
+    pub(crate) fn build(&self, name: Arc<str>) -> Result<Slo, Vec<SloFault>> {
         let mut faults = Vec::new();
         if !certifiable(self.objective) {
             faults.push((vec!["objective"], SloError::Objective));

@@ -17,10 +17,7 @@ pub use expect::{Answer, Expect};
 pub use length::Length;
 pub use plan::RequestPlan;
 pub use seed::seed;
-pub use spec::{
-    ExpectSpec, FixedSpec, LengthSpec, NormalSpec, ShareSpec, SyntheticSpec, UniformSpec,
-    WorkloadError, WorkloadFault, WorkloadSpec,
-};
+pub(crate) use spec::{ShareSpec, WorkloadFault, WorkloadSpec};
 
 use std::{num::NonZeroU32, sync::Arc};
 

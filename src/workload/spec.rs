@@ -14,7 +14,7 @@ const MOST_TOKENS: u32 = 10_000_000;
 /// What is asked; one key names the kind.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum WorkloadSpec {
+pub(crate) enum WorkloadSpec {
     /// Prompts made up from words, of drawn lengths.
     Synthetic(SyntheticSpec),
     /// One prompt, always the same.
@@ -26,7 +26,7 @@ pub enum WorkloadSpec {
 /// Made-up prompts.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct SyntheticSpec {
+pub(crate) struct SyntheticSpec {
     /// Length of the prompt in tokens, the shared prefix included: a number, `{mean, stddev}` or
     /// `{uniform: [low, high]}`. Default 64.
     pub input_tokens: LengthSpec,
@@ -44,7 +44,7 @@ pub struct SyntheticSpec {
 /// One prompt.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct FixedSpec {
+pub(crate) struct FixedSpec {
     /// The prompt, sent as it is: it can hit the engine's prefix cache.
     #[schemars(length(min = 1))]
     pub prompt: String,
@@ -64,7 +64,7 @@ pub struct FixedSpec {
 /// One workload of a mix.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ShareSpec {
+pub(crate) struct ShareSpec {
     /// Its weight: it is drawn in weight ÷ sum of the weights of all requests.
     pub weight: NonZeroU32,
     /// Its name.
@@ -74,7 +74,7 @@ pub struct ShareSpec {
 /// Checks of an answer's content; each is off unless written.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct ExpectSpec {
+pub(crate) struct ExpectSpec {
     /// The text contains this.
     #[schemars(length(min = 1))]
     pub contains: Option<String>,
@@ -94,7 +94,7 @@ pub struct ExpectSpec {
 /// A distribution of lengths in tokens.
 #[derive(Clone, Copy, Debug, JsonSchema)]
 #[schemars(untagged)]
-pub enum LengthSpec {
+pub(crate) enum LengthSpec {
     /// Always the same.
     Constant(#[schemars(range(min = 1, max = MOST_TOKENS))] u32),
     /// Normal.
@@ -106,7 +106,7 @@ pub enum LengthSpec {
 /// A normal distribution, cut at one token.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NormalSpec {
+pub(crate) struct NormalSpec {
     /// Mean in tokens.
     #[schemars(range(min = 1, max = MOST_TOKENS))]
     pub mean: f64,
@@ -119,7 +119,7 @@ pub struct NormalSpec {
 /// A uniform distribution.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct UniformSpec {
+pub(crate) struct UniformSpec {
     /// Least and most tokens, both included.
     #[schemars(inner(range(min = 1, max = MOST_TOKENS)))]
     pub uniform: [u32; 2],
@@ -127,7 +127,7 @@ pub struct UniformSpec {
 
 /// Why a workload cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum WorkloadError {
+pub(crate) enum WorkloadError {
     /// A regular expression does not compile.
     #[error("not a regular expression: {0}")]
     Regex(String),
@@ -158,7 +158,7 @@ pub enum WorkloadError {
 }
 
 /// What is wrong, and at which keys below the workload.
-pub type WorkloadFault = (Vec<&'static str>, WorkloadError);
+pub(crate) type WorkloadFault = (Vec<&'static str>, WorkloadError);
 
 fn max_tokens() -> u32 {
     16
@@ -274,7 +274,7 @@ impl SyntheticSpec {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn build(&self) -> Result<Workload, Vec<WorkloadFault>> {
+    pub(crate) fn build(&self) -> Result<Workload, Vec<WorkloadFault>> {
         const KIND: &str = "synthetic";
         let mut faults = Vec::new();
         let mut length = |key: &'static str, spec: LengthSpec| {
@@ -309,7 +309,7 @@ impl FixedSpec {
     ///
     /// # Errors
     /// Everything that is wrong with it.
-    pub fn build(&self) -> Result<Workload, Vec<WorkloadFault>> {
+    pub(crate) fn build(&self) -> Result<Workload, Vec<WorkloadFault>> {
         let mut faults = Vec::new();
         let expect = self.expect.build("fixed", self.max_tokens, &mut faults);
         if !faults.is_empty() {

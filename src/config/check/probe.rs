@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use jiff::tz::TimeZone;
 
-use super::{Known, Names, maintenance, target::Targets};
+use super::{Coverage, Known, maintenance, target::Targets};
 use crate::{
     config::{
         model::{Global, MaintenanceWindow, Probe, Target},
@@ -37,7 +37,7 @@ pub(super) fn check(
     context: &Context<'_>,
     problems: &mut Problems,
 ) -> Vec<Probe> {
-    let mut known = Known::new(Names::Complete);
+    let mut known = Known::new(Coverage::Complete);
     let mut probes = Vec::new();
     for item in items {
         known.add(item, "probe", None::<Arc<Probe>>, problems);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Known, Names};
+use super::{Coverage, Known};
 use crate::{
     config::{problem::Problems, sections::Item},
     verdict::{Slo, SloSpec},
@@ -10,10 +10,10 @@ use crate::{
 
 pub(super) fn check(
     items: &[Item<'_, SloSpec>],
-    names: Names,
+    coverage: Coverage,
     problems: &mut Problems,
 ) -> Known<Slo> {
-    let mut known = Known::new(names);
+    let mut known = Known::new(coverage);
     for item in items {
         let slo = item.spec.as_ref().and_then(|spec| {
             let name: Arc<str> = item.name.unwrap_or_default().into();

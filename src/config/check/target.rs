@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use super::{Known, Names, headers, url};
+use super::{Coverage, Known, headers, url};
 use crate::config::{
     model::{Budget, ClientCert, Models, Retry, Target, TlsFiles},
     problem::{Problem, Problems},
@@ -18,10 +18,10 @@ pub(super) struct Targets {
 
 pub(super) fn check(
     items: &[Item<'_, TargetSpec>],
-    names: Names,
+    coverage: Coverage,
     problems: &mut Problems,
 ) -> Targets {
-    let mut targets = Targets { known: Known::new(names), in_order: Vec::new() };
+    let mut targets = Targets { known: Known::new(coverage), in_order: Vec::new() };
     for item in items {
         let target = item.spec.as_ref().and_then(|spec| target(item, spec, problems)).map(Arc::new);
         targets.in_order.extend(target.clone());

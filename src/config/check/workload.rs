@@ -1,11 +1,8 @@
-//! `workloads`: the families check their own; here mixes find their parts.
+//! `workloads`: the family checks its own; here mixes find their parts.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Known, Names};
+use super::{Coverage, Known};
 use crate::{
     config::{
         problem::{Problem, Problems},
@@ -16,10 +13,10 @@ use crate::{
 
 pub(super) fn check(
     items: &[Item<'_, WorkloadSpec>],
-    names: Names,
+    coverage: Coverage,
     problems: &mut Problems,
 ) -> Known<Workload> {
-    let mut known = Known::new(names);
+    let mut known = Known::new(coverage);
     let mut mixes = Vec::new();
     for item in items {
         let built = match &item.spec {
@@ -33,7 +30,13 @@ pub(super) fn check(
         };
         known.add(item, "workload", built.map(Arc::new), problems);
     }
-    resolve(&mixes, &mut known, problems);
+    let names = mixes.iter().filter_map(|(item, _)| item.name).collect();
+    for (item, shares) in &mixes {
+        let built = mix(item, shares, &known, &names, problems);
+        if let (Some(name), Some(built)) = (item.name, built) {
+            known.complete(name, Arc::new(built));
+        }
+    }
     known
 }
 
@@ -53,54 +56,29 @@ fn usable(
     }
 }
 
-type MixItem<'i, 'a> = (&'i Item<'a, WorkloadSpec>, &'i Vec<ShareSpec>);
-
-/// Reports parts that are not there or lead back to the mix, and builds the mixes, those first
-/// whose parts are built. In each round at least one mix is built, or none can be.
-fn resolve(mixes: &[MixItem<'_, '_>], known: &mut Known<Workload>, problems: &mut Problems) {
-    let names: BTreeMap<&str, &Vec<ShareSpec>> =
-        mixes.iter().filter_map(|(item, shares)| Some((item.name?, *shares))).collect();
-    for (item, shares) in mixes {
-        for (index, share) in shares.iter().enumerate() {
-            let name = share.workload.as_str();
-            let place = item.node.get("mix").and_then(|mix| mix.node.items().get(index));
-            let place = place.map_or(item.place, |share| share.place(&["workload"]));
-            let problem = |message: String| Problem::at(&item.file.source, place, message);
-            if known.get(name).is_none() {
-                let problem = problem(format!("there is no workload `{name}`"));
-                problems.push(problem.nearest(name, known.names()));
-            } else if item.name.is_some_and(|own| leads_to(&names, name, own)) {
-                problems.push(problem(format!("the mix contains itself through `{name}`")));
-            }
+/// Builds a mix. Its parts are no mixes: they could nest without end, and multiply.
+fn mix(
+    item: &Item<'_, WorkloadSpec>,
+    shares: &[ShareSpec],
+    known: &Known<Workload>,
+    mixes: &BTreeSet<&str>,
+    problems: &mut Problems,
+) -> Option<Workload> {
+    let nodes = item.node.get("mix").map_or(&[][..], |mix| mix.node.items());
+    let mut parts = Vec::new();
+    for (share, node) in shares.iter().zip(nodes) {
+        let name = share.workload.as_str();
+        let place = node.place(&["workload"]);
+        let problem = |message: String| Problem::at(&item.file.source, place, message);
+        let found = known.get(name);
+        if found.is_none() {
+            let problem = problem(format!("there is no workload `{name}`"));
+            problems.push(problem.nearest(name, known.names()));
+        } else if mixes.contains(name) {
+            problems.push(problem(format!("a mix cannot contain a mix, and `{name}` is one")));
         }
+        parts.extend(found.flatten().map(|workload| (share.weight, Arc::clone(workload))));
     }
-    for _ in mixes {
-        for (item, shares) in mixes {
-            let parts: Option<Vec<_>> = shares
-                .iter()
-                .map(|share| Some((share.weight, Arc::clone(known.get(&share.workload)??))))
-                .collect();
-            if let (Some(name), Some(parts)) = (item.name, parts)
-                && let Some((slot @ None, _)) = known.by_name.get_mut(name)
-            {
-                *slot = Some(Arc::new(Workload::Mix(parts)));
-            }
-        }
-    }
-}
-
-/// Whether the mix `from` is, or contains, `to`.
-fn leads_to(mixes: &BTreeMap<&str, &Vec<ShareSpec>>, from: &str, to: &str) -> bool {
-    let mut seen = BTreeSet::new();
-    let mut ahead = vec![from];
-    while let Some(name) = ahead.pop() {
-        if name == to {
-            return true;
-        }
-        if seen.insert(name) {
-            let shares = mixes.get(name).into_iter().flat_map(|shares| shares.iter());
-            ahead.extend(shares.map(|share| share.workload.as_str()));
-        }
-    }
-    false
+    // With a part missing, the weights of the others would say something else.
+    (parts.len() == shares.len()).then_some(Workload::Mix(parts))
 }

@@ -1,0 +1,25 @@
+//! The quick test of one target: does it answer, what is it, and can it be measured?
+//!
+//! Owns the order of the checks, the control requests beside the measured one, the recognition of
+//! engines, and the report with its two forms. Knows nothing of flags and files. No logic here:
+//! see `quick`.
+
+mod completion;
+mod control;
+mod engine;
+mod heard;
+mod models;
+mod numbers;
+mod quick;
+mod reach;
+mod render;
+mod report;
+mod words;
+
+pub use control::CheckError;
+pub use engine::Recognised;
+pub(crate) use models::listed as listed_models;
+pub use numbers::Numbers;
+pub use quick::{Ask, quick_test};
+pub use render::Colour;
+pub use report::{Check, Name, Report, Status};
