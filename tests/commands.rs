@@ -9,7 +9,7 @@ mod daemon;
 #[path = "support/exposition.rs"]
 mod exposition;
 
-use std::{fs, process::Output};
+use std::{collections::BTreeMap, fs, process::Output};
 
 use daemon::{Daemon, config, tokenbeat};
 
@@ -90,4 +90,55 @@ fn flags_come_before_the_environment_and_strangers_are_ignored() {
     let daemon = Daemon::start(&mut command);
     assert_eq!(daemon.ask("POST", "/-/reload", "").expect("an answer").status, 200);
     assert!(daemon.output().contains("level=info message=listening"), "{}", daemon.output());
+}
+
+#[test]
+fn a_json_line_is_one_object_without_a_key_twice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.yml");
+    fs::write(&file, config(&[("t", "http://127.0.0.1:1")], "")).expect("written");
+    let daemon = Daemon::serve(&file, &["--log.format", "json"]);
+    daemon.wait_for("beats fail");
+    for line in daemon.output().lines() {
+        let object: Strict = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        for key in ["timestamp", "level", "message"] {
+            assert!(object.0.contains_key(key), "{line}");
+        }
+        if line.contains("beats fail") {
+            assert_eq!(object.0["target"], "t", "{line}");
+            assert_eq!(object.0["outcome"], "connect", "{line}");
+        }
+    }
+}
+
+/// A JSON object that has no key twice.
+struct Strict(BTreeMap<String, serde_json::Value>);
+
+impl<'de> serde::Deserialize<'de> for Strict {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+
+        impl<'de> serde::de::Visitor<'de> for Keys {
+            type Value = Strict;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: serde::de::MapAccess<'de>>(
+                self,
+                mut entries: A,
+            ) -> Result<Strict, A::Error> {
+                let mut object = BTreeMap::new();
+                while let Some((key, value)) = entries.next_entry::<String, serde_json::Value>()? {
+                    if object.insert(key.clone(), value).is_some() {
+                        return Err(serde::de::Error::custom(format!("`{key}` twice")));
+                    }
+                }
+                Ok(Strict(object))
+            }
+        }
+
+        deserializer.deserialize_map(Keys)
+    }
 }

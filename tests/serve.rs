@@ -128,6 +128,41 @@ fn a_dead_and_a_stalled_target_delay_no_other() {
 }
 
 #[test]
+fn a_shortage_of_our_own_is_not_the_targets_failure() {
+    let (sim, files) = (engine(5.0), Files::new());
+    // Beats that hang hold their descriptors, until there are none left for the next ones.
+    sim.handle().set_faults(["silence_before_head"; 60]).expect("a known fault");
+    let file = files.put(
+        "a.yml",
+        &format!(
+            "targets: [{{name: t, url: \"{}\", models: [sim-8b]}}]\n\
+             workloads: {{w: {{synthetic: {{output_tokens: 4}}}}}}\n\
+             probes: [{{name: p, targets: all, workload: w, interval: 100ms, timeout: 5s}}]\n",
+            sim.base_url()
+        ),
+    );
+    let binary = env!("CARGO_BIN_EXE_tokenbeat");
+    let script = format!(
+        "ulimit -n 40; exec {binary} serve --web.listen-address 127.0.0.1:0 --config.file {}",
+        file.display()
+    );
+    let daemon = Daemon::start(std::process::Command::new("sh").args(["-c", &script]));
+    daemon.wait_for("outcome=local");
+    // The script runs out, the descriptors come back, and all is well again.
+    sim.handle().set_faults([]).expect("no fault");
+    let samples = until("a scrape after a success", || {
+        let answer = daemon.ask("GET", "/metrics", "")?;
+        let samples = exposition::text(&answer.body);
+        (samples.get("tokenbeat_probe_success", &[]) == 1.0).then_some(samples)
+    });
+    let counted = |name: &str, reason: &str| samples.get(name, &[("reason", reason)]);
+    assert!(counted("tokenbeat_probe_unmeasured_total", "local") >= 1.0);
+    for reason in ["dns", "connect", "tls", "reset"] {
+        assert_eq!(counted("tokenbeat_probe_failures_total", reason), 0.0, "{reason}");
+    }
+}
+
+#[test]
 fn replicas_beat_at_times_of_their_own_and_keep_them() {
     let (sim, files) = (engine(5.0), Files::new());
     let phase = |labels: &str| {

@@ -70,6 +70,10 @@ impl Asker {
         receive.try_recv().expect("closed exactly once")
     }
 
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
     /// Everything that was logged, at every level and by every library.
     pub fn log(&self) -> String {
         let bytes = self.log.0.lock().unwrap_or_else(PoisonError::into_inner);

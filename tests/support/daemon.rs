@@ -86,8 +86,9 @@ impl Daemon {
                 panic!("it ended with {status}:\n{}", daemon.output());
             }
             let output = daemon.output();
-            let rest = output.split("address=").nth(1)?;
-            rest.split_once(['\n', ' '])?.0.trim_matches('"').parse().ok()
+            // As logfmt or as JSON.
+            let rest = output.split_once("address")?.1.trim_start_matches(['"', '=', ':']);
+            rest.split_once(['\n', ' ', '"'])?.0.parse().ok()
         });
         daemon.address = address;
         daemon
