@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+#[expect(dead_code, reason = "shared with tests/secrets.rs, which uses it all")]
 #[path = "support/asker.rs"]
 mod asker;
 #[path = "support/certificates.rs"]
