@@ -14,7 +14,10 @@ use nix::sys::{
     time::TimeSpec,
 };
 
-use crate::clock::{Stamp, Wall};
+use crate::{
+    clock::{Stamp, Wall},
+    timeline::StampSource,
+};
 
 /// A kernel time this far in the future of the read means that the wall clock was stepped between
 /// the two; it is then no time at all. Smaller differences are the conversion's own error.
@@ -27,14 +30,16 @@ pub(crate) fn enable(socket: &impl std::os::fd::AsFd) -> bool {
     setsockopt(socket, Timestamping, &flags).is_ok()
 }
 
-/// Keeps one stamped socket open for the life of the process. The kernel switches stamping on
-/// with its first user, and not at once: without this the first answer may carry no stamp.
-pub fn keep_stamping_on() {
+/// Keeps one stamped socket open for the life of the process, and tells whose stamps to expect.
+/// The kernel switches stamping on with its first user, and not at once: without this the first
+/// answer may carry no stamp.
+pub fn keep_stamping_on() -> StampSource {
     static KEPT: OnceLock<Option<UdpSocket>> = OnceLock::new();
-    KEPT.get_or_init(|| {
+    let kept = KEPT.get_or_init(|| {
         let socket = UdpSocket::bind(("127.0.0.1", 0)).ok()?;
         enable(&socket).then_some(socket)
     });
+    if kept.is_some() { StampSource::Kernel } else { StampSource::Read }
 }
 
 /// Room for the control message of one read.

@@ -16,6 +16,7 @@ use crate::{
     clock::Wall,
     event::Sink,
     load::{Command, Driver},
+    timeline::StampSource,
 };
 
 /// The measuring thread, its driver and its runtime.
@@ -28,7 +29,13 @@ pub(super) struct Measuring {
 impl Measuring {
     /// Starts the thread; `sink` is called on it.
     pub(super) fn start(wall: Wall, sink: Arc<dyn Sink>) -> io::Result<Self> {
-        client::keep_stamping_on();
+        match client::keep_stamping_on() {
+            StampSource::Kernel => tracing::info!("arrivals are stamped by the kernel"),
+            StampSource::Read => tracing::warn!(
+                "the kernel gives no receive times here: arrivals are stamped when they are read, \
+                 and beats that were read late are spoiled"
+            ),
+        }
         let driver = Driver::new(wall, sink)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (commands, orders) = unbounded_channel();

@@ -130,10 +130,17 @@ async fn serve(
     let state = WebState::new(options.web.clone(), recent, exposition, commands, status_seen);
     let stop_serving = CancellationToken::new();
     let mut serving = JoinSet::new();
+    let mut open = false;
     for listener in &listeners {
         if let Ok(address) = listener.local_addr() {
             tracing::info!(%address, version = env!("CARGO_PKG_VERSION"), "listening");
+            open |= !address.ip().is_loopback();
         }
+    }
+    if open {
+        tracing::warn!(
+            "whoever reaches this address reads the page and the metrics: it asks for no password"
+        );
     }
     serving.spawn(web::serve(listeners, web::router(state), stop_serving.clone()));
 

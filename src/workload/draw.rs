@@ -37,18 +37,6 @@ impl Workload {
             }
         }
     }
-
-    /// The fewest tokens that an answer is allowed; of a normal distribution without its lower
-    /// tail ([`super::Length::min`]).
-    pub fn min_output_tokens(&self) -> u32 {
-        match self {
-            Self::Synthetic(synthetic) => synthetic.output_tokens.min(),
-            Self::Fixed(fixed) => fixed.max_tokens,
-            Self::Mix(parts) => {
-                parts.iter().map(|(_, part)| part.min_output_tokens()).min().unwrap_or(0)
-            }
-        }
-    }
 }
 
 /// The part in whose share of the weights `ticket` falls.
@@ -136,7 +124,7 @@ mod tests {
         for (drawn, expected) in drawn.into_iter().zip([4000, 4000, 2000]) {
             assert!((drawn - expected).abs() < 200, "{drawn} of {expected}");
         }
-        assert_eq!((mixed.min_output_tokens(), mixed.max_output_tokens()), (1, 3));
+        assert_eq!(mixed.max_output_tokens(), 3);
     }
 
     #[test]
@@ -163,6 +151,6 @@ mod tests {
         assert!(one.exact_length && (8..=16).contains(&one.max_tokens));
         assert_eq!((&one.prompt, one.max_tokens), (&again.prompt, again.max_tokens));
         assert_ne!(one.prompt, other.prompt);
-        assert_eq!((workload.min_output_tokens(), workload.max_output_tokens()), (8, 16));
+        assert_eq!((workload.fewest_output_tokens(), workload.max_output_tokens()), (8, 16));
     }
 }

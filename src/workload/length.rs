@@ -40,8 +40,8 @@ impl Length {
     }
 
     /// The most that a draw gives.
-    pub fn max(&self) -> u32 {
-        let most = match *self {
+    pub fn max(self) -> u32 {
+        let most = match self {
             Self::Constant(tokens) => tokens,
             Self::Uniform { low, high } => low.max(high),
             Self::Normal { mean, stddev } => whole((2.0 * mean + 4.0 * stddev).ceil()),
@@ -49,15 +49,14 @@ impl Length {
         most.max(1)
     }
 
-    /// The least that a draw gives; of a normal distribution without its lower tail beyond four
-    /// standard deviations, one draw in thirty thousand.
-    pub fn min(&self) -> u32 {
-        let least = match *self {
+    /// The fewest tokens that are asked for on purpose; of a normal distribution the mean, for
+    /// its tail reaches down to one token whatever was meant.
+    pub fn fewest(self) -> u32 {
+        match self {
             Self::Constant(tokens) => tokens,
-            Self::Uniform { low, high } => low.min(high),
-            Self::Normal { mean, stddev } => whole((mean - 4.0 * stddev).round()),
-        };
-        least.max(1)
+            Self::Uniform { low, .. } => low,
+            Self::Normal { mean, .. } => whole(mean),
+        }
     }
 }
 
@@ -104,15 +103,14 @@ mod tests {
     }
 
     #[test]
-    fn the_least_and_the_most() {
-        for (length, min, max) in [
+    fn the_fewest_meant_and_the_most() {
+        for (length, fewest, most) in [
             (Length::Constant(16), 16, 16),
-            (Length::Constant(0), 1, 1),
-            (Length::Normal { mean: 100.0, stddev: 10.0 }, 60, 240),
-            (Length::Normal { mean: 2.0, stddev: 5.0 }, 1, 24),
+            (Length::Normal { mean: 100.0, stddev: 10.0 }, 100, 240),
+            (Length::Normal { mean: 2.0, stddev: 5.0 }, 2, 24),
             (Length::Uniform { low: 8, high: 9 }, 8, 9),
         ] {
-            assert_eq!((length.min(), length.max()), (min, max), "{length:?}");
+            assert_eq!((length.fewest(), length.max()), (fewest, most), "{length:?}");
         }
     }
 

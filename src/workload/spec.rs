@@ -204,27 +204,6 @@ impl LengthSpec {
     }
 }
 
-impl Length {
-    /// Fewest tokens that are asked for on purpose; of a normal distribution the mean, for its
-    /// tail reaches down to one token whatever was meant.
-    pub fn fewest(self) -> u32 {
-        match self {
-            Self::Constant(tokens) => tokens,
-            Self::Normal { mean, .. } => mean as u32,
-            Self::Uniform { low, .. } => low,
-        }
-    }
-
-    /// Most tokens that a draw can be.
-    fn most(self) -> u32 {
-        match self {
-            Self::Constant(tokens) => tokens,
-            Self::Normal { mean, stddev } => (2.0 * mean + 4.0 * stddev) as u32,
-            Self::Uniform { high, .. } => high,
-        }
-    }
-}
-
 impl Workload {
     /// Fewest output tokens that are asked for on purpose; see [`Length::fewest`].
     pub fn fewest_output_tokens(&self) -> u32 {
@@ -287,7 +266,7 @@ impl SyntheticSpec {
             let error = WorkloadError::Prefix { prefix, input };
             faults.push((vec![KIND, "shared_prefix_tokens"], error));
         }
-        let most = output_tokens.map_or(u32::MAX, Length::most);
+        let most = output_tokens.map_or(u32::MAX, Length::max);
         let expect = self.expect.build(KIND, most, &mut faults);
         match (input_tokens, output_tokens) {
             (Some(input_tokens), Some(output_tokens)) if faults.is_empty() => {
