@@ -46,6 +46,8 @@ impl LogArgs {
             LogFormat::Json => tracing_subscriber::fmt::layer()
                 .json()
                 .flatten_event(true)
+                // Its key would be that of the `target` that many lines speak of.
+                .with_target(false)
                 .with_writer(io::stderr)
                 .boxed(),
         };

@@ -198,7 +198,10 @@ impl Attempt<'_> {
             }
             Some(Err(error)) => {
                 let nothing_came = arrived.map(|arrival| arrival.read) == reads_before;
-                let failure = Failure::of_head(&error);
+                let failure = match connection.marks().tls_error() {
+                    Some(error) => Failure::new(Outcome::Tls, format!("TLS: {error}")),
+                    None => Failure::of_head(&error),
+                };
                 let stale =
                     timeline.reused_connection && nothing_came && failure.outcome == Outcome::Reset;
                 Err(Failed { stale, ..failure.into() })

@@ -59,7 +59,7 @@ pub(crate) async fn dial(
     let addresses =
         within(deadline, Outcome::Dns, "resolving the name", resolve(host, port, timeline)).await?;
     let mut stream = Stamped::new(connect(&addresses, deadline).await?);
-    let marks = stream.marks();
+    let marks = Arc::clone(stream.marks());
     timeline.connected = Some(Stamp::now());
     let Some(tls) = &endpoint.tls else {
         return Ok(Dialled { io: Io::Plain(stream), marks, speaks: Speaks::Http1 });
@@ -186,7 +186,15 @@ impl AsyncRead for Io {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, out),
-            Self::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, out),
+            Self::Tls(stream) => {
+                let read = Pin::new(stream.as_mut()).poll_read(cx, out);
+                if let Poll::Ready(Err(error)) = &read
+                    && let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref())
+                {
+                    stream.get_ref().0.marks().mark_tls_error(error);
+                }
+                read
+            }
         }
     }
 }

@@ -1,7 +1,10 @@
 //! What the stamped stream tells the exchange about its last read and write.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -10,7 +13,7 @@ use crate::{client::answer::Arrival, clock::Stamp, timeline::StampSource};
 /// Absent, in the atomics below.
 const NONE: u64 = u64::MAX;
 
-/// The last read and the last write of one connection. Written by the stream below TLS, read by
+/// The last read and the last write of one connection, and whether TLS broke. Written by the stream below TLS, read by
 /// the exchange in the same task right after a frame: relaxed atomics only make it `Sync`.
 #[derive(Debug)]
 pub(crate) struct Marks {
@@ -20,6 +23,7 @@ pub(crate) struct Marks {
     reads: AtomicU32,
     write_began: AtomicU64,
     write_ended: AtomicU64,
+    tls_error: OnceLock<String>,
 }
 
 impl Marks {
@@ -31,6 +35,7 @@ impl Marks {
             reads: AtomicU32::new(0),
             write_began: AtomicU64::new(NONE),
             write_ended: AtomicU64::new(NONE),
+            tls_error: OnceLock::new(),
         }
     }
 
@@ -48,6 +53,17 @@ impl Marks {
     pub(crate) fn mark_write(&self, began: Stamp, ended: Stamp) {
         self.write_began.store(began.as_nanos(), Relaxed);
         self.write_ended.store(ended.as_nanos(), Relaxed);
+    }
+
+    /// TLS itself failed after its handshake.
+    pub(crate) fn mark_tls_error(&self, error: &rustls::Error) {
+        self.tls_error.get_or_init(|| error.to_string());
+    }
+
+    /// How TLS failed after its handshake, if it did. With TLS 1.3 a server refuses a client
+    /// certificate only then; and over HTTP/2 hyper keeps the error of the connection to itself.
+    pub(crate) fn tls_error(&self) -> Option<&str> {
+        self.tls_error.get().map(String::as_str)
     }
 
     /// The last write: just before and just after its system call.

@@ -46,8 +46,8 @@ impl Stamped {
     }
 
     /// The marks that this stream keeps.
-    pub(crate) fn marks(&self) -> Arc<Marks> {
-        Arc::clone(&self.marks)
+    pub(crate) fn marks(&self) -> &Arc<Marks> {
+        &self.marks
     }
 }
 
@@ -137,7 +137,7 @@ mod tests {
         let (client, server) = tokio::join!(TcpStream::connect(address), listener.accept());
         let (mut client, mut server) =
             (Stamped::new(client.expect("connected")), server.expect("accepted").0);
-        let marks = client.marks();
+        let marks = Arc::clone(client.marks());
         let mut buffer = [0; 64];
         let mut kernel_stamps = 0;
         // Stamping is switched on asynchronously, so early reads may have no kernel stamp.

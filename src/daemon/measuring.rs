@@ -42,6 +42,8 @@ impl Measuring {
         let (end, ended) = oneshot::channel();
         let thread = thread::Builder::new().name("measure".to_owned()).spawn(move || {
             runtime.block_on(driver.run(orders));
+            // A name that is still being resolved, which can take a minute, is not waited for.
+            runtime.shutdown_background();
             // The daemon may be gone already.
             let _ = end.send(());
         })?;

@@ -148,7 +148,9 @@ async fn serve(
     supervisor.apply(&config)?;
     let ended = supervisor.run(config, signals, orders).await;
     stop_serving.cancel();
-    if tokio::time::timeout(WEB_GRACE, serving.join_next()).await.is_err() {
+    // A second signal asks for the end at once: no answer is waited for.
+    let grace = if ended == Ended::Drained { WEB_GRACE } else { Duration::ZERO };
+    if tokio::time::timeout(grace, serving.join_next()).await.is_err() {
         tracing::warn!("answers were still in progress");
     }
     tracing::info!("stopped");

@@ -163,7 +163,14 @@ impl Supervisor {
         };
         let loaded = tokio::task::spawn_blocking(move || config::load(&file)).await;
         let result = match loaded {
-            Ok(Ok(new)) if trigger == Trigger::Look && new.hash == config.hash => return Ok(()),
+            // Nothing new, unless a mistake was taken back: then the file is good again, and said so.
+            Ok(Ok(new))
+                if trigger == Trigger::Look
+                    && new.hash == config.hash
+                    && self.status.borrow().reload_error.is_none() =>
+            {
+                return Ok(());
+            }
             Ok(Ok(new)) => {
                 self.apply(&new).map(|()| *config = new).map_err(|error| error.to_string())
             }

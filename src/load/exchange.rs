@@ -49,6 +49,8 @@ pub async fn run(order: Order<'_>, mut recorder: Recorder) {
         }
     };
     let scrub = |text: Option<String>| text.map(|text| headers.scrub(text));
+    let timeline = recorder.timeline();
+    timeline.model = scrub(timeline.model.take());
     recorder.close(outcome, scrub(detail), scrub(text));
 }
 

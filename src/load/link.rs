@@ -19,6 +19,12 @@ const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("tokenbeat/", env!("CARGO_PKG_VERSION")));
 const PROBE: HeaderName = HeaderName::from_static("x-tokenbeat-probe");
 
+/// What stands where a secret stood.
+const STRUCK_OUT: &str = "<secret>";
+
+/// So many characters at the beginning of a secret begin to tell something of it.
+const TELLING: usize = 4;
+
 /// One target as the load sees it.
 #[derive(Debug)]
 pub struct Link {
@@ -139,11 +145,19 @@ impl Headers {
         Ok(value)
     }
 
-    /// Strikes the secrets out of a text that came from the server.
+    /// Strikes the secrets out of a text that came from the server, also the beginning of one where
+    /// the text was cut short.
     pub(crate) fn scrub(&self, mut text: String) -> String {
-        for secret in &self.secrets {
-            if text.contains(secret.expose()) {
-                text = text.replace(secret.expose(), "<secret>");
+        for secret in self.secrets.iter().map(Secret::expose) {
+            if text.contains(secret) {
+                text = text.replace(secret, STRUCK_OUT);
+            }
+            let end = text.trim_end_matches('…').len();
+            let cut = (TELLING..secret.len())
+                .rev()
+                .find(|length| secret.get(..*length).is_some_and(|cut| text[..end].ends_with(cut)));
+            if let Some(length) = cut {
+                text.replace_range(end - length..end, STRUCK_OUT);
             }
         }
         text
