@@ -13,8 +13,9 @@ use crate::{client::answer::Arrival, clock::Stamp, timeline::StampSource};
 /// Absent, in the atomics below.
 const NONE: u64 = u64::MAX;
 
-/// The last read and the last write of one connection, and whether TLS broke. Written by the stream below TLS, read by
-/// the exchange in the same task right after a frame: relaxed atomics only make it `Sync`.
+/// The last read and the last write of one connection, and whether TLS broke. Written by the
+/// stream, read by the exchange in the same task right after a frame: relaxed atomics only make it
+/// `Sync`.
 #[derive(Debug)]
 pub(crate) struct Marks {
     read_at: AtomicU64,
