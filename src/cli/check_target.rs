@@ -254,7 +254,11 @@ fn api(name: &str) -> Result<Api, String> {
 
 fn timeout(text: &str) -> Result<Duration, String> {
     let Period(timeout) = text.parse().map_err(|error: UnitError| error.to_string())?;
-    if timeout <= LONGEST { Ok(timeout) } else { Err("at most 1h".to_owned()) }
+    if !timeout.is_zero() && timeout <= LONGEST {
+        Ok(timeout)
+    } else {
+        Err("longer than zero, and at most 1h".to_owned())
+    }
 }
 
 #[cfg(test)]
