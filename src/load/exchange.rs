@@ -36,10 +36,7 @@ pub struct Order<'a> {
 pub async fn run(order: Order<'_>, mut recorder: Recorder) {
     let headers = match order.link.headers(order.probe) {
         Ok(headers) => headers,
-        Err(error) => {
-            tracing::error!(target = &*order.link.target().name, %error, "no request can be made");
-            return recorder.close(Outcome::Local, Some(error.to_string()), None);
-        }
+        Err(error) => return recorder.close(Outcome::Local, Some(error.to_string()), None),
     };
     let ended = order.attempts(&headers, recorder.timeline()).await;
     let (outcome, detail, text) = match ended {
