@@ -4,16 +4,17 @@
 use std::{
     convert::Infallible,
     net::{Ipv4Addr, SocketAddr},
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
     thread::{self, JoinHandle},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http::{Request, Response, Version};
-use http_body_util::StreamBody;
 use hyper::{
-    body::{Frame, Incoming},
+    body::{Body, Frame, Incoming},
     service::service_fn,
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -23,7 +24,11 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
     server::WebPkiClientVerifier,
 };
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    task::JoinSet,
+    time::{Sleep, sleep},
+};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +36,9 @@ use crate::certificates::Pair;
 
 /// Tokens of an answer.
 pub const TOKENS: usize = 5;
+
+/// Between two events.
+const GAP: Duration = Duration::from_millis(5);
 
 /// What one request looked like.
 #[derive(Clone)]
@@ -134,28 +142,42 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, seen: &Arc<Mutex<Ve
     }
 }
 
-type Events = futures_util::stream::BoxStream<'static, Result<Frame<Bytes>, Infallible>>;
+/// A streamed answer: a token every few milliseconds, then the end.
+struct Events {
+    sent: usize,
+    pause: Pin<Box<Sleep>>,
+}
+
+impl Body for Events {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        ready!(self.pause.as_mut().poll(cx));
+        self.pause = Box::pin(sleep(GAP));
+        let event = match self.sent {
+            0..TOKENS => r#"{"choices":[{"index":0,"delta":{"content":" word"}}]}"#,
+            TOKENS => "[DONE]",
+            _ => return Poll::Ready(None),
+        };
+        self.sent += 1;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from(format!("data: {event}\n\n"))))))
+    }
+}
 
 async fn answer(
     request: Request<Incoming>,
     seen: Arc<Mutex<Vec<Seen>>>,
-) -> Result<Response<StreamBody<Events>>, Infallible> {
+) -> Result<Response<Events>, Infallible> {
     seen.lock().unwrap_or_else(PoisonError::into_inner).push(Seen {
         version: request.version(),
         headers: request.headers().clone(),
         authority: request.uri().authority().map(ToString::to_string),
     });
-    let events = futures_util::stream::unfold(0, |at| async move {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        let event = match at {
-            0..TOKENS => r#"{"choices":[{"index":0,"delta":{"content":" word"}}]}"#,
-            TOKENS => "[DONE]",
-            _ => return None,
-        };
-        let frame = Frame::data(Bytes::from(format!("data: {event}\n\n")));
-        Some((Ok(frame), at + 1))
-    });
-    let events: Events = Box::pin(events);
+    let events = Events { sent: 0, pause: Box::pin(sleep(GAP)) };
     let response = Response::builder().header("content-type", "text/event-stream");
-    Ok(response.body(StreamBody::new(events)).expect("a response"))
+    Ok(response.body(events).expect("a response"))
 }
