@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use super::{
     dial::{Dialled, Io, Speaks},
     failure::Failure,
+    hush::Hush,
     marks::Marks,
 };
 
@@ -36,6 +37,7 @@ type Sending = Pin<Box<dyn Future<Output = hyper::Result<http::Response<Incoming
 pub(crate) struct Connection {
     http: Http,
     marks: Arc<Marks>,
+    hush: Hush,
 }
 
 enum Http {
@@ -76,7 +78,7 @@ impl Connection {
                 Http::Two(sender, task)
             }
         };
-        Ok(Self { http, marks })
+        Ok(Self { http, marks, hush: Hush::new() })
     }
 
     /// The marks of the stream below.
@@ -106,20 +108,16 @@ impl Connection {
         cx: &mut Context<'_>,
         mut step: impl FnMut(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        let done = step(cx);
-        let Http::One(_, driver) = &mut self.http else { return done };
-        match (done, driver) {
-            (Poll::Pending, Some(connection)) => {
-                if connection.as_mut().poll(cx).is_ready() {
-                    // Its error, if any, has been handed to the response or its body.
-                    if let Http::One(_, driver) = &mut self.http {
-                        *driver = None;
-                    }
-                }
-                step(cx)
+        let Self { http: Http::One(_, driver), hush, .. } = self else { return step(cx) };
+        hush.round(cx, |cx| {
+            let done = step(cx);
+            let (Poll::Pending, Some(connection)) = (&done, &mut *driver) else { return done };
+            if connection.as_mut().poll(cx).is_ready() {
+                // Its error, if any, has been handed to the response or its body.
+                *driver = None;
             }
-            (done, _) => done,
-        }
+            step(cx)
+        })
     }
 
     /// Whether another request can be sent. Lets the connection move once, so that a peer's close

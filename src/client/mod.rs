@@ -9,6 +9,7 @@ mod connection;
 mod dial;
 mod endpoint;
 mod failure;
+mod hush;
 mod kernel;
 mod marks;
 mod pool;

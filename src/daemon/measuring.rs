@@ -15,7 +15,7 @@ use crate::{
     client,
     clock::Wall,
     event::Sink,
-    load::{Command, Driver},
+    load::{self, Command, Driver},
     timeline::StampSource,
 };
 
@@ -37,7 +37,7 @@ impl Measuring {
             ),
         }
         let driver = Driver::new(wall, sink)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = load::runtime()?;
         let (commands, orders) = unbounded_channel();
         let (end, ended) = oneshot::channel();
         let thread = thread::Builder::new().name("measure".to_owned()).spawn(move || {

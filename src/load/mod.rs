@@ -7,9 +7,11 @@ mod beat;
 mod driver;
 mod exchange;
 mod link;
+mod runtime;
 
 pub use beat::Subject;
 pub use driver::{Command, Driver, ProbeAnswer, ProbeRefused};
 pub use exchange::{Order, run};
 pub(crate) use link::Headers;
 pub use link::Link;
+pub use runtime::runtime;

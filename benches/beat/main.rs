@@ -1,0 +1,90 @@
+//! What measuring costs and how true it is, side by side with a bare reader of the same streams.
+//!
+//! `cargo bench` runs every section; `cargo bench -- cost truth --quick` runs some, shortened.
+//! Tables go to the terminal, the same figures as JSON to `target/bench/`. A missed target is
+//! shown, never an error: a busy machine must not turn a bench into a failed build. The method is
+//! in `docs/benchmarks.md`.
+
+#![expect(clippy::disallowed_macros, reason = "a bench prints its tables")]
+
+mod bare;
+mod cost;
+mod daemon;
+mod engine;
+mod fleet;
+mod job;
+mod lateness;
+mod ours;
+mod process;
+mod report;
+mod scrape;
+mod stats;
+mod truth;
+mod worker;
+
+use anyhow::{Context as _, bail};
+use report::Section;
+
+/// How long a bench takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scale {
+    /// What the figures in the documents come from.
+    Full,
+    /// Enough to see that everything runs.
+    Quick,
+}
+
+impl Scale {
+    /// The value for this scale.
+    fn pick<T>(self, full: T, quick: T) -> T {
+        match self {
+            Self::Full => full,
+            Self::Quick => quick,
+        }
+    }
+}
+
+/// A section: what the command line calls it, and what runs it.
+type Entry = (&'static str, fn(Scale) -> anyhow::Result<Section>);
+
+/// In the order in which they run.
+const SECTIONS: [Entry; 6] = [
+    ("cost", cost::section),
+    ("truth", truth::section),
+    ("pacer", lateness::section),
+    ("sidecar", fleet::sidecar),
+    ("fleet", fleet::thousand),
+    ("scrape", scrape::section),
+];
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["worker", job] => return worker::run(job),
+        ["spin"] => process::spin(),
+        _ => {}
+    }
+    // `cargo test --benches` calls without it: there is nothing to test here.
+    if !arguments.iter().any(|argument| argument == "--bench") {
+        println!("benches run with `cargo bench`");
+        return Ok(());
+    }
+    let quick = arguments.iter().any(|argument| argument == "--quick");
+    let scale = if quick { Scale::Quick } else { Scale::Full };
+    let names: Vec<&String> =
+        arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
+    if let Some(name) = names.iter().find(|name| SECTIONS.iter().all(|(known, _)| known != *name)) {
+        let known: Vec<_> = SECTIONS.iter().map(|(name, _)| *name).collect();
+        bail!("there is no section {name}, only {}", known.join(", "));
+    }
+    println!("{}", process::machine());
+    for (name, run) in SECTIONS {
+        if !names.is_empty() && !names.iter().any(|wanted| *wanted == name) {
+            continue;
+        }
+        let section = run(scale).with_context(|| format!("section {name}"))?;
+        println!("{section}");
+        section.write_json(name)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! Our client as a probe uses it: recorder, exchange, measurement.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tokenbeat::{
+    client::{Limits, Text, keep_stamping_on},
+    clock::Stamp,
+    config::{Budget, Connection, Models, Target, TlsFiles},
+    load::{Link, Order, run},
+    measure::Measurement,
+    protocol::Api,
+    timeline::{Outcome, Recorder, Timeline},
+    workload::{Expect, RequestPlan},
+};
+use tokio::sync::oneshot;
+
+use super::{
+    job::{Job, Record, prompt},
+    worker::Exchanges,
+};
+
+/// The model that the simulator serves by default.
+pub(crate) const MODEL: &str = "sim-8b";
+
+const LIMITS: Limits = Limits {
+    connect: Duration::from_secs(10),
+    total: Duration::from_secs(60),
+    idle: Duration::from_secs(20),
+    response_bytes: 16 << 20,
+};
+
+/// Our client.
+pub(crate) struct Ours {
+    link: Arc<Link>,
+    tokens: u32,
+}
+
+impl Ours {
+    pub(crate) fn new(job: &Job) -> anyhow::Result<Self> {
+        keep_stamping_on();
+        let target = Target {
+            name: "bench".into(),
+            url: job.url.parse()?,
+            api: Api::OpenaiChat,
+            models: Models::List(vec![MODEL.into()]),
+            authorization: None,
+            http_headers: Vec::new(),
+            tls: TlsFiles { ca_file: job.ca_file.clone(), ..TlsFiles::default() },
+            proxy_url: None,
+            retry: None,
+            labels: BTreeMap::new(),
+            cost_per_hour: None,
+            budget: Budget::default(),
+        };
+        Ok(Self { link: Link::new(Arc::new(target))?, tokens: job.tokens })
+    }
+}
+
+impl Exchanges for Ours {
+    async fn exchange(&self, due: Stamp, key: String) -> Option<Record> {
+        let plan = plan(&key, self.tokens);
+        let (tell, told) = oneshot::channel();
+        let timeline = Timeline::new(due, usize::try_from(self.tokens).unwrap_or(0));
+        let recorder = Recorder::open(timeline, move |exchange| {
+            let measurement = Measurement::of(&exchange);
+            let Timeline { sent, sent_after, tokens, reused_connection: reused, .. } =
+                &exchange.timeline;
+            let record = match (exchange.outcome, sent, tokens.first(), measurement.output_tokens) {
+                (Outcome::Ok, Some(sent), Some(first), Some(tokens)) => Some(Record {
+                    key,
+                    due: due.as_nanos(),
+                    sent: sent.as_nanos(),
+                    sent_after: sent_after.map(Stamp::as_nanos),
+                    first: first.at.as_nanos(),
+                    tokens,
+                    exact: measurement.lateness.first_token == Some(Duration::ZERO),
+                    reused: *reused,
+                }),
+                _ => None,
+            };
+            // Nobody waits for it only when the job was cut off.
+            let _ = tell.send(record);
+        });
+        let order = Order {
+            link: &self.link,
+            model: MODEL,
+            probe: "bench",
+            plan: &plan,
+            connection: Connection::Reuse,
+            limits: LIMITS,
+            text: Text::Dropped,
+        };
+        run(order, recorder).await;
+        told.await.ok().flatten()
+    }
+}
+
+/// What both clients ask for.
+pub(crate) fn plan(key: &str, tokens: u32) -> RequestPlan {
+    RequestPlan {
+        prompt: prompt(key),
+        max_tokens: tokens,
+        exact_length: true,
+        temperature: 0.0,
+        expect: Expect::default(),
+    }
+}
