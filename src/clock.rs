@@ -78,6 +78,12 @@ impl Wall {
         self.stamp
     }
 
+    /// By how much the two pairs disagree about the calendar: what the wall clock was set by
+    /// between them, or how long the machine slept, which the monotonic clock does not count.
+    pub const fn apart(self, other: Self) -> Duration {
+        Duration::from_nanos(self.unix_nanos(other.stamp).abs_diff(other.unix_nanos))
+    }
+
     /// Nanoseconds since the Unix epoch at `stamp`.
     pub const fn unix_nanos(self, stamp: Stamp) -> i64 {
         self.unix_nanos + (stamp.0.cast_signed() - self.stamp.0.cast_signed())
@@ -117,6 +123,18 @@ mod tests {
         assert_eq!(stamp.after(Duration::from_nanos(5)).since(stamp), Duration::from_nanos(5));
         assert_eq!(stamp.since(stamp.after(Duration::from_secs(1))), Duration::ZERO);
         assert_eq!(stamp.before(Duration::from_secs(1)), Stamp::from_nanos(0));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_shows() {
+        let wall = Wall::anchor();
+        let later = Wall { stamp: wall.stamp.after(Duration::from_secs(60)), ..wall };
+        let on_time = Wall { unix_nanos: wall.unix_nanos + 60_000_000_000, ..later };
+        assert_eq!(wall.apart(on_time), Duration::ZERO);
+        assert_eq!(
+            (wall.apart(later), later.apart(wall)),
+            (Duration::from_secs(60), Duration::from_secs(60))
+        );
     }
 
     #[test]

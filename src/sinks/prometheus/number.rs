@@ -6,8 +6,14 @@ use std::fmt::{self, Write as _};
 pub(super) fn value(out: &mut String, number: f64) -> fmt::Result {
     match special(number) {
         Some(text) => out.write_str(text),
+        None if number.to_bits() == 0 => out.write_char('0'),
         None => write!(out, "{number}"),
     }
+}
+
+/// A count. Most counts of a scrape are 0, and formatting is what a scrape spends its time on.
+pub(super) fn count(out: &mut String, count: u64) -> fmt::Result {
+    if count == 0 { out.write_char('0') } else { write!(out, "{count}") }
 }
 
 /// A boundary as `le`: OpenMetrics' canonical form (`1.0`, `0.25`, `1e-05`), in every text format.

@@ -38,7 +38,13 @@ pub enum ExpositionError {
     /// The body could not be written.
     #[error("cannot write the exposition: {0}")]
     Write(#[from] io::Error),
+    /// A family is larger than its encoding can say.
+    #[error("a family does not fit into protobuf: {0}")]
+    Protobuf(#[from] prost::EncodeError),
 }
+
+/// What the text of one probe's series takes at most, roughly.
+const PROBE_TEXT: usize = 32 * 1024;
 
 /// Answers a scrape. The library's model is the one intermediate form, a family at a time; only
 /// the format asked for is written from it.
@@ -51,7 +57,8 @@ pub(super) fn render(
     let coding = negotiate::coding(accept_encoding);
     let body = match coding {
         Coding::Identity => {
-            let mut body = Vec::new();
+            // Pages that are not written to cost nothing.
+            let mut body = Vec::with_capacity(snapshot.probes.len() * PROBE_TEXT);
             write(snapshot, format, &mut body)?;
             body
         }
@@ -72,15 +79,20 @@ fn write(
 ) -> Result<(), ExpositionError> {
     let mut rows: Vec<&'static Row> = CATALOGUE.iter().collect();
     rows.sort_by_key(|row| row.name);
+    let (mut text, mut bytes) = (String::new(), Vec::new());
     for row in rows {
         let Some(family) = snapshot.family(row)? else { continue };
+        text.clear();
         match format {
-            Format::Text => out.write_all(text::family(&family, Dialect::Plain)?.as_bytes())?,
-            Format::OpenMetrics => {
-                out.write_all(text::family(&family, Dialect::OpenMetrics)?.as_bytes())?;
+            Format::Text => text::family(&mut text, &family, Dialect::Plain)?,
+            Format::OpenMetrics => text::family(&mut text, &family, Dialect::OpenMetrics)?,
+            Format::Protobuf => {
+                bytes.clear();
+                family.encode_length_delimited(&mut bytes)?;
+                out.write_all(&bytes)?;
             }
-            Format::Protobuf => out.write_all(&family.encode_length_delimited_to_vec())?,
         }
+        out.write_all(text.as_bytes())?;
     }
     if format == Format::OpenMetrics {
         out.write_all(text::END.as_bytes())?;

@@ -6,10 +6,7 @@ use prometheus_client::{
     collector::Collector,
     encoding::{
         DescriptorEncoder, EncodeMetric as _, MetricEncoder,
-        prometheus_protobuf::{
-            encode,
-            prometheus_data_model::{Metric, MetricFamily},
-        },
+        prometheus_protobuf::{encode, prometheus_data_model::MetricFamily},
     },
     metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
     registry::Registry,
@@ -33,7 +30,9 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// The family of a row, its series sorted by their labels; `None` if it has no series.
+    /// The family of a row; `None` if it has no series. Its series stand in the order of the
+    /// probes, and those of one probe in the order of the closed set of their own label: the same
+    /// at every scrape, and nothing is sorted for it.
     ///
     /// A family at a time, because the model of a whole scrape is several times its text.
     pub(super) fn family(
@@ -46,10 +45,6 @@ impl Snapshot {
         let family = encode(&registry)?.into_iter().find(|family| !family.metric.is_empty());
         Ok(family.map(|mut family| {
             family.unit = row.unit.as_str().to_owned();
-            for metric in &mut family.metric {
-                metric.label.sort_by(|a, b| a.name.cmp(&b.name));
-            }
-            family.metric.sort_by(by_labels);
             family
         }))
     }
@@ -105,10 +100,4 @@ fn encode_reading(row: &Row, reading: Reading, encoder: &mut MetricEncoder) -> f
         // No histogram is read at a scrape.
         Kind::Histogram(_) => Err(fmt::Error),
     }
-}
-
-fn by_labels(a: &Metric, b: &Metric) -> std::cmp::Ordering {
-    let a = a.label.iter().map(|label| (&label.name, &label.value));
-    let b = b.label.iter().map(|label| (&label.name, &label.value));
-    a.cmp(b)
 }

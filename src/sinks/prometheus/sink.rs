@@ -140,9 +140,15 @@ impl Prometheus {
     /// What there is to expose now. Taken before anything is written, so that probes come and go
     /// while a scrape is answered.
     fn snapshot(&self) -> Snapshot {
+        let mut probes: Vec<_> = read(&self.probes)
+            .iter()
+            .map(|(key, probe)| (Arc::clone(key), Arc::clone(probe)))
+            .collect();
+        probes.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let probes = probes.into_iter().map(|(_, probe)| probe).collect();
         Snapshot {
             own: Arc::clone(&self.own),
-            probes: read(&self.probes).values().cloned().collect(),
+            probes,
             targets: read(&self.targets).values().cloned().collect(),
             readings: read(&self.sources).iter().flat_map(|source| source()).collect(),
         }

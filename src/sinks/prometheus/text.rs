@@ -20,17 +20,11 @@ pub(super) enum Dialect {
 /// What ends an OpenMetrics exposition.
 pub(super) const END: &str = "# EOF\n";
 
-/// The text of one family.
+/// Appends the text of one family to `out`.
 ///
 /// # Errors
 /// If it is of a type that we have none of.
-pub(super) fn family(family: &MetricFamily, dialect: Dialect) -> Result<String, fmt::Error> {
-    let mut text = String::new();
-    write(&mut text, family, dialect)?;
-    Ok(text)
-}
-
-fn write(out: &mut String, family: &MetricFamily, dialect: Dialect) -> fmt::Result {
+pub(super) fn family(out: &mut String, family: &MetricFamily, dialect: Dialect) -> fmt::Result {
     let head = match (dialect, family.r#type()) {
         (Dialect::OpenMetrics, MetricType::Counter) => {
             family.name.strip_suffix("_total").unwrap_or(&family.name)
@@ -49,25 +43,55 @@ fn write(out: &mut String, family: &MetricFamily, dialect: Dialect) -> fmt::Resu
     if dialect == Dialect::OpenMetrics && !family.unit.is_empty() {
         writeln!(out, "# UNIT {head} {}", family.unit)?;
     }
+    let mut scratch = Scratch::default();
     for metric in &family.metric {
-        self::metric(out, &family.name, metric, dialect)?;
+        self::metric(out, &family.name, metric, dialect, &mut scratch)?;
     }
     Ok(())
 }
 
-fn metric(out: &mut String, name: &str, metric: &Metric, dialect: Dialect) -> fmt::Result {
-    let mut labels = String::new();
-    pairs(&mut labels, &metric.label)?;
+/// What the series of a family have in common, or can use one after the other.
+#[derive(Default)]
+struct Scratch {
+    labels: String,
+    /// Boundaries and how they are written. Those of one series are those of the next, at the same
+    /// place, but for thresholds that were inserted.
+    bounds: Vec<(f64, String)>,
+}
+
+impl Scratch {
+    /// How the boundary at a place is written.
+    fn bound(&mut self, place: usize, bound: f64) -> Result<&str, fmt::Error> {
+        if self.bounds.get(place).is_none_or(|(known, _)| known.to_bits() != bound.to_bits()) {
+            let mut text = String::new();
+            number::le(&mut text, bound)?;
+            self.bounds.truncate(place);
+            self.bounds.push((bound, text));
+        }
+        self.bounds.get(place).map(|(_, text)| text.as_str()).ok_or(fmt::Error)
+    }
+}
+
+fn metric(
+    out: &mut String,
+    name: &str,
+    metric: &Metric,
+    dialect: Dialect,
+    scratch: &mut Scratch,
+) -> fmt::Result {
+    scratch.labels.clear();
+    pairs(&mut scratch.labels, &metric.label)?;
+    let labels = &scratch.labels;
     if let Some(counter) = &metric.counter {
-        sample(out, name, "", &labels, None)?;
+        sample(out, name, "", labels, None)?;
         number::value(out, counter.value)?;
         end(out, counter.exemplar.as_ref(), dialect)
     } else if let Some(gauge) = &metric.gauge {
-        sample(out, name, "", &labels, None)?;
+        sample(out, name, "", labels, None)?;
         number::value(out, gauge.value)?;
         end(out, None, dialect)
     } else if let Some(histogram) = &metric.histogram {
-        self::histogram(out, name, &labels, histogram, dialect)
+        self::histogram(out, name, histogram, dialect, scratch)
     } else {
         Err(fmt::Error)
     }
@@ -76,21 +100,25 @@ fn metric(out: &mut String, name: &str, metric: &Metric, dialect: Dialect) -> fm
 fn histogram(
     out: &mut String,
     name: &str,
-    labels: &str,
     histogram: &Histogram,
     dialect: Dialect,
+    scratch: &mut Scratch,
 ) -> fmt::Result {
-    for bucket in &histogram.bucket {
-        sample(out, name, "_bucket", labels, Some(bucket.upper_bound))?;
-        write!(out, "{}", bucket.cumulative_count)?;
+    let labels = std::mem::take(&mut scratch.labels);
+    for (place, bucket) in histogram.bucket.iter().enumerate() {
+        let bound = scratch.bound(place, bucket.upper_bound)?;
+        sample(out, name, "_bucket", &labels, Some(bound))?;
+        number::count(out, bucket.cumulative_count)?;
         end(out, bucket.exemplar.as_ref(), dialect)?;
     }
-    sample(out, name, "_sum", labels, None)?;
+    sample(out, name, "_sum", &labels, None)?;
     number::value(out, histogram.sample_sum)?;
     end(out, None, dialect)?;
-    sample(out, name, "_count", labels, None)?;
-    write!(out, "{}", histogram.sample_count)?;
-    end(out, None, dialect)
+    sample(out, name, "_count", &labels, None)?;
+    number::count(out, histogram.sample_count)?;
+    end(out, None, dialect)?;
+    scratch.labels = labels;
+    Ok(())
 }
 
 /// A sample up to its value. `labels` is written already, without braces.
@@ -99,7 +127,7 @@ fn sample(
     name: &str,
     suffix: &str,
     labels: &str,
-    le: Option<f64>,
+    le: Option<&str>,
 ) -> fmt::Result {
     out.write_str(name)?;
     out.write_str(suffix)?;
@@ -108,7 +136,7 @@ fn sample(
         out.write_str(labels)?;
         if let Some(bound) = le {
             out.write_str(if labels.is_empty() { "le=\"" } else { ",le=\"" })?;
-            number::le(out, bound)?;
+            out.write_str(bound)?;
             out.write_char('"')?;
         }
         out.write_char('}')?;
@@ -164,6 +192,12 @@ mod tests {
 
     use super::*;
 
+    fn text(family: &MetricFamily, dialect: Dialect) -> String {
+        let mut text = String::new();
+        super::family(&mut text, family, dialect).expect("written");
+        text
+    }
+
     fn pair(name: &str, value: &str) -> LabelPair {
         LabelPair { name: name.into(), value: value.into() }
     }
@@ -185,7 +219,7 @@ mod tests {
     #[test]
     fn plain_text_names_and_escapes() {
         assert_eq!(
-            family(&counter(), Dialect::Plain).expect("written"),
+            text(&counter(), Dialect::Plain),
             "# HELP a_seconds_total A \"b\"\\\\c\\nd\n# TYPE a_seconds_total counter\n\
              a_seconds_total{x=\"\\\"\\\\\\n\",y=\"ü\"} 2.5\n"
         );
@@ -194,7 +228,7 @@ mod tests {
     #[test]
     fn open_metrics_names_and_escapes() {
         assert_eq!(
-            family(&counter(), Dialect::OpenMetrics).expect("written"),
+            text(&counter(), Dialect::OpenMetrics),
             "# HELP a_seconds A \\\"b\\\"\\\\c\\nd\n# TYPE a_seconds counter\n\
              # UNIT a_seconds seconds\na_seconds_total{x=\"\\\"\\\\\\n\",y=\"ü\"} 2.5\n"
         );
@@ -223,9 +257,9 @@ mod tests {
             }],
             ..Default::default()
         };
-        let plain = super::family(&family, Dialect::Plain).expect("written");
+        let plain = text(&family, Dialect::Plain);
         assert!(plain.contains("h_bucket{le=\"1.0\"} 1\nh_bucket{le=\"+Inf\"} 1\nh_sum +Inf\n"));
-        let open = super::family(&family, Dialect::OpenMetrics).expect("written");
+        let open = text(&family, Dialect::OpenMetrics);
         assert!(open.contains("h_bucket{le=\"1.0\"} 1 # {t=\"1\"} 0.5\n"));
     }
 }
