@@ -174,7 +174,7 @@ fn escape(out: &mut String, text: &str, quotes: bool) -> fmt::Result {
     // By bytes: all three are ASCII, which is no part of a longer character.
     let special = |byte: &u8| matches!(byte, b'\\' | b'\n') || (quotes && *byte == b'"');
     let mut rest = text;
-    while let Some(at) = rest.as_bytes().iter().position(|byte| special(byte)) {
+    while let Some(at) = rest.as_bytes().iter().position(special) {
         out.write_str(&rest[..at])?;
         out.write_str(match rest.as_bytes()[at] {
             b'\n' => "\\n",
