@@ -113,6 +113,21 @@ fn a_variable_says_yes_or_no_in_the_usual_words() {
 }
 
 #[test]
+fn an_occupied_port_has_its_cause_told_once() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.yml");
+    fs::write(&file, config(&[("t", "http://127.0.0.1:1")], "")).expect("written");
+    let path = file.to_str().expect("UTF-8");
+    let output = run(&["serve", "--config.file", path, "--web.listen-address", &address]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said.matches("os error").count(), 1, "{said}");
+    assert!(said.contains(&format!("cannot listen on {address}: ")), "{said}");
+}
+
+#[test]
 fn a_json_line_is_one_object_without_a_key_twice() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("a.yml");
