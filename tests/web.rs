@@ -75,6 +75,29 @@ async fn reload_is_guarded() {
 }
 
 #[tokio::test]
+async fn a_page_of_another_site_commands_nothing() {
+    let site = site(open(), &recent()).await;
+    for headers in [
+        "origin: http://elsewhere\r\n",
+        "origin: http://test:81\r\n",
+        "origin: null\r\n",
+        "referer: http://elsewhere/test\r\n",
+        "sec-fetch-site: cross-site\r\norigin: http://test\r\n",
+    ] {
+        for (method, path) in [("POST", "/-/reload"), ("PUT", "/-/reload"), ("GET", "/probe")] {
+            assert_eq!(ask(site.port, method, path, headers).await.status, 403, "{headers}");
+        }
+        assert_eq!(ask(site.port, "GET", "/metrics", headers).await.status, 200, "{headers}");
+    }
+    for headers in
+        ["origin: http://test\r\n", "origin: https://test\r\n", "referer: http://test:80/a\r\n"]
+    {
+        let asked = ask(site.port, "GET", "/probe?target=nobody", headers).await;
+        assert_eq!(asked.status, 404, "{headers}: {}", asked.body);
+    }
+}
+
+#[tokio::test]
 async fn reload_asks_the_daemon_and_says_what_it_says() {
     let mut site = site(open(), &recent()).await;
     for (result, status, words) in [
