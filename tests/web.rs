@@ -352,6 +352,35 @@ async fn the_page_says_how_every_probe_stands() {
 }
 
 #[tokio::test]
+async fn a_probe_that_cannot_be_measured_does_not_look_healthy() {
+    let recent = recent();
+    let key = key("t", "m", "p");
+    recent.add_probe(key.clone(), view(Vec::new()));
+    let why = "cannot read the secret file <key>";
+    let mut times: Vec<_> = dues(&recent, 2).collect();
+    times.sort_unstable();
+    recent.beat(&ok(&key, times[0], 250 * MS, 20 * MS, &[]));
+    recent.beat(&failed(&key, times[1], Outcome::Local, why, &[]));
+    let site = site(WebOptions::default(), &recent).await;
+    let page = site.get("/").await.body;
+    for words in ["1 unmeasured", "state-unmeasured", "cannot read the secret file &#60;key"] {
+        assert!(page.contains(words), "{words}\n{page}");
+    }
+    assert!(site.get("/?fragment=live&state=unmeasured").await.body.contains("1 unmeasured"));
+    for path in ["/api/v1/probes", "/api/v1/targets", "/api/v1/status"] {
+        let answer = site.get(path).await.body;
+        let json: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+        let subject = if path.ends_with("targets") { &json[0]["subjects"][0] } else { &json[0] };
+        if path.ends_with("status") {
+            assert_eq!(json["probes_by_state"]["unmeasured"], 1, "{answer}");
+        } else {
+            assert_eq!(subject["state"], "unmeasured", "{answer}");
+            assert_eq!(subject["reason"], why, "{answer}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_spoiled_beat_is_shown_and_judges_nothing() {
     let recent = recent();
     let (key, slos) = (key("t", "m", "p"), vec![slo("interactive", 500, 30)]);
