@@ -5,9 +5,12 @@ mod http;
 #[path = "web/planted.rs"]
 mod planted;
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, mpsc},
+    time::Duration,
+};
 
-use http::{ask, site};
+use http::{ask, exposition, site, site_with};
 use planted::{dues, failed, key, ok, recent, slo, spoiled, view};
 use tokenbeat::{
     sinks::recent::ProbeView,
@@ -42,6 +45,32 @@ async fn metrics_get_the_preferences_of_the_scraper() {
     let answer = ask(site.port, "GET", "/metrics", headers).await;
     assert_eq!(answer.body, "# Some(\"a/b, c/d\") Some(\"gzip\")\n");
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4"));
+}
+
+#[tokio::test]
+async fn health_answers_while_scrapes_are_rendered() {
+    // A rendering ends only when health has been asked; the test has one worker, as the daemon.
+    let (go, gate) = mpsc::channel::<()>();
+    let gate = Mutex::new(gate);
+    let metrics = move |_: Option<&str>, _: Option<&str>| {
+        let gate = gate.lock().expect("no rendering panics");
+        let waited = gate.recv_timeout(Duration::from_secs(5));
+        Ok(exposition(format!("# {}\n", waited.is_ok())))
+    };
+    let site = site_with(WebOptions::default(), &recent(), Arc::new(metrics)).await;
+    let scrape = || site.get("/metrics");
+    let health = async {
+        let answer = site.get("/-/healthy").await;
+        for _ in 0..3 {
+            go.send(()).expect("the source is there");
+        }
+        answer
+    };
+    let (one, two, three, healthy) = tokio::join!(scrape(), scrape(), scrape(), health);
+    assert_eq!(healthy.status, 200);
+    for answer in [one, two, three] {
+        assert_eq!(answer.body, "# true\n");
+    }
 }
 
 #[tokio::test]
