@@ -200,6 +200,7 @@ async fn what_is_wrong_has_its_line_and_its_exit_code() {
         ("/health", page(), &[], "health", "skipped", "/v1/models answers"),
         ("/health", broken(), &[], "health", "failed", "no whole answer"),
         ("/health/liveliness", broken(), &[], "reachable", "passed", "answered HTTP"),
+        ("/health/liveliness", json("200 OK", "{}"), &[], "health", "passed", "/health is well"),
         (CHAT, broken(), &[], "completion", "failed", "http_malformed"),
         (CHAT, page(), &[], "completion", "failed", "stream_malformed"),
         (CHAT, json("401 No", r#"{"error":"no key"}"#), &[], "completion", "failed", "http_401"),

@@ -93,6 +93,41 @@ fn flags_come_before_the_environment_and_strangers_are_ignored() {
 }
 
 #[test]
+fn a_variable_says_yes_or_no_in_the_usual_words() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.yml");
+    fs::write(&file, config(&[("t", "http://127.0.0.1:1")], "")).expect("written");
+    let serve = |word: &str| {
+        let mut command = tokenbeat(&["serve", "--web.listen-address", "127.0.0.1:0"]);
+        command.env("TOKENBEAT_CONFIG_FILE", &file).env("TOKENBEAT_WEB_ENABLE_PROBE", word);
+        command
+    };
+    for (word, status) in [("1", 404), ("yes", 404), ("true", 404), ("0", 403), ("", 403)] {
+        let daemon = Daemon::start(&mut serve(word));
+        let answer = daemon.ask("GET", "/probe?target=nobody", "").expect("an answer");
+        assert_eq!(answer.status, status, "{word:?}: {}", answer.body);
+    }
+    let output = serve("perhaps").output().expect("the binary runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("expected true or false"));
+}
+
+#[test]
+fn an_occupied_port_has_its_cause_told_once() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.yml");
+    fs::write(&file, config(&[("t", "http://127.0.0.1:1")], "")).expect("written");
+    let path = file.to_str().expect("UTF-8");
+    let output = run(&["serve", "--config.file", path, "--web.listen-address", &address]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said.matches("os error").count(), 1, "{said}");
+    assert!(said.contains(&format!("cannot listen on {address}: ")), "{said}");
+}
+
+#[test]
 fn a_json_line_is_one_object_without_a_key_twice() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("a.yml");

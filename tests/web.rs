@@ -5,9 +5,12 @@ mod http;
 #[path = "web/planted.rs"]
 mod planted;
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, mpsc},
+    time::Duration,
+};
 
-use http::{ask, site};
+use http::{ask, exposition, site, site_with};
 use planted::{dues, failed, key, ok, recent, slo, spoiled, view};
 use tokenbeat::{
     sinks::recent::ProbeView,
@@ -45,6 +48,32 @@ async fn metrics_get_the_preferences_of_the_scraper() {
 }
 
 #[tokio::test]
+async fn health_answers_while_scrapes_are_rendered() {
+    // A rendering ends only when health has been asked; the test has one worker, as the daemon.
+    let (go, gate) = mpsc::channel::<()>();
+    let gate = Mutex::new(gate);
+    let metrics = move |_: Option<&str>, _: Option<&str>| {
+        let gate = gate.lock().expect("no rendering panics");
+        let waited = gate.recv_timeout(Duration::from_secs(5));
+        Ok(exposition(format!("# {}\n", waited.is_ok())))
+    };
+    let site = site_with(WebOptions::default(), &recent(), Arc::new(metrics)).await;
+    let scrape = || site.get("/metrics");
+    let health = async {
+        let answer = site.get("/-/healthy").await;
+        for _ in 0..3 {
+            go.send(()).expect("the source is there");
+        }
+        answer
+    };
+    let (one, two, three, healthy) = tokio::join!(scrape(), scrape(), scrape(), health);
+    assert_eq!(healthy.status, 200);
+    for answer in [one, two, three] {
+        assert_eq!(answer.body, "# true\n");
+    }
+}
+
+#[tokio::test]
 async fn every_answer_carries_the_guarding_headers() {
     let site = site(WebOptions::default(), &recent()).await;
     for path in ["/", "/metrics", "/api/v1/status", "/nowhere", "/probe", "/-/healthy"] {
@@ -72,6 +101,29 @@ async fn reload_is_guarded() {
     assert_eq!(foreign.status, 403);
     let large = ask(site.port, "POST", "/-/reload", "content-length: 999999\r\n").await;
     assert_eq!(large.status, 413);
+}
+
+#[tokio::test]
+async fn a_page_of_another_site_commands_nothing() {
+    let site = site(open(), &recent()).await;
+    for headers in [
+        "origin: http://elsewhere\r\n",
+        "origin: http://test:81\r\n",
+        "origin: null\r\n",
+        "referer: http://elsewhere/test\r\n",
+        "sec-fetch-site: cross-site\r\norigin: http://test\r\n",
+    ] {
+        for (method, path) in [("POST", "/-/reload"), ("PUT", "/-/reload"), ("GET", "/probe")] {
+            assert_eq!(ask(site.port, method, path, headers).await.status, 403, "{headers}");
+        }
+        assert_eq!(ask(site.port, "GET", "/metrics", headers).await.status, 200, "{headers}");
+    }
+    for headers in
+        ["origin: http://test\r\n", "origin: https://test\r\n", "referer: http://test:80/a\r\n"]
+    {
+        let asked = ask(site.port, "GET", "/probe?target=nobody", headers).await;
+        assert_eq!(asked.status, 404, "{headers}: {}", asked.body);
+    }
 }
 
 #[tokio::test]
@@ -326,6 +378,35 @@ async fn the_page_says_how_every_probe_stands() {
     assert_eq!(probes[0]["ttft"]["p50"]["infinite"], true);
     assert_eq!(probes[0]["failures"].as_array().map(Vec::len), Some(5));
     assert_eq!(probes[0]["slos"][0]["judged"], 5);
+}
+
+#[tokio::test]
+async fn a_probe_that_cannot_be_measured_does_not_look_healthy() {
+    let recent = recent();
+    let key = key("t", "m", "p");
+    recent.add_probe(key.clone(), view(Vec::new()));
+    let why = "cannot read the secret file <key>";
+    let mut times: Vec<_> = dues(&recent, 2).collect();
+    times.sort_unstable();
+    recent.beat(&ok(&key, times[0], 250 * MS, 20 * MS, &[]));
+    recent.beat(&failed(&key, times[1], Outcome::Local, why, &[]));
+    let site = site(WebOptions::default(), &recent).await;
+    let page = site.get("/").await.body;
+    for words in ["1 unmeasured", "state-unmeasured", "cannot read the secret file &#60;key"] {
+        assert!(page.contains(words), "{words}\n{page}");
+    }
+    assert!(site.get("/?fragment=live&state=unmeasured").await.body.contains("1 unmeasured"));
+    for path in ["/api/v1/probes", "/api/v1/targets", "/api/v1/status"] {
+        let answer = site.get(path).await.body;
+        let json: serde_json::Value = serde_json::from_str(&answer).expect("JSON");
+        let subject = if path.ends_with("targets") { &json[0]["subjects"][0] } else { &json[0] };
+        if path.ends_with("status") {
+            assert_eq!(json["probes_by_state"]["unmeasured"], 1, "{answer}");
+        } else {
+            assert_eq!(subject["state"], "unmeasured", "{answer}");
+            assert_eq!(subject["reason"], why, "{answer}");
+        }
+    }
 }
 
 #[tokio::test]

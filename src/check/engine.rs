@@ -60,6 +60,8 @@ use Mark::{Body, Field, Header, ModelField, OwnedBy, UuidHeader, Value as Is};
 pub(super) const MODELS: &str = "/v1/models";
 /// LiteLLM's health without the calls to every model that its `/health` makes.
 pub(super) const LIVELINESS: &str = "/health/liveliness";
+/// What LiteLLM says there. A server that answers every path says something else.
+pub(super) const ALIVE: &str = "I'm alive!";
 /// Everybody else's health.
 pub(super) const HEALTH: &str = "/health";
 const METRICS: &str = "/metrics";
@@ -70,7 +72,7 @@ const UVICORN: Mark = Header("server", "uvicorn");
 const ENGINES: &[Engine] = &[
     Engine {
         name: "LiteLLM",
-        told_by: &[&[Header("x-litellm-", "")], &[Body(LIVELINESS, "I'm alive!")]],
+        told_by: &[&[Header("x-litellm-", "")], &[Body(LIVELINESS, ALIVE)]],
         version: &[
             Place::Header("x-litellm-version"),
             Place::Field("/health/readiness", "/litellm_version"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     control::{Control, Silence},
-    engine::{HEALTH, LIVELINESS, MODELS},
+    engine::{ALIVE, HEALTH, LIVELINESS, MODELS},
     heard::Heard,
     report::{Check, Name, Status},
     words,
@@ -25,7 +25,7 @@ pub(super) async fn check(control: &mut Control) -> Vec<Check> {
         match control.ask(path).await {
             Ok(heard) => {
                 first.get_or_insert(heard.took);
-                if heard.is_well() {
+                if heard.is_well() && (path != LIVELINESS || heard.body.contains(ALIVE)) {
                     well = Some((path, heard.took));
                     break;
                 }

@@ -233,6 +233,9 @@ fn header(line: &str) -> anyhow::Result<(HeaderName, HeaderValue)> {
         bail!("--header wants NAME:VALUE");
     };
     let name: HeaderName = name.trim().parse().context("--header: no name of a header")?;
+    if config::is_ours(&name) {
+        bail!("--header {name}: the client sets it itself");
+    }
     if config::sounds_secret(name.as_str()) {
         bail!(
             "--header {name}: looks like a secret, which others see on a command line; give a \
@@ -274,6 +277,14 @@ mod tests {
         let (name, value) = header("X-Tenant: canary").expect("harmless");
         assert_eq!((name.as_str(), value.as_bytes()), ("x-tenant", &b"canary"[..]));
         assert!(!format!("{:#}", header("sk-planted").expect_err("no name")).contains("planted"));
+    }
+
+    #[test]
+    fn a_header_that_would_be_overwritten_is_refused_by_name() {
+        for name in ["User-Agent", "accept", "Content-Type", "host", "content-length"] {
+            let refusal = header(&format!("{name}: a")).expect_err(name).to_string();
+            assert!(refusal.contains(&name.to_lowercase()), "{refusal}");
+        }
     }
 
     #[test]

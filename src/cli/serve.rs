@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
+use clap::ArgAction;
 
 use super::{Exit, logging::LogArgs};
 use crate::{
@@ -68,13 +69,13 @@ struct WebArgs {
     #[arg(long = "web.route-prefix", env = "TOKENBEAT_WEB_ROUTE_PREFIX", value_name = "PATH")]
     route_prefix: Option<String>,
     /// Allow POST /-/reload
-    #[arg(long = "web.enable-lifecycle", env = "TOKENBEAT_WEB_ENABLE_LIFECYCLE")]
+    #[arg(long = "web.enable-lifecycle", env = "TOKENBEAT_WEB_ENABLE_LIFECYCLE", action = ArgAction::SetTrue, value_parser = switch)]
     enable_lifecycle: bool,
     /// Allow GET /probe, which spends tokens
-    #[arg(long = "web.enable-probe", env = "TOKENBEAT_WEB_ENABLE_PROBE")]
+    #[arg(long = "web.enable-probe", env = "TOKENBEAT_WEB_ENABLE_PROBE", action = ArgAction::SetTrue, value_parser = switch)]
     enable_probe: bool,
     /// Show the text of answers in the trace of /probe
-    #[arg(long = "web.show-content", env = "TOKENBEAT_WEB_SHOW_CONTENT")]
+    #[arg(long = "web.show-content", env = "TOKENBEAT_WEB_SHOW_CONTENT", action = ArgAction::SetTrue, value_parser = switch)]
     show_content: bool,
 }
 
@@ -122,6 +123,16 @@ pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
     let full = if text.starts_with(':') { format!("[::]{text}") } else { text.to_owned() };
     let full = full.replace("localhost:", "127.0.0.1:");
     full.parse().map_err(|_| "expected ADDRESS:PORT or :PORT, such as 127.0.0.1:9877".to_owned())
+}
+
+/// What an environment variable says of a flag that has no value. Words that are neither yes nor no
+/// are refused: a gate must not open by a slip.
+fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "t" | "true" | "y" | "yes" | "on" => Ok(true),
+        "" | "0" | "f" | "false" | "n" | "no" | "off" => Ok(false),
+        _ => Err("expected true or false".to_owned()),
+    }
 }
 
 /// A duration, or 0 to switch the thing off.

@@ -18,6 +18,7 @@ mod tree;
 mod walk;
 mod words;
 
+pub(crate) use check::is_ours;
 pub use load::{load, load_str};
 pub(crate) use mask::sounds_secret;
 pub use model::{

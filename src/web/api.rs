@@ -97,6 +97,20 @@ struct SubjectJson<'a> {
     model: &'a str,
     probe: &'a str,
     state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+impl<'a> SubjectJson<'a> {
+    fn of(probe: &'a ProbeSnapshot, now: i64) -> Self {
+        let state = State::of(probe, now);
+        Self {
+            model: &probe.key.model,
+            probe: &probe.key.probe,
+            state: state.as_str(),
+            reason: state.reason(probe),
+        }
+    }
 }
 
 pub(super) async fn targets(
@@ -115,14 +129,7 @@ pub(super) async fn targets(
                 origin: &view.origin,
                 api: view.api.as_str(),
                 state: probes.iter().map(|probe| State::of(probe, now)).min()?.as_str(),
-                subjects: probes
-                    .iter()
-                    .map(|probe| SubjectJson {
-                        model: &probe.key.model,
-                        probe: &probe.key.probe,
-                        state: State::of(probe, now).as_str(),
-                    })
-                    .collect(),
+                subjects: probes.iter().map(|probe| SubjectJson::of(probe, now)).collect(),
             })
         })
         .collect();
@@ -143,6 +150,8 @@ struct ProbeJson<'a> {
     model: &'a str,
     probe: &'a str,
     state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
     interval_seconds: f64,
     timeout_seconds: f64,
     slos: Vec<SloJson>,
@@ -220,11 +229,13 @@ pub(super) async fn probes(
 
 impl<'a> ProbeJson<'a> {
     fn of(probe: &'a ProbeSnapshot, now: i64) -> Self {
+        let state = State::of(probe, now);
         Self {
             target: &probe.key.target,
             model: &probe.key.model,
             probe: &probe.key.probe,
-            state: State::of(probe, now).as_str(),
+            state: state.as_str(),
+            reason: state.reason(probe),
             interval_seconds: probe.view.interval.as_secs_f64(),
             timeout_seconds: probe.view.timeout.as_secs_f64(),
             slos: Tally::of(probe).iter().map(SloJson::of).collect(),

@@ -8,8 +8,9 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use tokio::sync::Semaphore;
+use url::Url;
 
 use super::reply::text;
 
@@ -53,13 +54,35 @@ pub(super) async fn limit_body(request: Request, next: Next) -> Response {
 }
 
 /// Refuses what a browser sends on behalf of another site: a page elsewhere must not be able to
-/// reload the daemon or spend tokens. Other clients do not send the header.
+/// reload the daemon or spend tokens. Other clients send none of these headers.
 pub(super) async fn same_site(request: Request, next: Next) -> Response {
-    let site = request.headers().get("sec-fetch-site").map(HeaderValue::as_bytes);
-    if matches!(site, Some(b"cross-site" | b"same-site")) {
+    if is_foreign(request.headers()) {
         return text(StatusCode::FORBIDDEN, "requests from other sites are refused");
     }
     next.run(request).await
+}
+
+/// Whether a page of another site caused the request. Browsers leave `Sec-Fetch-Site` out where we
+/// are reached by plain HTTP, and then `Origin` tells, or `Referer` of what has no origin.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    if matches!(site, Some(b"cross-site" | b"same-site")) {
+        return true;
+    }
+    let sender = headers.get(header::ORIGIN).or_else(|| headers.get(header::REFERER));
+    sender.is_some_and(|sender| !is_ours(sender, headers.get(header::HOST)))
+}
+
+/// Whether `sender`, a URL, has the host and port that were asked. The scheme may differ: TLS can
+/// end in front of us.
+fn is_ours(sender: &HeaderValue, host: Option<&HeaderValue>) -> bool {
+    let sender = sender.to_str().ok().and_then(|sender| Url::parse(sender).ok());
+    let (Some(sender), Some(host)) = (sender, host.and_then(|host| host.to_str().ok())) else {
+        return false;
+    };
+    // By the sender's scheme, so that its default port may be written or left out.
+    let asked = Url::parse(&format!("{}://{host}/", sender.scheme()));
+    asked.is_ok_and(|asked| asked.host().is_some() && asked.origin() == sender.origin())
 }
 
 /// Sets the headers that every answer carries. What is shown changes with every beat, so nothing

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderName, StatusCode, header};
+use tokio::{sync::AcquireError, task::JoinError};
 
 use super::WebState;
 use crate::sinks::prometheus::{Coding, Exposition, ExpositionError};
@@ -18,7 +19,7 @@ pub type MetricsSource =
 pub(super) async fn metrics(State(state): State<WebState>, headers: HeaderMap) -> Response {
     let accept = joined(&headers, &header::ACCEPT);
     let accept_encoding = joined(&headers, &header::ACCEPT_ENCODING);
-    let exposition = match (state.metrics)(accept.as_deref(), accept_encoding.as_deref()) {
+    let exposition = match render(&state, accept, accept_encoding).await {
         Ok(exposition) => exposition,
         Err(error) => {
             tracing::error!(%error, "a scrape cannot be answered; this is a bug");
@@ -34,6 +35,34 @@ pub(super) async fn metrics(State(state): State<WebState>, headers: HeaderMap) -
             ([content_type, vary, encoding], exposition.body).into_response()
         }
     }
+}
+
+/// Renders off the worker that serves, which must go on answering about health: an exposition of
+/// many targets is a good part of a second of computing. The permit goes with the rendering, which
+/// cannot be interrupted: a scraper that gives up makes no room for another before it has ended.
+async fn render(
+    state: &WebState,
+    accept: Option<String>,
+    accept_encoding: Option<String>,
+) -> Result<Exposition, RenderError> {
+    let permit = Arc::clone(&state.renders).acquire_owned().await?;
+    let source = Arc::clone(&state.metrics);
+    let rendering = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        source(accept.as_deref(), accept_encoding.as_deref())
+    });
+    Ok(rendering.await??)
+}
+
+/// Why there is no exposition.
+#[derive(Debug, thiserror::Error)]
+enum RenderError {
+    #[error(transparent)]
+    Exposition(#[from] ExpositionError),
+    #[error("the rendering did not end: {0}")]
+    Rendering(#[from] JoinError),
+    #[error("nothing is rendered any more: {0}")]
+    Closed(#[from] AcquireError),
 }
 
 /// The value of a list header that may come in several lines.

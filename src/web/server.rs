@@ -1,6 +1,11 @@
 //! Listening sockets, connections and their end.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -29,7 +34,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}")]
+#[error("cannot listen on {address}")]
 pub struct BindError {
     /// The address.
     pub address: SocketAddr,
@@ -37,13 +42,31 @@ pub struct BindError {
     pub source: io::Error,
 }
 
+/// The system's number for "no such address family".
+const EAFNOSUPPORT: i32 = if cfg!(target_os = "linux") { 97 } else { 47 };
+
 /// Listens on `address`. Done before anything else starts, so that an occupied port is an error
-/// of the start and not of a task.
+/// of the start and not of a task. `[::]` means every address of the machine, so where the system
+/// has no IPv6 it is `0.0.0.0`.
 ///
 /// # Errors
 /// If the address cannot be listened on.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
-    TcpListener::bind(address).await.map_err(|source| BindError { address, source })
+    let failed = |source| BindError { address, source };
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(listener),
+        Err(error) => match without_ipv6(address, &error) {
+            Some(other) => TcpListener::bind(other).await.map_err(failed),
+            None => Err(failed(error)),
+        },
+    }
+}
+
+/// What stands for `address` where `error` says that the system has no IPv6.
+fn without_ipv6(address: SocketAddr, error: &io::Error) -> Option<SocketAddr> {
+    let every = address.is_ipv6() && address.ip().is_unspecified();
+    (every && error.raw_os_error() == Some(EAFNOSUPPORT))
+        .then(|| (Ipv4Addr::UNSPECIFIED, address.port()).into())
 }
 
 /// Serves `router` on every listener until `shutdown`, then lets running answers end for at most
@@ -128,5 +151,25 @@ async fn converse(
     };
     if let Some(Err(error)) = ended {
         tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_address_is_every_ipv4_address_where_there_is_no_ipv6() {
+        let no_ipv6 = io::Error::from_raw_os_error(EAFNOSUPPORT);
+        let taken = io::Error::from(io::ErrorKind::AddrInUse);
+        for (address, error, other) in [
+            ("[::]:9877", &no_ipv6, Some("0.0.0.0:9877")),
+            ("[::]:9877", &taken, None),
+            ("[::1]:9877", &no_ipv6, None),
+            ("0.0.0.0:9877", &no_ipv6, None),
+        ] {
+            let other = other.map(|other| other.parse().expect("valid"));
+            assert_eq!(without_ipv6(address.parse().expect("valid"), error), other, "{address}");
+        }
     }
 }

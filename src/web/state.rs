@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::{Command, MetricsSource, WebOptions, subject::InFlight};
 use crate::sinks::recent::Recent;
@@ -43,6 +43,10 @@ pub struct DaemonStatus {
     pub reload_error: Option<String>,
 }
 
+/// Expositions rendered at once; further scrapes wait within their deadline. Two, so that a slow one
+/// does not hold up the other of a pair of scrapers.
+const RENDERS: usize = 2;
+
 /// What every handler shares.
 #[derive(Clone)]
 pub struct WebState {
@@ -52,6 +56,7 @@ pub struct WebState {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) status: watch::Receiver<DaemonStatus>,
     pub(super) in_flight: Arc<InFlight>,
+    pub(super) renders: Arc<Semaphore>,
     pub(super) started_unix_nanos: i64,
 }
 
@@ -73,6 +78,7 @@ impl WebState {
             commands,
             status,
             in_flight: Arc::default(),
+            renders: Arc::new(Semaphore::new(RENDERS)),
             started_unix_nanos,
         }
     }

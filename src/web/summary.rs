@@ -18,48 +18,63 @@ pub(super) enum State {
     /// It succeeded, but too few of the remembered beats were good for an SLO's objective. Not the
     /// last beat alone: an objective of 95 % means that one beat in twenty may miss.
     Degraded,
+    /// The latest beat says nothing of the target, by a fault on our side: how it stands is not
+    /// known.
+    Unmeasured,
     /// Beats have stopped coming: maintenance, a spent budget, or a fault of ours.
     Silent,
     /// None has ended yet.
     Waiting,
-    /// The last beat succeeded, and the objectives are reached.
+    /// The latest beat succeeded, and the objectives are reached.
     Ok,
 }
 
 impl State {
     /// Every state.
-    pub(super) const ALL: [Self; 5] =
-        [Self::Failing, Self::Degraded, Self::Silent, Self::Waiting, Self::Ok];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Failing, Self::Degraded, Self::Unmeasured, Self::Silent, Self::Waiting, Self::Ok];
 
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Failing => "failing",
             Self::Degraded => "degraded",
+            Self::Unmeasured => "unmeasured",
             Self::Silent => "silent",
             Self::Waiting => "waiting",
             Self::Ok => "ok",
         }
     }
 
-    /// The state of a probe at `now`.
+    /// The state of a probe at `now`. A failure stands until a measured beat takes it back, or
+    /// until it is too old to tell: what could not be measured has not recovered.
     pub(super) fn of(probe: &ProbeSnapshot, now_unix_nanos: i64) -> Self {
-        let Some(last) = probe.beats.last() else { return Self::Waiting };
+        let Some(latest) = probe.beats.last() else { return Self::Waiting };
         let patience = probe.view.interval * SILENT_AFTER + probe.view.timeout;
-        let silence = now_unix_nanos.saturating_sub(last.due_unix_nanos);
-        if i128::from(silence) > patience.as_nanos().cast_signed() {
+        let is_recent = |beat: &BeatSummary| {
+            let age = now_unix_nanos.saturating_sub(beat.due_unix_nanos);
+            i128::from(age) <= patience.as_nanos().cast_signed()
+        };
+        if !is_recent(latest) {
             return Self::Silent;
         }
-        let mut latest_first = probe.beats.iter().rev();
-        let Some(measured) = latest_first.find(|beat| beat.outcome.is_measured()) else {
-            return Self::Waiting;
-        };
-        if measured.outcome.is_failure() {
+        let measured = probe.beats.iter().rev().find(|beat| beat.outcome.is_measured());
+        let measured = measured.filter(|beat| is_recent(beat));
+        if measured.is_some_and(|beat| beat.outcome.is_failure()) {
             return Self::Failing;
+        }
+        if !latest.outcome.is_measured() {
+            return Self::Unmeasured;
         }
         match Tally::of(probe).iter().any(|tally| tally.reaches() == Some(false)) {
             true => Self::Degraded,
             false => Self::Ok,
         }
+    }
+
+    /// Why the probe stands so, where its latest beat says: what keeps it from being measured.
+    pub(super) fn reason(self, probe: &ProbeSnapshot) -> Option<&str> {
+        let latest = probe.beats.last().filter(|_| self == Self::Unmeasured)?;
+        latest.detail.as_deref()
     }
 }
 
@@ -178,7 +193,9 @@ mod tests {
     #[test]
     fn the_state_is_that_of_the_last_measured_beat() {
         assert_eq!(state(vec![]), State::Waiting);
-        assert_eq!(state(vec![failed(Outcome::Aborted)]), State::Waiting);
+        assert_eq!(state(vec![failed(Outcome::Local)]), State::Unmeasured);
+        assert_eq!(state(vec![ok(1), failed(Outcome::Local)]), State::Unmeasured);
+        assert_eq!(state(vec![failed(Outcome::Local), ok(1)]), State::Ok);
         assert_eq!(state(vec![ok(1)]), State::Ok);
         assert_eq!(state(vec![ok(1), failed(Outcome::Empty)]), State::Failing);
         assert_eq!(
@@ -205,5 +222,20 @@ mod tests {
         let patience = patience.expect("a short time") * SECOND;
         assert_eq!(State::of(&probe, patience), State::Ok);
         assert_eq!(State::of(&probe, patience + 1), State::Silent);
+    }
+    #[test]
+    fn a_failure_is_forgotten_when_nothing_is_measured_for_long() {
+        let probe_at = |due_unix_nanos| {
+            let detail = Some("cannot read the secret file".into());
+            let local = BeatSummary { due_unix_nanos, detail, ..failed(Outcome::Local) };
+            probe(vec![failed(Outcome::Http5xx), local])
+        };
+        let recent = probe_at(60 * SECOND);
+        assert_eq!(State::of(&recent, 60 * SECOND), State::Failing);
+        assert_eq!(State::Failing.reason(&recent), None);
+        let old = probe_at(600 * SECOND);
+        let state = State::of(&old, 600 * SECOND);
+        assert_eq!(state, State::Unmeasured);
+        assert_eq!(state.reason(&old), Some("cannot read the secret file"));
     }
 }

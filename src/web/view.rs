@@ -70,6 +70,8 @@ pub(super) struct Row {
     pub(super) last: Option<LastBeat>,
     pub(super) spoiled: usize,
     pub(super) failure: Option<Failure>,
+    /// Why it cannot be measured.
+    pub(super) unmeasured: Option<String>,
 }
 
 /// The beat with the latest due time.
@@ -213,6 +215,7 @@ impl Row {
             last: probe.beats.last().map(|beat| LastBeat::of(beat, now)),
             spoiled: probe.beats.iter().filter(|beat| beat.spoiled.is_some()).count(),
             failure: probe.failures.last().map(|beat| Failure::of(probe, beat, now)),
+            unmeasured: state.reason(probe).map(str::to_owned),
         }
     }
 }

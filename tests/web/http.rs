@@ -9,7 +9,9 @@ use tokenbeat::{
         prometheus::{Coding, Exposition, Format},
         recent::Recent,
     },
-    web::{Command, DaemonStatus, Readiness, WebOptions, WebState, bind, router, serve},
+    web::{
+        Command, DaemonStatus, MetricsSource, Readiness, WebOptions, WebState, bind, router, serve,
+    },
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -43,21 +45,31 @@ impl Answer {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the test owns the server's task")]
 pub async fn site(options: WebOptions, recent: &Arc<Recent>) -> Site {
+    let metrics = |accept: Option<&str>, encoding: Option<&str>| {
+        Ok(exposition(format!("# {accept:?} {encoding:?}\n")))
+    };
+    site_with(options, recent, Arc::new(metrics)).await
+}
+
+/// An exposition of this text.
+pub fn exposition(text: String) -> Exposition {
+    Exposition {
+        format: Format::Text,
+        content_type: "text/plain; version=0.0.4".into(),
+        coding: Coding::Identity,
+        body: text.into_bytes(),
+    }
+}
+
+/// A site whose `/metrics` come from `metrics`.
+#[expect(clippy::disallowed_methods, reason = "the test owns the server's task")]
+pub async fn site_with(options: WebOptions, recent: &Arc<Recent>, metrics: MetricsSource) -> Site {
     let listener = bind(([127, 0, 0, 1], 0).into()).await.expect("a free port");
     let port = listener.local_addr().expect("an address").port();
     let (send, commands) = mpsc::channel(4);
     let ready = DaemonStatus { readiness: Readiness::Ready, ..DaemonStatus::default() };
     let (status, status_of) = watch::channel(ready);
-    let metrics = Arc::new(|accept: Option<&str>, encoding: Option<&str>| {
-        Ok(Exposition {
-            format: Format::Text,
-            content_type: "text/plain; version=0.0.4".into(),
-            coding: Coding::Identity,
-            body: format!("# {accept:?} {encoding:?}\n").into_bytes(),
-        })
-    });
     let state = WebState::new(options, Arc::clone(recent), metrics, send, status_of);
     let shutdown = CancellationToken::new();
     let served = tokio::spawn(serve(vec![listener], router(state), shutdown.clone()));

@@ -12,8 +12,10 @@ use crate::config::{
     spec::{AuthorizationSpec, HeaderSpec, TargetSpec},
 };
 
-/// Headers that the client sets by what it sends; any other value would make the request wrong.
-const OURS: [HeaderName; 8] = [
+/// Headers that the client sets itself: another value would be overwritten without a word, or make
+/// the request wrong.
+const OURS: [HeaderName; 11] = [
+    header::ACCEPT,
     header::ACCEPT_ENCODING,
     header::CONNECTION,
     header::CONTENT_LENGTH,
@@ -22,7 +24,14 @@ const OURS: [HeaderName; 8] = [
     header::TE,
     header::TRANSFER_ENCODING,
     header::UPGRADE,
+    header::USER_AGENT,
+    HeaderName::from_static("x-tokenbeat-probe"),
 ];
+
+/// Whether the client sets this header itself, so that nobody else can.
+pub(crate) fn is_ours(name: &HeaderName) -> bool {
+    OURS.contains(name)
+}
 
 /// The headers of a target. Relative files are beside the configuration file, in `folder`.
 pub(super) fn check(
@@ -41,8 +50,9 @@ pub(super) fn check(
             problems.push(problem("not a header name"));
             continue;
         };
-        if OURS.contains(&name) {
-            problems.push(problem("this header is set by what is sent, and cannot be another"));
+        if is_ours(&name) {
+            let message = format!("the client sets `{name}` itself: it cannot be set here");
+            problems.push(problem(&message));
         }
         if name == header::AUTHORIZATION && spec.authorization.is_some() {
             problems.push(problem("this header is set by `authorization` already"));

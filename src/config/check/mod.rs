@@ -15,6 +15,7 @@ mod url;
 mod workload;
 
 pub(super) use assemble::check;
+pub(crate) use headers::is_ours;
 pub(super) use known::Coverage;
 
 use known::Known;

@@ -17,6 +17,8 @@ pub(super) enum UrlError {
     ApiPath,
     #[error("the URL of a proxy has no path")]
     ProxyPath,
+    #[error("a proxy over https is not supported: what is sent to it would not be encrypted")]
+    ProxyScheme,
 }
 
 /// The base URL of a target.
@@ -29,10 +31,15 @@ pub(super) fn target(text: &str) -> Result<Url, UrlError> {
     Ok(url)
 }
 
-/// The URL of an HTTP proxy.
+/// The URL of an HTTP proxy. The client speaks to a proxy in plain text only (what it tunnels may
+/// be TLS), so a URL that promises more is refused.
 pub(super) fn proxy(text: &str) -> Result<Url, UrlError> {
     let url = plain(text)?;
-    if url.path() != "/" { Err(UrlError::ProxyPath) } else { Ok(url) }
+    match (url.scheme(), url.path()) {
+        ("http", "/") => Ok(url),
+        ("http", _) => Err(UrlError::ProxyPath),
+        _ => Err(UrlError::ProxyScheme),
+    }
 }
 
 fn plain(text: &str) -> Result<Url, UrlError> {
@@ -69,5 +76,7 @@ mod tests {
         }
         assert!(target("https://host.example.com/models-team/a").is_ok());
         assert_eq!(proxy("http://proxy.example.com/a"), Err(UrlError::ProxyPath));
+        assert_eq!(proxy("https://proxy.example.com"), Err(UrlError::ProxyScheme));
+        assert!(proxy("http://proxy.example.com:3128").is_ok());
     }
 }
