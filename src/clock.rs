@@ -84,6 +84,12 @@ impl Wall {
         Duration::from_nanos(self.unix_nanos(other.stamp).abs_diff(other.unix_nanos))
     }
 
+    /// The pair after the calendar was set forward.
+    #[cfg(test)]
+    pub(crate) fn set_forward(self, by: Duration) -> Self {
+        Self { unix_nanos: self.unix_nanos + i64::try_from(by.as_nanos()).unwrap_or(0), ..self }
+    }
+
     /// Nanoseconds since the Unix epoch at `stamp`.
     pub const fn unix_nanos(self, stamp: Stamp) -> i64 {
         self.unix_nanos + (stamp.0.cast_signed() - self.stamp.0.cast_signed())
