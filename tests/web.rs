@@ -17,6 +17,7 @@ use tokenbeat::{
     timeline::Outcome,
     web::{Command, Content, Gate, ProbeRefused, Readiness, RoutePrefix, WebOptions},
 };
+use tokio::{io::AsyncReadExt, net::TcpStream};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -456,6 +457,19 @@ async fn an_occupied_port_is_an_error_of_the_start() {
     let error = tokenbeat::web::bind(([127, 0, 0, 1], site.port).into()).await;
     let error = error.expect_err("the port is taken").to_string();
     assert!(error.starts_with(&format!("cannot listen on 127.0.0.1:{}", site.port)), "{error}");
+}
+
+#[tokio::test]
+async fn sockets_that_say_nothing_lock_nobody_out() {
+    let site = site(WebOptions::default(), &recent()).await;
+    let mut idle = Vec::new();
+    for _ in 0..300 {
+        idle.push(TcpStream::connect(("127.0.0.1", site.port)).await.expect("a connection"));
+    }
+    assert_eq!(site.get("/-/healthy").await.status, 200);
+    // The first to come was the first to go.
+    let end = tokio::time::timeout(Duration::from_secs(30), idle[0].read(&mut [0])).await;
+    assert_eq!(end.expect("in time").expect("an end"), 0);
 }
 
 #[tokio::test]
