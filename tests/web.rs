@@ -17,6 +17,7 @@ use tokenbeat::{
     timeline::Outcome,
     web::{Command, Content, Gate, ProbeRefused, Readiness, RoutePrefix, WebOptions},
 };
+use tokio::{io::AsyncReadExt, net::TcpStream};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -392,7 +393,9 @@ async fn a_probe_that_cannot_be_measured_does_not_look_healthy() {
     recent.beat(&failed(&key, times[1], Outcome::Local, why, &[]));
     let site = site(WebOptions::default(), &recent).await;
     let page = site.get("/").await.body;
-    for words in ["1 unmeasured", "state-unmeasured", "cannot read the secret file &#60;key"] {
+    for words in
+        ["1 unmeasured", "state-unmeasured", "Unmeasured: ", "cannot read the secret file &#60;key"]
+    {
         assert!(page.contains(words), "{words}\n{page}");
     }
     assert!(site.get("/?fragment=live&state=unmeasured").await.body.contains("1 unmeasured"));
@@ -456,6 +459,21 @@ async fn an_occupied_port_is_an_error_of_the_start() {
     let error = tokenbeat::web::bind(([127, 0, 0, 1], site.port).into()).await;
     let error = error.expect_err("the port is taken").to_string();
     assert!(error.starts_with(&format!("cannot listen on 127.0.0.1:{}", site.port)), "{error}");
+}
+
+#[tokio::test]
+async fn sockets_that_say_nothing_lock_nobody_out() {
+    let site = site(WebOptions::default(), &recent()).await;
+    let mut idle = Vec::new();
+    for _ in 0..300 {
+        idle.push(TcpStream::connect(("127.0.0.1", site.port)).await.expect("a connection"));
+    }
+    // Less than the longest that a mute socket was ever left alone.
+    let health = tokio::time::timeout(Duration::from_secs(20), site.get("/-/healthy")).await;
+    assert_eq!(health.expect("nobody is locked out").status, 200);
+    // The first to come was the first to go.
+    let end = tokio::time::timeout(Duration::from_secs(30), idle[0].read(&mut [0])).await;
+    assert_eq!(end.expect("in time").expect("an end"), 0);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@
 mod api;
 mod assets;
 mod command;
+mod crowd;
 mod filter;
 mod format;
 mod gauges;

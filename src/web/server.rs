@@ -3,28 +3,35 @@
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
     time::Duration,
 };
 
 use axum::Router;
-use hyper::server::conn::http1;
+use hyper::{
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     task::JoinSet,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// Connections open at once on one listener; further ones wait in the kernel's queue.
+use super::crowd::{Crowd, Guest};
+
+/// Connections open at once on one listener; for a further one the longest idle is closed.
 const CONNECTIONS: usize = 256;
 
-/// Longest wait for a request's head on an open connection. Also closes idle ones.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest wait for the first request of a connection: who connects has something to ask.
+const FIRST_REQUEST: Duration = Duration::from_secs(5);
+
+/// Longest wait for a further request's head. Above the usual intervals of scraping, so that a
+/// scraper keeps its connection.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(65);
 
 /// How long running answers may take once the shutdown has begun.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -99,20 +106,20 @@ async fn accept(
     shutdown: CancellationToken,
     given_up: CancellationToken,
 ) {
-    let open = Arc::new(Semaphore::new(CONNECTIONS));
+    let crowd = Crowd::new(CONNECTIONS);
     let next = async || {
-        // The semaphore is never closed, so the permit is there.
-        let permit = Arc::clone(&open).acquire_owned().await.ok();
-        (permit, listener.accept().await)
+        let accepted = listener.accept().await?;
+        io::Result::Ok((accepted, crowd.seat().await))
     };
-    while let Some((permit, accepted)) = shutdown.run_until_cancelled(next()).await {
+    while let Some(accepted) = shutdown.run_until_cancelled(next()).await {
         match accepted {
-            Ok((stream, _)) => {
-                let connection =
-                    converse(stream, router.clone(), shutdown.clone(), given_up.clone());
+            Ok(((stream, _), seat)) => {
+                let router = router.clone();
+                let (shutdown, given_up) = (shutdown.clone(), given_up.clone());
                 connections.spawn(async move {
-                    connection.await;
-                    drop(permit);
+                    if let Some(seat) = seat {
+                        converse(stream, router, &seat.guest, shutdown, given_up).await;
+                    }
                 });
             }
             Err(error) => {
@@ -123,16 +130,27 @@ async fn accept(
     }
 }
 
-/// Serves one connection until its end, the end of the drain, or an error of the client's making.
+/// Serves one connection until its end, until its place is needed, the end of the drain, or an
+/// error of the client's making.
 async fn converse(
     stream: TcpStream,
     router: Router,
+    guest: &Guest,
     shutdown: CancellationToken,
     given_up: CancellationToken,
 ) {
     // Small answers go out at once; a stream that is already gone tells at the first read.
     let _ = stream.set_nodelay(true);
-    let service = TowerToHyperService::new(router);
+    let answers = TowerToHyperService::new(router);
+    let service = service_fn(|request| {
+        guest.begins();
+        let answer = answers.call(request);
+        async {
+            let answer = answer.await;
+            guest.ends();
+            answer
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
@@ -141,6 +159,10 @@ async fn converse(
     let ended = tokio::select! {
         ended = connection.as_mut() => Some(ended),
         () = shutdown.cancelled() => None,
+        () = guest.unwelcome(FIRST_REQUEST) => match guest.idle_since() {
+            Some(_) => return,
+            None => None,
+        },
     };
     let ended = match ended {
         Some(ended) => Some(ended),
