@@ -19,7 +19,7 @@ mod proxy;
 #[path = "support/tls_server.rs"]
 mod tls_server;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use asker::Asker;
 use http::Version;
@@ -367,4 +367,27 @@ fn a_client_certificate_is_shown_where_it_is_asked_for() {
         assert_eq!(refused.outcome, Outcome::Tls, "{protocol}: {:?}", refused.detail);
         assert_eq!(server.seen().len(), 1);
     }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_to_an_end_stops_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    let sim = engine(SimSpec::default());
+    for place in [pipe.as_path(), Path::new("/dev/zero")] {
+        let target = format!(", authorization: {{credentials_file: {}}}", place.display());
+        let refused = Asker::new(&config(sim.base_url(), &target, "")).ask();
+        assert_eq!(refused.outcome, Outcome::Local, "{:?}", refused.detail);
+        let url = sim.base_url().replace("http://", "https://");
+        let target = format!(", tls_config: {{ca_file: {}}}", place.display());
+        let untrusted = Asker::new(&config(&url, &target, "")).ask();
+        assert_eq!(untrusted.outcome, Outcome::Tls, "{:?}", untrusted.detail);
+        for exchange in [refused, untrusted] {
+            let detail = exchange.detail.unwrap_or_default();
+            assert!(detail.contains("not a regular file"), "{detail}");
+        }
+    }
+    assert_eq!(sim.handle().requests(), 0);
 }

@@ -69,7 +69,8 @@ pub(crate) async fn dial(
         within(deadline, Outcome::Connect, "asking the proxy for a tunnel", tunnelled).await?;
     }
     let unusable = |error| Failure::new(Outcome::Tls, format!("TLS settings: {error}"));
-    let config = tls.config().map_err(unusable)?;
+    let config = async { tls.config().await.map_err(unusable) };
+    let config = within(deadline, Outcome::Tls, "reading the TLS settings", config).await?;
     let name = tls.server_name(&endpoint.host).map_err(unusable)?;
     let handshake = async {
         let stream = TlsConnector::from(config).connect(name, stream).await;

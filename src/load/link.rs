@@ -1,16 +1,20 @@
 //! What all exchanges with one target share: its endpoint, its headers, what it has refused.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU8, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use tokio::time::timeout;
 
 use crate::{
-    client::{Endpoint, EndpointError, Tls, TlsSettings, Verify},
+    client::{Aside, Endpoint, EndpointError, Tls, TlsSettings, Verify},
     clock::Stamp,
-    config::{self, Secret, SecretError, Target},
+    config::{self, Secret, SecretError, SecretSource, Target},
     protocol::FieldSet,
     schedule::Meter,
 };
@@ -31,6 +35,7 @@ pub struct Link {
     target: Arc<Target>,
     endpoint: Arc<Endpoint>,
     refused: AtomicU8,
+    files: Aside,
     meter: Mutex<Meter>,
 }
 
@@ -45,6 +50,8 @@ pub(crate) struct Headers {
 pub(crate) enum HeadersError {
     #[error(transparent)]
     Secret(#[from] SecretError),
+    #[error("the secret from {0} could not be read within {1:.1?}")]
+    Slow(SecretSource, Duration),
     #[error("the value of the header {0} has characters that a header cannot carry")]
     Value(HeaderName),
 }
@@ -68,7 +75,13 @@ impl Link {
         let endpoint =
             Endpoint::new(&target.url, target.proxy_url.as_ref(), || Tls::new(settings))?;
         let meter = Mutex::new(Meter::new(target.budget));
-        Ok(Arc::new(Self { target, endpoint, refused: AtomicU8::new(0), meter }))
+        Ok(Arc::new(Self {
+            target,
+            endpoint,
+            refused: AtomicU8::new(0),
+            files: Aside::default(),
+            meter,
+        }))
     }
 
     /// The target.
@@ -103,15 +116,20 @@ impl Link {
         meter.spend(Stamp::now(), output_tokens)
     }
 
-    /// The headers of an exchange of `probe`. Secrets are read now, so rotation needs no reload.
-    pub(crate) fn headers(&self, probe: &str) -> Result<Headers, HeadersError> {
+    /// The headers of an exchange of `probe`. Secrets are read now, so rotation needs no reload,
+    /// and each within `limit`.
+    pub(crate) async fn headers(
+        &self,
+        probe: &str,
+        limit: Duration,
+    ) -> Result<Headers, HeadersError> {
         let mut headers = Headers { map: HeaderMap::new(), secrets: Vec::new() };
         for (name, values) in &self.target.http_headers {
             for value in values {
                 let value = match value {
                     config::HeaderValue::Plain(value) => value.clone(),
                     config::HeaderValue::Secret(source) => {
-                        headers.secret(name, source.read()?, "")?
+                        headers.secret(name, self.read(source, limit).await?, "")?
                     }
                 };
                 headers.map.append(name.clone(), value);
@@ -119,7 +137,7 @@ impl Link {
         }
         if let Some(authorization) = &self.target.authorization {
             let scheme = format!("{} ", authorization.scheme);
-            let secret = authorization.credentials.read()?;
+            let secret = self.read(&authorization.credentials, limit).await?;
             let value = headers.secret(&header::AUTHORIZATION, secret, &scheme)?;
             headers.map.insert(header::AUTHORIZATION, value);
         }
@@ -128,6 +146,16 @@ impl Link {
             headers.map.insert(PROBE, probe);
         }
         Ok(headers)
+    }
+
+    /// Reads a secret; a file's on another thread, since every target's beats share this one.
+    async fn read(&self, source: &SecretSource, limit: Duration) -> Result<Secret, HeadersError> {
+        let SecretSource::File(_) = source else { return Ok(source.read()?) };
+        let wanted = source.clone();
+        match timeout(limit, self.files.run(move || wanted.read())).await {
+            Ok(Some(read)) => Ok(read?),
+            Ok(None) | Err(_) => Err(HeadersError::Slow(source.clone(), limit)),
+        }
     }
 }
 
