@@ -76,6 +76,30 @@ fn a_fresh_exchange_dials_and_a_reused_connection_does_not() {
 }
 
 #[test]
+fn a_stale_connection_is_recognised_behind_tls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = folder.path().join("ca.pem");
+    let pair = certificates::self_signed();
+    certificates::put(&authority, &pair.certificate);
+    let tls = TlsPem { cert: pair.certificate, key: pair.key };
+    for tls in [None, Some(tls)] {
+        let encrypted = tls.is_some();
+        let sim = engine(SimSpec { tls, ..SimSpec::default() });
+        let target = format!(", tls_config: {{ca_file: {}}}", authority.display());
+        let asker = Asker::new(&config(
+            sim.base_url(),
+            if encrypted { &target } else { "" },
+            ", connection: reuse",
+        ));
+        sim.handle().set_faults(["close_on_reuse"]).expect("known");
+        assert_eq!(succeeded(&asker.ask()).retries, NONE);
+        let exchange = asker.ask();
+        assert_eq!(succeeded(&exchange).retries, Retries { stale_connection: 1, ..NONE });
+        assert_eq!((sim.handle().connections(), sim.handle().requests()), (2, 2));
+    }
+}
+
+#[test]
 fn a_stale_connection_is_replaced_once_and_its_time_is_ours() {
     let sim = engine(SimSpec::default());
     let asker = Asker::new(&config(sim.base_url(), "", ", connection: reuse"));
