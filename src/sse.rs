@@ -18,6 +18,17 @@ pub struct Event<'a> {
     pub name: Option<&'a [u8]>,
     /// The values of the `data` lines, joined by line feeds.
     pub data: &'a [u8],
+    /// Whether the piece that completed the event has bytes behind its blank line.
+    pub rest: Rest,
+}
+
+/// What is left of a piece behind an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// Nothing.
+    Nothing,
+    /// Something, whatever it is.
+    Bytes,
 }
 
 /// An event is larger than the decoder's cap.
@@ -102,7 +113,9 @@ impl Decoder {
             }
             if self.line.is_empty() {
                 if head.is_empty() {
-                    if let ControlFlow::Break(stop) = self.dispatch(only.take(), &mut on_event) {
+                    if let ControlFlow::Break(stop) =
+                        self.dispatch(only.take(), left(rest, terminator), &mut on_event)
+                    {
                         return Ok(ControlFlow::Break(stop));
                     }
                 } else {
@@ -134,7 +147,7 @@ impl Decoder {
         if self.take_line(&line, &mut value).is_ok() {
             self.append_data(&mut value, None);
         }
-        self.dispatch(None, &mut on_event)
+        self.dispatch(None, Rest::Nothing, &mut on_event)
     }
 
     /// What follows a byte-order mark, or all of it where there is none. A mark that begins but
@@ -212,13 +225,14 @@ impl Decoder {
     fn dispatch<B>(
         &mut self,
         only: Option<&[u8]>,
+        rest: Rest,
         on_event: &mut impl FnMut(Event<'_>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
         let data = only.or(self.has_data.then_some(self.data.as_slice()));
         let flow = match data {
             Some(data) => {
                 let name = (!self.name.is_empty()).then_some(self.name.as_slice());
-                on_event(Event { name, data })
+                on_event(Event { name, data, rest })
             }
             None => ControlFlow::Continue(()),
         };
@@ -227,6 +241,15 @@ impl Decoder {
         self.has_data = false;
         self.event_bytes = 0;
         flow
+    }
+}
+
+/// What is left behind a line's `terminator`, of which a line feed after a carriage return is part.
+fn left(rest: &[u8], terminator: u8) -> Rest {
+    match rest {
+        [] => Rest::Nothing,
+        [b'\n'] if terminator == b'\r' => Rest::Nothing,
+        _ => Rest::Bytes,
     }
 }
 

@@ -71,6 +71,7 @@ const IMPURE: &[&str] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("anyhow", &["cli", "main"]),
     ("askama", &["web"]),
+    ("atomic_waker", &["client"]),
     ("axum", &["web"]),
     ("clap", &["cli", "main"]),
     ("flate2", &["web", "sinks::prometheus"]),

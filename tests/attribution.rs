@@ -20,6 +20,7 @@ use tokenbeat::{
     clock::Stamp,
     config::{Budget, Connection, Models, Target, TlsFiles},
     load::{Link, Order, run},
+    measure::Measurement,
     protocol::Api,
     timeline::{Exchange, Outcome, Recorder, StampSource, Timeline},
     workload::{Expect, RequestPlan},
@@ -151,4 +152,79 @@ async fn an_event_has_the_stamp_of_its_own_read() {
         }
     }
     assert!(alone > 0, "every event shared its read with another");
+}
+
+/// What lay in the socket when the client came to read, in writes of their own, and whether the
+/// first token's stamp is exact all the same. The head was read before.
+const WAITING: [(&[&str], bool); 5] = [
+    (&[TOKEN], true),
+    (&[": ping\n\n", TOKEN], true),
+    (&[TOKEN, ": ping\n\n"], false),
+    (&[TOKEN, "data: [DONE]\n\n"], false),
+    (&[TOKEN, ""], false),
+];
+
+const TOKEN: &str =
+    "data: {\"choices\":[{\"delta\":{\"content\":\"w\"},\"finish_reason\":\"stop\"}]}\n\n";
+
+/// A server that writes `pieces` while its client cannot read, an empty one being the last chunk,
+/// and the end once it can again.
+fn server_to_a_late_reader(
+    pieces: &'static [&'static str],
+) -> (SocketAddr, mpsc::Receiver<()>, mpsc::SyncSender<()>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback");
+    let address = listener.local_addr().expect("bound");
+    // A rendezvous each: the client's thread is known to wait before a piece is written.
+    let (tell, told) = mpsc::sync_channel(0);
+    let (late, is_late) = mpsc::sync_channel(0);
+    thread::spawn(move || {
+        let (mut socket, _) = listener.accept().expect("accepted");
+        socket.set_nodelay(true).expect("no delay");
+        assert!(socket.read(&mut [0; 8192]).expect("a request") > 0);
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
+                    transfer-encoding: chunked\r\n\r\n";
+        socket.write_all(head.as_bytes()).expect("written");
+        thread::sleep(GAP * 4);
+        is_late.recv().expect("the client waits");
+        for piece in pieces {
+            let chunk = format!("{:x}\r\n{piece}\r\n", piece.len());
+            socket.write_all(chunk.as_bytes()).expect("written");
+            thread::sleep(GAP);
+        }
+        tell.send(()).expect("the client waits");
+        thread::sleep(GAP * 4);
+        // The client may be gone: what is complete needs no end.
+        drop(socket.write_all(b"e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"));
+    });
+    (address, told, late)
+}
+
+/// The kernel stamps what waits together with the arrival of its latest byte. A late reader may
+/// call the first token's stamp exact only if that byte was the token's own.
+#[tokio::test]
+async fn a_stamp_is_exact_only_if_nothing_came_behind_the_token() {
+    keep_stamping_on();
+    for (pieces, exact) in WAITING {
+        let (address, told, late) = server_to_a_late_reader(pieces);
+        let neighbour = async {
+            // Long enough for the head to be read; then nothing is, until all is written.
+            while late.try_send(()).is_err() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            told.recv().expect("the server writes");
+            std::future::pending::<()>().await;
+        };
+        let ended = tokio::select! {
+            ended = exchange(address) => ended,
+            () = neighbour => unreachable!("it has no end"),
+        };
+        assert_eq!(ended.outcome, Outcome::Ok, "{pieces:?}: {:?}", ended.detail);
+        if ended.timeline.source != Some(StampSource::Kernel) {
+            return;
+        }
+        let waited = ended.timeline.tokens[0].read_delay;
+        let late = Measurement::of(&ended).lateness.first_token;
+        assert!(waited > Some(Duration::ZERO), "the token waited");
+        assert_eq!(late, if exact { Some(Duration::ZERO) } else { waited }, "{pieces:?}");
+    }
 }

@@ -19,7 +19,7 @@ mod proxy;
 #[path = "support/tls_server.rs"]
 mod tls_server;
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use asker::Asker;
 use http::Version;
@@ -72,6 +72,30 @@ fn a_fresh_exchange_dials_and_a_reused_connection_does_not() {
         let timeline = succeeded(&exchange);
         assert_eq!((timeline.connected.is_some(), timeline.reused_connection), (first, !first));
         assert_eq!(sim.handle().connections(), 4);
+    }
+}
+
+#[test]
+fn a_stale_connection_is_recognised_behind_tls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let authority = folder.path().join("ca.pem");
+    let pair = certificates::self_signed();
+    certificates::put(&authority, &pair.certificate);
+    let tls = TlsPem { cert: pair.certificate, key: pair.key };
+    for tls in [None, Some(tls)] {
+        let encrypted = tls.is_some();
+        let sim = engine(SimSpec { tls, ..SimSpec::default() });
+        let target = format!(", tls_config: {{ca_file: {}}}", authority.display());
+        let asker = Asker::new(&config(
+            sim.base_url(),
+            if encrypted { &target } else { "" },
+            ", connection: reuse",
+        ));
+        sim.handle().set_faults(["close_on_reuse"]).expect("known");
+        assert_eq!(succeeded(&asker.ask()).retries, NONE);
+        let exchange = asker.ask();
+        assert_eq!(succeeded(&exchange).retries, Retries { stale_connection: 1, ..NONE });
+        assert_eq!((sim.handle().connections(), sim.handle().requests()), (2, 2));
     }
 }
 
@@ -367,4 +391,27 @@ fn a_client_certificate_is_shown_where_it_is_asked_for() {
         assert_eq!(refused.outcome, Outcome::Tls, "{protocol}: {:?}", refused.detail);
         assert_eq!(server.seen().len(), 1);
     }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_to_an_end_stops_nobody() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pipe = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+    assert!(made.success());
+    let sim = engine(SimSpec::default());
+    for place in [pipe.as_path(), Path::new("/dev/zero")] {
+        let target = format!(", authorization: {{credentials_file: {}}}", place.display());
+        let refused = Asker::new(&config(sim.base_url(), &target, "")).ask();
+        assert_eq!(refused.outcome, Outcome::Local, "{:?}", refused.detail);
+        let url = sim.base_url().replace("http://", "https://");
+        let target = format!(", tls_config: {{ca_file: {}}}", place.display());
+        let untrusted = Asker::new(&config(&url, &target, "")).ask();
+        assert_eq!(untrusted.outcome, Outcome::Tls, "{:?}", untrusted.detail);
+        for exchange in [refused, untrusted] {
+            let detail = exchange.detail.unwrap_or_default();
+            assert!(detail.contains("not a regular file"), "{detail}");
+        }
+    }
+    assert_eq!(sim.handle().requests(), 0);
 }

@@ -163,6 +163,30 @@ fn no_command_says_a_secret() {
     }
 }
 
+/// What escaping and the making of one line change.
+#[test]
+fn a_secret_is_struck_out_also_where_it_was_altered() {
+    const ALTERED: &str = "sk-planted-in  two\"blanks\\and";
+    let (folder, echo) = (tempfile::tempdir().expect("a folder"), Echo::start());
+    let text = config(folder.path(), &echo).replace(
+        "{secrets_env: PLANTED_HEADER}",
+        &format!("{{files: [{}]}}", folder.path().join("header").display()),
+    );
+    for name in ["bearer", "header"] {
+        put(&folder.path().join(name), ALTERED);
+    }
+    let asker = Asker::new(&text);
+    while echo.answered() < WAYS {
+        let exchange = asker.ask();
+        clean("an exchange", &format!("{exchange:?}"));
+        for shown in [exchange.detail, exchange.text, exchange.timeline.model] {
+            let left = shown.unwrap_or_default();
+            assert!(!left.contains("blanks"), "a part is left: {left}");
+        }
+    }
+    clean("the log of every library", &asker.log());
+}
+
 #[test]
 fn no_value_prints_a_secret() {
     let (folder, echo) = (tempfile::tempdir().expect("a folder"), Echo::start());

@@ -68,15 +68,17 @@ pub(super) struct Control {
 impl Control {
     /// Control requests to the target behind `link`, each of which has `limit`.
     pub(super) async fn new(link: &Link, limit: Duration) -> Result<Self, CheckError> {
-        let mut headers =
-            link.headers(PROBE).map_err(|error| CheckError::Headers(error.to_string()))?;
+        let mut headers = link
+            .headers(PROBE, limit)
+            .await
+            .map_err(|error| CheckError::Headers(error.to_string()))?;
         let target = link.target();
         let mut root = target.url.clone();
         let mut client = Client::builder().redirect(redirect::Policy::none()).no_proxy();
         if let Some(proxy) = &target.proxy_url {
             client = client.proxy(reqwest::Proxy::all(proxy.clone()).map_err(unusable)?);
         }
-        let client = client.tls_backend_preconfigured(tls_config(link)?);
+        let client = client.tls_backend_preconfigured(tls_config(link, limit).await?);
         let client = match &target.tls.server_name {
             Some(name) if root.scheme() == "https" => {
                 let host = HeaderValue::from_str(&link.endpoint().authority);
@@ -157,14 +159,17 @@ fn unusable(error: reqwest::Error) -> CheckError {
 
 /// The TLS configuration of the measured path, less HTTP/2, which this client does not speak. For
 /// a target without TLS it is one that trusts nobody, because the client cannot do without any.
-fn tls_config(link: &Link) -> Result<ClientConfig, CheckError> {
+async fn tls_config(link: &Link, limit: Duration) -> Result<ClientConfig, CheckError> {
     let Some(tls) = &link.endpoint().tls else {
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| CheckError::Tls(error.to_string()))?;
         return Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
     };
-    let built = tls.config().map_err(|error| CheckError::Tls(error.to_string()))?;
+    let built = timeout(limit, tls.config())
+        .await
+        .map_err(|_| CheckError::Tls(format!("its files could not be read within {limit:.1?}")))?
+        .map_err(|error| CheckError::Tls(error.to_string()))?;
     let mut config = ClientConfig::clone(&built);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)

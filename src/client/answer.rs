@@ -10,8 +10,8 @@ use super::failure::Failure;
 use crate::{
     clock::Stamp,
     protocol::{self, Delta, Finish, Fragment, Protocol},
-    sse::{Decoder, Event, TooLarge},
-    timeline::{Outcome, StampSource, Timeline, TokenEvent},
+    sse::{Decoder, Event, Rest, TooLarge},
+    timeline::{Behind, Outcome, StampSource, Timeline, TokenEvent},
 };
 
 /// Most text that is kept of an answer, in bytes.
@@ -107,6 +107,9 @@ impl Answer {
             _ => Some(arrival.source),
         };
         *last = Some(arrival);
+        if !bytes.is_empty() {
+            timeline.note_more_in(arrival.read);
+        }
         let flow = decoder.push(bytes, |event| content.take(timeline, event, arrival));
         if content.events == 0 {
             let room = MAX_HEAD - head.len();
@@ -232,7 +235,7 @@ impl Content {
         if let Some(message) = delta.error {
             return failed(Outcome::StreamError, message);
         }
-        self.record(timeline, &delta, arrival);
+        self.record(timeline, &delta, event.rest, arrival);
         if delta.done {
             self.done = true;
             timeline.end = Some(arrival.at);
@@ -241,12 +244,16 @@ impl Content {
         ControlFlow::Continue(())
     }
 
-    fn record(&mut self, timeline: &mut Timeline, delta: &Delta<'_>, arrival: Arrival) {
+    fn record(&mut self, timeline: &mut Timeline, delta: &Delta<'_>, rest: Rest, arrival: Arrival) {
         if let Some(kind) = delta.token() {
             if timeline.tokens.is_empty() {
                 // A running count of 0 is a placeholder that some gateways put on every event.
                 timeline.first_event_tokens =
                     delta.usage.and_then(|usage| usage.completion_tokens).filter(|n| *n > 0);
+                timeline.behind_first_token = match rest {
+                    Rest::Nothing => Behind::Nothing,
+                    Rest::Bytes => Behind::More,
+                };
             }
             let Arrival { at, read_delay, read, .. } = arrival;
             timeline.tokens.push(TokenEvent { at, read_delay, kind, read });

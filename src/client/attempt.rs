@@ -176,7 +176,7 @@ impl Attempt<'_> {
         deadline: Stamp,
         timeline: &mut Timeline,
     ) -> Result<Response<Incoming>, Failed> {
-        let reads_before = connection.marks().last_read().map(|arrival| arrival.read);
+        let plain_before = connection.marks().plain();
         let mut sending = connection.send(request);
         let answered = poll_fn(|cx| {
             if let Poll::Ready(answered) = connection.poll_with(cx, |cx| sending.as_mut().poll(cx))
@@ -197,7 +197,12 @@ impl Attempt<'_> {
                 Ok(response)
             }
             Some(Err(error)) => {
-                let nothing_came = arrived.map(|arrival| arrival.read) == reads_before;
+                let nothing_came = match connection.speaks() {
+                    Speaks::Http1 => connection.marks().plain() == plain_before,
+                    // Frames of the connection are no part of a response; what ended it is told
+                    // from a refusal of this one stream by what has become of the connection.
+                    Speaks::Http2 => error.is_canceled() || !connection.is_reusable(),
+                };
                 let failure = match connection.marks().tls_error() {
                     Some(error) => Failure::new(Outcome::Tls, format!("TLS: {error}")),
                     None => Failure::of_head(&error),

@@ -69,7 +69,8 @@ pub(crate) async fn dial(
         within(deadline, Outcome::Connect, "asking the proxy for a tunnel", tunnelled).await?;
     }
     let unusable = |error| Failure::new(Outcome::Tls, format!("TLS settings: {error}"));
-    let config = tls.config().map_err(unusable)?;
+    let config = async { tls.config().await.map_err(unusable) };
+    let config = within(deadline, Outcome::Tls, "reading the TLS settings", config).await?;
     let name = tls.server_name(&endpoint.host).map_err(unusable)?;
     let handshake = async {
         let stream = TlsConnector::from(config).connect(name, stream).await;
@@ -184,18 +185,25 @@ impl AsyncRead for Io {
         cx: &mut Context<'_>,
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, out),
+        let before = out.filled().len();
+        let (read, marks) = match self.get_mut() {
+            Self::Plain(stream) => {
+                let read = Pin::new(&mut *stream).poll_read(cx, out);
+                (read, stream.marks())
+            }
             Self::Tls(stream) => {
                 let read = Pin::new(stream.as_mut()).poll_read(cx, out);
+                let marks = stream.get_ref().0.marks();
                 if let Poll::Ready(Err(error)) = &read
                     && let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref())
                 {
-                    stream.get_ref().0.marks().mark_tls_error(error);
+                    marks.mark_tls_error(error);
                 }
-                read
+                (read, marks)
             }
-        }
+        };
+        marks.mark_plain(out.filled().len() - before);
+        read
     }
 }
 

@@ -7,11 +7,13 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU8, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
 };
+
+use atomic_waker::AtomicWaker;
 
 /// Wakes go to the task.
 const OPEN: u8 = 0;
@@ -31,13 +33,14 @@ pub(crate) struct Hush {
 #[derive(Debug)]
 struct Shared {
     /// The waker of the exchange's task. Kept from poll to poll, since a task rarely changes it.
-    task: Mutex<Waker>,
+    /// A wake takes it; whoever is woken polls, and so puts it back.
+    task: AtomicWaker,
     state: AtomicU8,
 }
 
 impl Hush {
     pub(crate) fn new() -> Self {
-        let task = Mutex::new(Waker::noop().clone());
+        let task = AtomicWaker::new();
         let shared = Arc::new(Shared { task, state: AtomicU8::new(OPEN) });
         Self { waker: Waker::from(Arc::clone(&shared)), shared }
     }
@@ -51,19 +54,13 @@ impl Hush {
         round: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
         let state = &self.shared.state;
-        self.shared.task().clone_from(cx.waker());
+        self.shared.task.register(cx.waker());
         state.store(HUSHED, Ordering::SeqCst);
         let done = round(&mut Context::from_waker(&self.waker));
         if state.swap(OPEN, Ordering::SeqCst) == WOKEN && done.is_pending() {
             cx.waker().wake_by_ref();
         }
         done
-    }
-}
-
-impl Shared {
-    fn task(&self) -> MutexGuard<'_, Waker> {
-        self.task.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -75,7 +72,7 @@ impl Wake for Shared {
     fn wake_by_ref(self: &Arc<Self>) {
         let noted = self.state.compare_exchange(HUSHED, WOKEN, Ordering::SeqCst, Ordering::SeqCst);
         if noted == Err(OPEN) {
-            self.task().wake_by_ref();
+            self.task.wake();
         }
     }
 }

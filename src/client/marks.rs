@@ -22,6 +22,8 @@ pub(crate) struct Marks {
     read_delay: AtomicU64,
     from_kernel: AtomicBool,
     reads: AtomicU32,
+    /// Bytes that HTTP has been handed, above TLS.
+    plain: AtomicU64,
     write_began: AtomicU64,
     write_ended: AtomicU64,
     tls_error: OnceLock<String>,
@@ -34,6 +36,7 @@ impl Marks {
             read_delay: AtomicU64::new(NONE),
             from_kernel: AtomicBool::new(false),
             reads: AtomicU32::new(0),
+            plain: AtomicU64::new(0),
             write_began: AtomicU64::new(NONE),
             write_ended: AtomicU64::new(NONE),
             tls_error: OnceLock::new(),
@@ -48,6 +51,16 @@ impl Marks {
         self.read_delay.store(delay, Relaxed);
         self.from_kernel.store(kernel.is_some(), Relaxed);
         self.reads.fetch_add(1, Relaxed);
+    }
+
+    /// HTTP was handed so many bytes.
+    pub(crate) fn mark_plain(&self, bytes: usize) {
+        self.plain.fetch_add(bytes as u64, Relaxed);
+    }
+
+    /// How many bytes HTTP has been handed so far. A close of TLS is a read that hands it none.
+    pub(crate) fn plain(&self) -> u64 {
+        self.plain.load(Relaxed)
     }
 
     /// A write that took bytes began and ended.

@@ -4,6 +4,7 @@
 //! `Timeline`. Knows nothing of configuration, of retries, or of what the numbers are for.
 
 pub mod answer;
+mod aside;
 mod attempt;
 mod connection;
 mod dial;
@@ -18,6 +19,7 @@ mod stream;
 mod timer;
 mod tls;
 
+pub(crate) use aside::Aside;
 pub use attempt::{Answered, Attempt, Connections, Failed, Text};
 pub use endpoint::{Endpoint, EndpointError, Limits};
 pub use failure::Failure;

@@ -87,7 +87,10 @@ impl Stream {
             };
             match self.step(deadline).await {
                 Step::Frame(Some(Ok(frame))) => {
-                    let Some(bytes) = frame.data_ref() else { continue };
+                    let Some(bytes) = frame.data_ref() else {
+                        self.note_more(timeline); // trailers
+                        continue;
+                    };
                     self.received += bytes.len();
                     if self.received > self.limits.response_bytes {
                         let most = self.limits.response_bytes;
@@ -121,7 +124,10 @@ impl Stream {
                         Framing::Delimited => self.arrival(timeline).at,
                         Framing::UntilClose => Stamp::now(),
                     };
-                    return self.answer.end(timeline, end, BodyEnd::Clean);
+                    let judged = self.answer.end(timeline, end, BodyEnd::Clean);
+                    // Only now, for the end itself may have completed the first token's event.
+                    self.note_more(timeline);
+                    return judged;
                 }
                 Step::Late => return Err(self.late(timeline)),
             }
@@ -168,6 +174,14 @@ impl Stream {
             arrival.at = arrival.at.max(sent);
         }
         arrival
+    }
+
+    /// Notes that the last read held more than the events that came of it. The end of the body
+    /// counts, also a mere close: the kernel lets it move the stamp of what waits before it.
+    fn note_more(&self, timeline: &mut Timeline) {
+        if let Some(arrival) = self.connection.marks().last_read() {
+            timeline.note_more_in(arrival.read);
+        }
     }
 
     fn late(&self, timeline: &Timeline) -> Failure {

@@ -1,10 +1,12 @@
 //! TLS of a target: trust, our own certificate, and the name to verify.
 //!
 //! The rustls configuration is built when it is first used and again when one of its files has
-//! changed, so a rotated certificate needs no reload.
+//! changed, so a rotated certificate needs no reload. Files are touched on a thread of their own:
+//! this one is shared by all targets.
 
 use std::{
     fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::SystemTime,
@@ -20,11 +22,21 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject},
 };
 
+use super::aside::Aside;
+
+/// Largest file of certificates or keys, in bytes: more than the bundles of all systems.
+const MAX_FILE: u64 = 4 << 20;
+
+/// The system's authorities, once they have been found. Parsing them takes milliseconds and
+/// keeping them a megabyte, and they are the same for every target.
+static NATIVE_ROOTS: Mutex<Option<Arc<RootCertStore>>> = Mutex::new(None);
+
 /// TLS settings and the configuration built from them.
 #[derive(Debug)]
 pub struct Tls {
-    settings: TlsSettings,
+    settings: Arc<TlsSettings>,
     built: Mutex<Option<Built>>,
+    files: Aside,
 }
 
 /// A configuration, and when each of its files had been changed.
@@ -57,6 +69,12 @@ pub enum Verify {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
     #[error("cannot read {}: {source}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("{} is not a regular file", .0.display())]
+    NotAFile(PathBuf),
+    #[error("{} is larger than {MAX_FILE} bytes", .0.display())]
+    TooLarge(PathBuf),
+    #[error("cannot read {}: {source}", path.display())]
     Pem { path: PathBuf, source: rustls::pki_types::pem::Error },
     #[error("no certificate in {}", .0.display())]
     Empty(PathBuf),
@@ -64,6 +82,8 @@ pub(crate) enum TlsError {
     NoRoots,
     #[error("{0} is not a name or address that TLS can verify")]
     Name(String),
+    #[error("interrupted")]
+    Interrupted,
     #[error(transparent)]
     Rustls(#[from] rustls::Error),
 }
@@ -71,7 +91,7 @@ pub(crate) enum TlsError {
 impl Tls {
     /// TLS with these settings. Files are read at the first use.
     pub fn new(settings: TlsSettings) -> Self {
-        Self { settings, built: Mutex::new(None) }
+        Self { settings: Arc::new(settings), built: Mutex::new(None), files: Aside::default() }
     }
 
     /// The name to verify for `host`.
@@ -80,17 +100,23 @@ impl Tls {
         ServerName::try_from(name.to_owned()).map_err(|_| TlsError::Name(name.to_owned()))
     }
 
-    /// The configuration; built anew if a file has changed since.
-    pub(crate) fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
-        let changed: Vec<_> = self.settings.files().map(modified).collect();
-        let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((at, config)) = &*built
-            && *at == changed
-        {
-            return Ok(Arc::clone(config));
-        }
-        let config = Arc::new(self.settings.build()?);
-        *built = Some((changed, Arc::clone(&config)));
+    /// The configuration; built anew if a file has changed since. To be waited for with a
+    /// deadline: its files may lie on a mount that hangs.
+    pub(crate) async fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
+        let built = self.built.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Without files nothing can have changed, and another thread need not be asked.
+        let built = match built {
+            Some((changed, config)) if changed.is_empty() => return Ok(config),
+            built => built,
+        };
+        let settings = Arc::clone(&self.settings);
+        let (changed, config) = self
+            .files
+            .run(move || settings.renew(built))
+            .await
+            .unwrap_or(Err(TlsError::Interrupted))?;
+        let kept = (changed, Arc::clone(&config));
+        *self.built.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
         Ok(config)
     }
 
@@ -106,6 +132,15 @@ impl TlsSettings {
         [self.ca_file.as_ref(), cert, key].into_iter().flatten().map(PathBuf::as_path)
     }
 
+    /// What was built before if no file has changed since, else anew.
+    fn renew(&self, built: Option<Built>) -> Result<Built, TlsError> {
+        let changed: Vec<_> = self.files().map(modified).collect();
+        match built {
+            Some((at, config)) if at == changed => Ok((at, config)),
+            _ => Ok((changed, Arc::new(self.build()?))),
+        }
+    }
+
     fn build(&self) -> Result<ClientConfig, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -118,7 +153,7 @@ impl TlsSettings {
         };
         let mut config = match &self.client_cert {
             Some((cert, key)) => {
-                let key_der = PrivateKeyDer::from_pem_file(key)
+                let key_der = PrivateKeyDer::from_pem_slice(&read(key)?)
                     .map_err(|source| TlsError::Pem { path: key.clone(), source })?;
                 builder.with_client_auth_cert(certificates(cert)?, key_der)?
             }
@@ -130,29 +165,51 @@ impl TlsSettings {
         Ok(config)
     }
 
-    fn roots(&self) -> Result<RootCertStore, TlsError> {
+    fn roots(&self) -> Result<Arc<RootCertStore>, TlsError> {
+        let Some(file) = &self.ca_file else { return native_roots() };
         let mut roots = RootCertStore::empty();
-        if let Some(file) = &self.ca_file {
-            for certificate in certificates(file)? {
-                roots.add(certificate)?;
-            }
-        } else {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            if roots.is_empty() {
-                return Err(TlsError::NoRoots);
-            }
+        for certificate in certificates(file)? {
+            roots.add(certificate)?;
         }
-        Ok(roots)
+        Ok(Arc::new(roots))
     }
 }
 
+/// The system's authorities; looked for again as long as there are none.
+fn native_roots() -> Result<Arc<RootCertStore>, TlsError> {
+    let mut found = NATIVE_ROOTS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(roots) = &*found {
+        return Ok(Arc::clone(roots));
+    }
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        return Err(TlsError::NoRoots);
+    }
+    Ok(Arc::clone(found.insert(Arc::new(roots))))
+}
+
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let read = |source| TlsError::Pem { path: path.to_owned(), source };
-    let found: Vec<_> = CertificateDer::pem_file_iter(path)
-        .map_err(read)?
+    let found: Vec<_> = CertificateDer::pem_slice_iter(&read(path)?)
         .collect::<Result<_, _>>()
-        .map_err(read)?;
+        .map_err(|source| TlsError::Pem { path: path.to_owned(), source })?;
     if found.is_empty() { Err(TlsError::Empty(path.to_owned())) } else { Ok(found) }
+}
+
+/// The content of a file. What it is is asked before it is opened, because opening a pipe waits for
+/// its writer.
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    let unreadable = |source| TlsError::File { path: path.to_owned(), source };
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(TlsError::NotAFile(path.to_owned()));
+    }
+    let mut content = Vec::new();
+    let file = fs::File::open(path).map_err(unreadable)?;
+    let size = file.take(MAX_FILE + 1).read_to_end(&mut content).map_err(unreadable)?;
+    if size as u64 > MAX_FILE {
+        return Err(TlsError::TooLarge(path.to_owned()));
+    }
+    Ok(content)
 }
 
 fn modified(path: &Path) -> Option<SystemTime> {

@@ -1,6 +1,13 @@
 //! Secrets: read at use, never shown.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt, fs,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
+
+/// Largest secret file, in bytes.
+const MAX_FILE: u64 = 64 * 1024;
 
 /// A secret. Its only rendering is `<secret>`.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,8 +31,14 @@ pub enum SecretError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
+    /// A pipe, a device or a folder, which may never end or never begin.
+    #[error("the secret file {} is not a regular file", .0.display())]
+    NotAFile(PathBuf),
+    /// The file is too large to be a secret.
+    #[error("the secret file {} is larger than {MAX_FILE} bytes", .0.display())]
+    TooLarge(PathBuf),
     /// The variable is not set, or not UTF-8.
     #[error("the environment variable {0} is not set or not UTF-8")]
     Env(String),
@@ -60,14 +73,14 @@ impl fmt::Display for Secret {
 }
 
 impl SecretSource {
-    /// Reads the secret.
+    /// Reads the secret. A file may lie on a mount that hangs: where other work shares the thread,
+    /// one is to be read on another.
     ///
     /// # Errors
-    /// If the place cannot be read or holds nothing.
+    /// If the place cannot be read, holds nothing, or is no file of at most 64 KiB.
     pub fn read(&self) -> Result<Secret, SecretError> {
         let text = match self {
-            Self::File(path) => std::fs::read_to_string(path)
-                .map_err(|source| SecretError::File { path: path.clone(), source })?,
+            Self::File(path) => read_file(path)?,
             Self::Env(name) => {
                 #[expect(clippy::disallowed_methods, reason = "this is the home of secret reading")]
                 let value = std::env::var(name);
@@ -79,6 +92,22 @@ impl SecretSource {
             secret => Ok(Secret(secret.to_owned())),
         }
     }
+}
+
+/// The text of a file of modest size. What it is is asked before it is opened, because opening a
+/// pipe waits for its writer.
+fn read_file(path: &Path) -> Result<String, SecretError> {
+    let unreadable = |source| SecretError::File { path: path.to_owned(), source };
+    if !fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(SecretError::NotAFile(path.to_owned()));
+    }
+    let mut content = Vec::new();
+    let file = fs::File::open(path).map_err(unreadable)?;
+    let size = file.take(MAX_FILE + 1).read_to_end(&mut content).map_err(unreadable)?;
+    if size as u64 > MAX_FILE {
+        return Err(SecretError::TooLarge(path.to_owned()));
+    }
+    String::from_utf8(content).map_err(|_| unreadable(io::ErrorKind::InvalidData.into()))
 }
 
 impl fmt::Display for SecretSource {
@@ -106,10 +135,31 @@ mod tests {
     #[test]
     fn trailing_white_space_of_a_file_is_not_part_of_the_secret() {
         let file = tempfile::NamedTempFile::new().expect("temporary file");
-        std::fs::write(file.path(), "sk-1\n").expect("written");
+        fs::write(file.path(), "sk-1\n").expect("written");
         let source = SecretSource::File(file.path().to_owned());
         assert_eq!(source.read().expect("readable").expose(), "sk-1");
-        std::fs::write(file.path(), " \n").expect("written");
+        fs::write(file.path(), " \n").expect("written");
         assert!(matches!(source.read(), Err(SecretError::Empty(_))));
+    }
+
+    #[test]
+    fn what_is_no_file_of_modest_size_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs");
+        assert!(made.success());
+        for path in [pipe.as_path(), Path::new("/dev/zero"), folder.path()] {
+            let read = SecretSource::File(path.to_owned()).read();
+            assert!(matches!(read, Err(SecretError::NotAFile(_))), "{read:?}");
+        }
+        let file = folder.path().join("file");
+        let source = SecretSource::File(file.clone());
+        let most = MAX_FILE as usize;
+        fs::write(&file, "s".repeat(most)).expect("written");
+        assert_eq!(source.read().expect("as large as may be").expose().len(), most);
+        for content in ["s".repeat(most + 1), "s".repeat(most) + "é"] {
+            fs::write(&file, content).expect("written");
+            assert!(matches!(source.read(), Err(SecretError::TooLarge(_))));
+        }
     }
 }

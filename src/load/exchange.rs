@@ -34,7 +34,8 @@ pub struct Order<'a> {
 
 /// Makes the exchange and closes `recorder` with what came of it.
 pub async fn run(order: Order<'_>, mut recorder: Recorder) {
-    let headers = match order.link.headers(order.probe) {
+    let limit = order.limits.connect.min(order.limits.total);
+    let headers = match order.link.headers(order.probe, limit).await {
         Ok(headers) => headers,
         Err(error) => return recorder.close(Outcome::Local, Some(error.to_string()), None),
     };

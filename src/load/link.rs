@@ -1,16 +1,20 @@
 //! What all exchanges with one target share: its endpoint, its headers, what it has refused.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU8, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
 };
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use tokio::time::timeout;
 
 use crate::{
-    client::{Endpoint, EndpointError, Tls, TlsSettings, Verify},
+    client::{Aside, Endpoint, EndpointError, Tls, TlsSettings, Verify},
     clock::Stamp,
-    config::{self, Secret, SecretError, Target},
+    config::{self, Secret, SecretError, SecretSource, Target},
     protocol::FieldSet,
     schedule::Meter,
 };
@@ -31,6 +35,7 @@ pub struct Link {
     target: Arc<Target>,
     endpoint: Arc<Endpoint>,
     refused: AtomicU8,
+    files: Aside,
     meter: Mutex<Meter>,
 }
 
@@ -45,6 +50,8 @@ pub(crate) struct Headers {
 pub(crate) enum HeadersError {
     #[error(transparent)]
     Secret(#[from] SecretError),
+    #[error("the secret from {0} could not be read within {1:.1?}")]
+    Slow(SecretSource, Duration),
     #[error("the value of the header {0} has characters that a header cannot carry")]
     Value(HeaderName),
 }
@@ -68,7 +75,13 @@ impl Link {
         let endpoint =
             Endpoint::new(&target.url, target.proxy_url.as_ref(), || Tls::new(settings))?;
         let meter = Mutex::new(Meter::new(target.budget));
-        Ok(Arc::new(Self { target, endpoint, refused: AtomicU8::new(0), meter }))
+        Ok(Arc::new(Self {
+            target,
+            endpoint,
+            refused: AtomicU8::new(0),
+            files: Aside::default(),
+            meter,
+        }))
     }
 
     /// The target.
@@ -103,15 +116,20 @@ impl Link {
         meter.spend(Stamp::now(), output_tokens)
     }
 
-    /// The headers of an exchange of `probe`. Secrets are read now, so rotation needs no reload.
-    pub(crate) fn headers(&self, probe: &str) -> Result<Headers, HeadersError> {
+    /// The headers of an exchange of `probe`. Secrets are read now, so rotation needs no reload,
+    /// and each within `limit`.
+    pub(crate) async fn headers(
+        &self,
+        probe: &str,
+        limit: Duration,
+    ) -> Result<Headers, HeadersError> {
         let mut headers = Headers { map: HeaderMap::new(), secrets: Vec::new() };
         for (name, values) in &self.target.http_headers {
             for value in values {
                 let value = match value {
                     config::HeaderValue::Plain(value) => value.clone(),
                     config::HeaderValue::Secret(source) => {
-                        headers.secret(name, source.read()?, "")?
+                        headers.secret(name, self.read(source, limit).await?, "")?
                     }
                 };
                 headers.map.append(name.clone(), value);
@@ -119,7 +137,7 @@ impl Link {
         }
         if let Some(authorization) = &self.target.authorization {
             let scheme = format!("{} ", authorization.scheme);
-            let secret = authorization.credentials.read()?;
+            let secret = self.read(&authorization.credentials, limit).await?;
             let value = headers.secret(&header::AUTHORIZATION, secret, &scheme)?;
             headers.map.insert(header::AUTHORIZATION, value);
         }
@@ -128,6 +146,16 @@ impl Link {
             headers.map.insert(PROBE, probe);
         }
         Ok(headers)
+    }
+
+    /// Reads a secret; a file's on another thread, since every target's beats share this one.
+    async fn read(&self, source: &SecretSource, limit: Duration) -> Result<Secret, HeadersError> {
+        let SecretSource::File(_) = source else { return Ok(source.read()?) };
+        let wanted = source.clone();
+        match timeout(limit, self.files.run(move || wanted.read())).await {
+            Ok(Some(read)) => Ok(read?),
+            Ok(None) | Err(_) => Err(HeadersError::Slow(source.clone(), limit)),
+        }
     }
 }
 
@@ -145,21 +173,86 @@ impl Headers {
         Ok(value)
     }
 
-    /// Strikes the secrets out of a text that came from the server, also the beginning of one where
-    /// the text was cut short.
+    /// Strikes the secrets out of a text that came from the server, in every form that they may
+    /// have taken on the way, also the beginning of one where the text was cut short.
     pub(crate) fn scrub(&self, mut text: String) -> String {
-        for secret in self.secrets.iter().map(Secret::expose) {
-            if text.contains(secret) {
-                text = text.replace(secret, STRUCK_OUT);
+        let forms = self.secrets.iter().flat_map(|secret| forms(secret.expose()));
+        for form in forms {
+            if text.contains(&form) {
+                text = text.replace(&form, STRUCK_OUT);
             }
             let end = text.trim_end_matches('…').len();
-            let cut = (TELLING..secret.len())
+            let cut = (TELLING..form.len())
                 .rev()
-                .find(|length| secret.get(..*length).is_some_and(|cut| text[..end].ends_with(cut)));
+                .find(|length| form.get(..*length).is_some_and(|cut| text[..end].ends_with(cut)));
             if let Some(length) = cut {
                 text.replace_range(end - length..end, STRUCK_OUT);
             }
         }
         text
+    }
+}
+
+/// The forms in which a text may hold `secret`: as it is, escaped in JSON, escaped in JSON that is
+/// quoted in JSON, and each of them in one line, where runs of white space become one blank. The
+/// longer ones first, so that none leaves a part of itself behind.
+fn forms(secret: &str) -> Vec<String> {
+    let once = escaped(secret);
+    let twice = escaped(&once);
+    let mut forms = vec![secret.to_owned(), once, twice];
+    let lines: Vec<_> = forms.iter().map(|form| in_one_line(form)).collect();
+    forms.extend(lines);
+    forms.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    forms.dedup();
+    forms.retain(|form| !form.is_empty());
+    forms
+}
+
+/// `text` as it stands between the quotes of a JSON string.
+fn escaped(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text).to_owned()
+}
+
+fn in_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::{error_message, one_line};
+
+    /// Two blanks, a tab, a quote, a backslash at the end.
+    const SECRETS: [&str; 4] = ["key  of\ttwo", "key \"quoted\"", "key\\path\\", "  key ahead"];
+
+    #[test]
+    fn a_secret_is_struck_out_in_every_form_that_an_error_gives_it() {
+        for secret in SECRETS {
+            let headers =
+                Headers { map: HeaderMap::new(), secrets: vec![Secret::from(secret.to_owned())] };
+            let inner = serde_json::json!({"info": format!("no: {secret}!")}).to_string();
+            let texts = [
+                Some(format!("no: {secret}!")),
+                one_line(&format!("no:\n{secret}!")),
+                error_message(format!("no: {secret}!").as_bytes()),
+                error_message(inner.as_bytes()),
+                error_message(serde_json::json!({"info": inner}).to_string().as_bytes()),
+                error_message(format!("{} {secret}", "x".repeat(290)).as_bytes()),
+            ];
+            for text in texts {
+                let text = text.expect("a message");
+                let clean = headers.scrub(text.clone());
+                assert!(clean.contains(STRUCK_OUT), "{text} became {clean}");
+                let left = clean.replace(STRUCK_OUT, "");
+                assert!(!left.contains("key"), "{text} became {clean}");
+                assert!(!left.contains("path") && !left.contains("ahead"), "{text}: {clean}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_plain_secret_has_one_form() {
+        assert_eq!(forms("sk-plain"), ["sk-plain"]);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::timeline::{Outcome, StampSource, Timeline};
+use crate::timeline::{Behind, Outcome, StampSource, Timeline};
 
 /// Lateness that never spoils: what an ordinary machine cannot promise to stay below.
 const TOLERATED: Duration = Duration::from_millis(1);
@@ -40,8 +40,8 @@ impl Spoiled {
 pub struct Lateness {
     /// `sent_start − due`
     pub send_lag: Option<Duration>,
-    /// By how much the stamp of the first token may be late: zero for a kernel stamp on a read of
-    /// one event, else the read delay. Absent without a token, or where the delay is not known.
+    /// By how much the stamp of the first token may be late: zero for a kernel stamp on a read in
+    /// which nothing lay behind it, else the read delay. Absent without a token, or where the delay is not known.
     pub first_token: Option<Duration>,
 }
 
@@ -76,11 +76,11 @@ impl Lateness {
 }
 
 /// By how much the first token's stamp may be late. The kernel stamps a read with the arrival of
-/// its latest segment, so its stamp is exact only for a read that held no further token.
+/// its latest segment, so its stamp is exact only for a read that ended with the token's event.
 fn first_token(timeline: &Timeline) -> Option<Duration> {
     let first = timeline.first_token()?;
-    match timeline.source {
-        Some(StampSource::Kernel) if timeline.events_in_first_read() == 1 => Some(Duration::ZERO),
+    match (timeline.source, timeline.behind_first_token()) {
+        (Some(StampSource::Kernel), Behind::Nothing) => Some(Duration::ZERO),
         _ => first.read_delay,
     }
 }

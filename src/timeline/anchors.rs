@@ -34,6 +34,17 @@ pub enum TokenKind {
     Tool,
 }
 
+/// What lay behind an event in the read that completed it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Behind {
+    /// Nothing: the latest byte of the read is the event's own, so the read's stamp is too.
+    #[default]
+    Nothing,
+    /// Something, be it a comment, the beginning of an event or the end of the body. The kernel
+    /// stamps a read with the arrival of its latest byte, so the stamp is an upper bound.
+    More,
+}
+
 /// One event that carried text, reasoning text or a tool-call fragment that is not empty.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenEvent {
@@ -45,7 +56,7 @@ pub struct TokenEvent {
     /// What it carried.
     pub kind: TokenKind,
     /// Which read of the connection completed it. Events of one read share one stamp, which is
-    /// that of the latest of them: the earlier ones' stamps are upper bounds.
+    /// that of the read's latest byte: the stamps of all that lay before it are upper bounds.
     pub read: u32,
 }
 
@@ -125,6 +136,8 @@ pub struct Timeline {
     pub end: Option<Stamp>,
     /// The token-bearing events, in order of arrival.
     pub tokens: Vec<TokenEvent>,
+    /// What lay behind the first token-bearing event in its read.
+    pub behind_first_token: Behind,
     /// Where the stamps of `tokens` come from; absent before the first read.
     pub source: Option<StampSource>,
     /// Events that spoke of a choice yet carried no token (role, empty text, finish).
@@ -162,6 +175,7 @@ impl Timeline {
             first_event: None,
             end: None,
             tokens: Vec::with_capacity(expected_tokens.saturating_add(8)),
+            behind_first_token: Behind::Nothing,
             source: None,
             empty_events: 0,
             usage: None,
@@ -198,9 +212,18 @@ impl Timeline {
         self.tokens.last()
     }
 
-    /// Number of token-bearing events that came in the same read as the first one.
-    pub fn events_in_first_read(&self) -> usize {
-        let first = self.tokens.first().map(|event| event.read);
-        self.tokens.iter().take_while(|event| Some(event.read) == first).count()
+    /// Notes that `read` held more of the answer than has been recorded so far.
+    pub fn note_more_in(&mut self, read: u32) {
+        if self.tokens.first().is_some_and(|first| first.read == read) {
+            self.behind_first_token = Behind::More;
+        }
+    }
+
+    /// What lay behind the first token-bearing event in its read; another such event is more, too.
+    pub fn behind_first_token(&self) -> Behind {
+        match self.tokens.as_slice() {
+            [first, second, ..] if first.read == second.read => Behind::More,
+            _ => self.behind_first_token,
+        }
     }
 }

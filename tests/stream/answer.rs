@@ -10,7 +10,7 @@ use tokenbeat::{
     },
     clock::Stamp,
     protocol::{Api, Finish},
-    timeline::{Outcome, StampSource, Timeline, TokenKind},
+    timeline::{Behind, Outcome, StampSource, Timeline, TokenKind},
 };
 
 const MAX_EVENT_BYTES: usize = 512;
@@ -180,6 +180,50 @@ fn the_beginning_of_an_event_is_no_event() {
 #[test]
 fn a_cut_body_has_no_end() {
     assert_eq!(answer(&[TEXT.as_bytes()], BodyEnd::Cut).0.end, None);
+}
+
+/// What lay behind the first token of an answer whose pieces are frames of one read, or of two
+/// where `None` stands.
+fn behind(pieces: &[Option<&str>]) -> Behind {
+    let mut timeline = Timeline::new(at(0), 0);
+    let mut answer = Answer::new(Api::OpenaiChat.protocol(), false, MAX_EVENT_BYTES);
+    let mut read = 1;
+    for piece in pieces {
+        let Some(piece) = piece else {
+            read += 1;
+            continue;
+        };
+        let pushed =
+            answer.push(&mut timeline, piece.as_bytes(), arrival(read, StampSource::Kernel));
+        assert!(pushed.is_ok(), "{pushed:?}");
+    }
+    assert!(!timeline.tokens.is_empty());
+    timeline.behind_first_token()
+}
+
+#[test]
+fn whatever_lies_behind_the_first_token_in_its_read_is_seen() {
+    const ROLE: &str = "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n";
+    const USAGE: &str = "data: {\"choices\":[],\"usage\":{\"completion_tokens\":3}}\n\n";
+    let others = [": ping\n\n", ":", "\n", "d", "data: {", ROLE, USAGE, FINISH, DONE, TEXT];
+    for other in others {
+        let glued = format!("{TEXT}{other}");
+        assert_eq!(behind(&[Some(&glued)]), Behind::More, "{other:?} in the same frame");
+        assert_eq!(behind(&[Some(TEXT), Some(other)]), Behind::More, "{other:?} in the next");
+        assert_eq!(behind(&[Some(TEXT), None, Some(other)]), Behind::Nothing, "{other:?} later");
+        if other.ends_with("\n\n") && other != DONE && other != TEXT {
+            let before = format!("{other}{TEXT}");
+            assert_eq!(behind(&[Some(&before)]), Behind::Nothing, "{other:?} before it");
+        }
+    }
+    let (head, tail) = TEXT.split_at(20);
+    assert_eq!(behind(&[Some(head), None, Some(tail)]), Behind::Nothing);
+    assert_eq!(behind(&[Some(head), None, Some(&format!("{tail}:"))]), Behind::More);
+    let second = format!("{TEXT}{FINISH}");
+    assert_eq!(behind(&[Some(TEXT), None, Some(&second)]), Behind::Nothing, "of the second");
+    let crlf = TEXT.replace('\n', "\r\n");
+    assert_eq!(behind(&[Some(&crlf)]), Behind::Nothing, "a line feed belongs to its return");
+    assert_eq!(behind(&[Some(&format!("{crlf}\r\n"))]), Behind::More);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::{
 };
 
 /// How many ways of giving away there are.
-pub const WAYS: usize = 12;
+pub const WAYS: usize = 13;
 
 /// The server; its threads end with their connections and with the process.
 pub struct Echo {
@@ -97,6 +97,8 @@ fn given_away(way: usize, bearer: &str, secrets: &str) -> String {
         )
     };
     let error = format!(r#"{{"error":{{"message":"wrong key {secrets}","type":"{secrets}"}}}}"#);
+    // Of this nothing is found that words the error, so all of it is shown, encoded anew.
+    let unworded = serde_json::json!({ "error": { "info": format!("wrong key {secrets}") } });
     match way {
         0 => json("500 Internal Server Error", &error),
         1 => json(&format!("401 Not {bearer}"), &error),
@@ -109,6 +111,7 @@ fn given_away(way: usize, bearer: &str, secrets: &str) -> String {
         7 => stream(&format!("{}data: [DONE]\n\n", token(" hello", bearer))),
         8 => stream(&format!("data: {error}\n\n")),
         9 => stream(&format!("data: {secrets}\n\n")),
+        11 => json("400 Bad Request", &unworded.to_string()),
         10 => stream(&format!("event: error\ndata: {secrets}\n\n")),
         _ => format!("{secrets}\r\n\r\n"),
     }
