@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     measure::{Measurement, Spoiled},
     timeline::Exchange,
-    verdict::{Judgement, State},
+    verdict::{Judgement, Slo, State},
 };
 
 /// Which series a beat belongs to: a probe of one model of one target.
@@ -22,7 +22,8 @@ pub struct BeatKey {
 /// One beat that has ended.
 #[derive(Clone, Debug)]
 pub struct Beat {
-    /// Whose beat it is.
+    /// Whose beat it is: the very key that its subject was made with, which tells one life of a
+    /// series from the next of that name.
     pub key: Arc<BeatKey>,
     /// When it was due, in nanoseconds since the Unix epoch.
     pub due_unix_nanos: i64,
@@ -30,10 +31,13 @@ pub struct Beat {
     pub exchange: Exchange,
     /// The numbers.
     pub measurement: Measurement,
-    /// The judgement of each SLO of the probe, in the probe's order; empty for a beat that enters
-    /// no SLO (unmeasured or spoiled).
+    /// What it is held against: the SLOs of its probe when it was sent. A reload may have brought
+    /// others since.
+    pub slos: Arc<[Arc<Slo>]>,
+    /// The judgement of each of `slos`, in their order; empty for a beat that enters no SLO
+    /// (unmeasured or spoiled).
     pub judgements: Vec<Judgement>,
-    /// The continuous verdict of each SLO, in the probe's order, where this beat renewed it.
+    /// The continuous verdict of each of `slos`, in their order, where this beat renewed it.
     pub verdicts: Vec<Option<State>>,
     /// Why the beat says nothing about the target, if the client was late.
     pub spoiled: Option<Spoiled>,
@@ -67,7 +71,7 @@ impl Skipped {
 /// Who listens to what the load does. Called on the measuring runtime: an implementation never
 /// blocks.
 pub trait Sink: Send + Sync {
-    /// A beat is on its way.
+    /// A beat is on its way. Here and below, `key` is the very one that its subject was made with.
     fn started(&self, key: &BeatKey);
     /// A beat has ended.
     fn ended(&self, beat: &Beat);

@@ -12,6 +12,7 @@ mod exposition;
 use std::{collections::BTreeSet, fs, net::TcpListener};
 
 use daemon::{Daemon, until};
+use nix::sys::signal::Signal;
 use tokenbeat::sim::{Sim, SimSpec};
 
 #[test]
@@ -51,4 +52,25 @@ fn the_models_that_a_target_lists_are_probed() {
     assert_eq!(samples.get("tokenbeat_discovery_dropped_models", &[]), 1.0);
     assert!(samples.get("tokenbeat_discovery_failures_total", &[]) >= 1.0);
     assert!(daemon.output().contains("the models could not be asked for"), "{}", daemon.output());
+
+    // A target that does not answer now keeps what it had, in the gauge as on the wire.
+    let failures = samples.get("tokenbeat_discovery_failures_total", &[]);
+    drop(sim);
+    daemon.signal(Signal::SIGHUP);
+    let samples = until("two more failures", || {
+        let samples = daemon.scrape();
+        let found = samples.get("tokenbeat_discovery_failures_total", &[]);
+        (found >= failures + 2.0).then_some(samples)
+    });
+    assert_eq!(samples.get("tokenbeat_discovery_targets", &[]), 3.0);
+    assert_eq!(samples.get("tokenbeat_discovery_dropped_models", &[]), 1.0);
+
+    // One that is removed is forgotten.
+    let text = fs::read_to_string(&file).expect("read");
+    let rest: Vec<_> = text.lines().filter(|line| !line.contains("name: many")).collect();
+    fs::write(&file, rest.join("\n")).expect("written");
+    daemon.signal(Signal::SIGHUP);
+    until("no target", || {
+        (daemon.scrape().get("tokenbeat_discovery_targets", &[]) == 0.0).then_some(())
+    });
 }

@@ -19,16 +19,16 @@ use std::{
 use exposition::Samples;
 use populated::{beat, interactive, judged, key, series, sink, slo};
 use tokenbeat::{
-    event::Beat,
+    event::{Beat, BeatKey},
     measure::{
         Spoiled,
         catalogue::{self, Kind},
     },
     protocol::Api,
-    sinks::prometheus::{BuildInfo, Coding, Format, Prometheus},
+    sinks::prometheus::{BuildInfo, Coding, Format, ProbeSeries, Prometheus},
     telemetry::LogCounter,
     timeline::Outcome,
-    verdict::{Cause, Judgement, Metric},
+    verdict::{Cause, Judgement, Metric, State},
 };
 
 const PROTOBUF: &str = "application/vnd.google.protobuf;\
@@ -388,6 +388,65 @@ fn a_removed_probe_is_gone_and_its_late_beats_bring_nothing_back() {
     assert_eq!(samples(&sink).get("tokenbeat_probe_attempts_total", &[]), 0.0);
     sink.beat(&judged(100));
     assert_eq!(samples(&sink).get("tokenbeat_probe_inflight", &[]), 0.0);
+}
+
+#[test]
+fn a_late_beat_of_a_removed_probe_is_no_part_of_the_next_of_its_name() {
+    let sink = probed();
+    sink.started(&key());
+    sink.remove_probe(&key());
+    let next = Arc::new(BeatKey::clone(&key()));
+    sink.add_probe(&ProbeSeries { key: Arc::clone(&next), ..series(vec![interactive()]) });
+    sink.started(&next);
+    sink.beat(&judged(100));
+    let seen = samples(&sink);
+    assert_eq!(seen.get("tokenbeat_probe_inflight", &[]), 1.0);
+    assert_eq!(seen.get("tokenbeat_probe_attempts_total", &[]), 0.0);
+    // One that was only changed keeps its series, and its late beats count there.
+    sink.add_probe(&ProbeSeries { key: key(), ..series(vec![interactive()]) });
+    sink.beat(&Beat { key: next, ..judged(115) });
+    let seen = samples(&sink);
+    assert_eq!(seen.get("tokenbeat_probe_inflight", &[]), 0.0);
+    assert_eq!(seen.get("tokenbeat_probe_attempts_total", &[]), 1.0);
+}
+
+#[test]
+fn a_beat_counts_under_the_slo_it_was_held_against() {
+    let sink = probed();
+    let other = || slo("other", &[(Metric::Ttft, 500)]);
+    sink.add_probe(&series(vec![other(), interactive()]));
+    let late = Beat { verdicts: vec![Some(State::Pass)], ..judged(100) };
+    sink.beat(&late);
+    let of = |name: &str, slo| samples(&sink).get(name, &[("slo", slo)]);
+    assert_eq!(of("tokenbeat_slo_requests_total", "other"), 0.0);
+    assert_eq!(of("tokenbeat_slo_requests_total", "interactive"), 1.0);
+    let pass =
+        |slo| samples(&sink).get("tokenbeat_slo_verdict", &[("slo", slo), ("state", "pass")]);
+    assert_eq!((pass("other"), pass("interactive")), (0.0, 1.0));
+    // Of the same name, but not the same.
+    sink.add_probe(&series(vec![slo("interactive", &[(Metric::Ttft, 9), (Metric::Tpot, 30)])]));
+    sink.beat(&late);
+    sink.beat(&beat(130, Outcome::Aborted));
+    assert_eq!(of("tokenbeat_slo_requests_total", "interactive"), 1.0);
+    let aborted = [("slo", "interactive"), ("reason", "aborted")];
+    assert_eq!(samples(&sink).get("tokenbeat_slo_excluded_requests_total", &aborted), 0.0);
+    assert_eq!(pass("interactive"), 0.0);
+}
+
+#[test]
+fn a_verdict_starts_anew_with_what_it_rests_on() {
+    let sink = probed();
+    let state = |state| samples(&sink).get("tokenbeat_slo_verdict", &[("state", state)]);
+    let pass = || sink.beat(&Beat { verdicts: vec![Some(State::Pass)], ..judged(100) });
+    pass();
+    sink.add_probe(&series(vec![interactive()]));
+    assert_eq!((state("pass"), state("not_enough_data")), (1.0, 0.0), "nothing changed");
+    let often = series(vec![interactive()]);
+    sink.add_probe(&ProbeSeries { interval: often.interval / 2, ..often });
+    assert_eq!((state("pass"), state("not_enough_data")), (0.0, 1.0), "another interval");
+    pass();
+    sink.add_probe(&series(vec![slo("interactive", &[(Metric::Ttft, 9), (Metric::Tpot, 30)])]));
+    assert_eq!((state("pass"), state("not_enough_data")), (0.0, 1.0), "another threshold");
 }
 
 #[test]

@@ -112,6 +112,60 @@ fn a_request_reloads_where_that_is_allowed() {
 }
 
 #[test]
+fn a_refusal_is_told_to_everyone_who_asks() {
+    let site = Site::new();
+    let daemon = Daemon::serve(&site.file, &["--config.auto-reload-interval", "0"]);
+    put(&site.file, BAD);
+    for times in 1..=3 {
+        daemon.signal(Signal::SIGHUP);
+        until("a refusal in the log", || {
+            (daemon.output().matches("reload refused").count() == times).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_change_of_words_gives_no_new_budget() {
+    let site = Site::new();
+    let configure = |team: &str| {
+        let text = config(&[("t", site.sim.base_url())], "");
+        let more = format!(
+            "models: [sim-8b], budget: {{requests_per_hour: 2}}, labels: {{team: {team}}}}}"
+        );
+        put(&site.file, &text.replace("models: [sim-8b]}", &more));
+    };
+    configure("one");
+    let daemon = Daemon::serve(&site.file, &["--config.auto-reload-interval", "0"]);
+    let skipped = |least: f64| {
+        until("skipped beats", || {
+            let found = daemon.scrape();
+            let skipped = found.get("tokenbeat_probe_skipped_total", &[("reason", "budget")]);
+            (skipped >= least).then_some(skipped)
+        })
+    };
+    let before = skipped(1.0);
+    configure("two");
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for("configuration reloaded");
+    assert!(daemon.get("/metrics").body.contains("team=\"two\""));
+    skipped(before + 3.0);
+    assert_eq!(site.sim.handle().requests(), 2);
+}
+
+#[test]
+fn a_beat_that_could_not_be_made_is_not_told_as_a_failure_of_the_target() {
+    let site = Site::new();
+    let daemon = Daemon::serve(&site.file, &["--config.auto-reload-interval", "0"]);
+    daemon.attempts("stays", 1.0);
+    let text = config(&[("stays", site.sim.base_url())], "");
+    let key = "models: [sim-8b], authorization: {credentials_file: no-such-file}}";
+    put(&site.file, &text.replace("models: [sim-8b]}", key));
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for("a beat could not be measured");
+    assert!(!daemon.output().contains("beats fail"), "{}", daemon.output());
+}
+
+#[test]
 fn a_changed_file_is_found_and_a_mistake_taken_back_is_forgiven() {
     let site = Site::new();
     let daemon = Daemon::serve(&site.file, &["--config.auto-reload-interval", "1s"]);

@@ -5,7 +5,6 @@
 #[expect(dead_code, reason = "shared with tests/metrics.rs, which uses it all")]
 #[path = "support/exposition.rs"]
 mod exposition;
-#[expect(dead_code, reason = "shared with tests/faults.rs, which uses it all")]
 #[path = "support/pipeline.rs"]
 mod pipeline;
 
@@ -54,6 +53,35 @@ fn a_spent_budget_skips_and_counts() {
         assert_eq!(sim.handle().requests(), 2, "{budget}");
         assert_eq!((tap.count(Outcome::Ok), tap.beats().len()), (2, 2), "{budget}");
     }
+}
+
+#[test]
+fn a_retry_is_paid_for_and_ends_with_the_budget() {
+    let (sim, tap) = (engine(), Tap::new());
+    sim.handle().set_faults(["http_503"; 20]).expect("a known fault");
+    let target = ", budget: {requests_per_hour: 3}, retry: {attempts: 10, delay: 10ms}";
+    let pipeline = Pipeline::start(&tap, &config(sim.base_url(), target, ""));
+    skipped(&tap, "budget");
+    tap.wait("every beat's end", |beats| {
+        let sent = |beat: &tokenbeat::event::Beat| 1 + beat.exchange.timeline.retries.configured;
+        beats.iter().map(sent).sum::<u32>() == 3
+    });
+    pipeline.drain(PATIENCE);
+    assert_eq!(sim.handle().requests(), 3);
+    assert_eq!(tap.count(Outcome::Http5xx), tap.beats().len(), "each ends with its failure");
+}
+
+#[test]
+fn a_beat_due_while_the_daemon_stops_is_counted_as_skipped() {
+    let spec = SimSpec { ttft: Dist::constant_ms(1500.0), ..SimSpec::default() };
+    let (sim, tap) = (Sim::spawn(spec).expect("an engine"), Tap::new());
+    let pipeline = Pipeline::start(&tap, &config(sim.base_url(), "", ""));
+    tap.wait_for(Outcome::Ok, 1);
+    pipeline.drain(PATIENCE);
+    let stopped = tap.scrape().get("tokenbeat_probe_skipped_total", &[("reason", "shutdown")]);
+    // The last beat is in flight for fifteen intervals yet.
+    assert!(stopped >= 5.0, "{stopped}");
+    assert_eq!(tap.count(Outcome::Ok), tap.beats().len());
 }
 
 #[test]

@@ -5,15 +5,13 @@ use std::{
     sync::Arc,
 };
 
+use super::discovery::Known;
 use crate::{
     client::EndpointError,
     config::{Config, Global, Models, Probe, Target},
     event::BeatKey,
     load::{Link, Subject},
 };
-
-/// The models that discovery found, by target.
-pub(super) type Discovered = BTreeMap<Arc<str>, Vec<Arc<str>>>;
 
 /// All subjects that beat.
 #[derive(Default)]
@@ -49,7 +47,7 @@ impl Fleet {
     pub(super) fn apply(
         &mut self,
         config: &Config,
-        discovered: &Discovered,
+        known: &Known,
     ) -> Result<Change, EndpointError> {
         let links = self.links(config)?;
         let mut wanted = BTreeMap::new();
@@ -57,7 +55,7 @@ impl Fleet {
             let probe = Arc::new(probe.clone());
             for target in &probe.targets {
                 let Some((_, link)) = links.get(&target.name) else { continue };
-                for model in models(target, discovered) {
+                for model in models(link, known) {
                     let definition = Definition::of_subject(target, &probe, &config.global);
                     let subject = Subject::new(
                         Arc::clone(link),
@@ -65,6 +63,10 @@ impl Fleet {
                         Arc::clone(&probe),
                         &config.global,
                     );
+                    let subject = match self.subjects.get(subject.key()) {
+                        Some((_, old)) => subject.in_place_of(old),
+                        None => subject,
+                    };
                     wanted.insert(Arc::clone(subject.key()), (definition, Arc::new(subject)));
                 }
             }
@@ -110,13 +112,15 @@ impl Fleet {
         links.filter(|link| matches!(link.target().models, Models::All { .. })).cloned().collect()
     }
 
-    /// A link for each target; the one there was, with what it has learnt, if nothing changed.
+    /// A link for each target: the one there was if nothing changed, or one that goes on with what
+    /// was spent and learnt if it leads to the same endpoint.
     fn links(&self, config: &Config) -> Result<Links, EndpointError> {
         let link = |target: &Arc<Target>| {
             let definition = Definition(format!("{target:?}"));
             let link = match self.links.get(&target.name) {
                 Some((known, link)) if *known == definition => Arc::clone(link),
-                _ => Link::new(Arc::clone(target))?,
+                Some((_, link)) => link.renewed(Arc::clone(target))?,
+                None => Link::new(Arc::clone(target))?,
             };
             Ok((Arc::clone(&target.name), (definition, link)))
         };
@@ -132,10 +136,10 @@ impl Definition {
     }
 }
 
-/// The models of `target` that are probed.
-fn models<'a>(target: &'a Target, discovered: &'a Discovered) -> &'a [Arc<str>] {
-    match &target.models {
+/// The models behind `link` that are probed.
+fn models<'a>(link: &'a Link, known: &'a Known) -> &'a [Arc<str>] {
+    match &link.target().models {
         Models::List(models) => models,
-        Models::All { .. } => discovered.get(&target.name).map_or(&[], Vec::as_slice),
+        Models::All { .. } => known.models_of(link),
     }
 }

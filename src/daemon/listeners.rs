@@ -63,11 +63,15 @@ impl Listeners {
             return;
         }
         let BeatKey { target, model, probe } = &*beat.key;
-        let detail = beat.exchange.detail.as_deref().unwrap_or_default();
+        // A field whose value is absent is left out.
+        let detail = beat.exchange.detail.as_deref().filter(|detail| !detail.is_empty());
         if outcome == Outcome::Ok {
             tracing::info!(target = %target, model = %model, probe = %probe, "beats succeed again");
-        } else {
+        } else if outcome.is_failure() {
             tracing::warn!(target = %target, model = %model, probe = %probe, %outcome, detail, "beats fail");
+        } else {
+            // It is ours, and says nothing of the target.
+            tracing::warn!(target = %target, model = %model, probe = %probe, %outcome, detail, "a beat could not be measured");
         }
     }
 }

@@ -7,6 +7,7 @@ mod discovery;
 mod fleet;
 mod listeners;
 mod measuring;
+mod reloads;
 mod run;
 mod signals;
 mod supervisor;

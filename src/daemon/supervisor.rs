@@ -10,16 +10,17 @@ use tokio::{
 
 use super::{
     discovery,
-    fleet::{Change, Discovered, Fleet},
+    fleet::{Change, Fleet},
     listeners::Listeners,
     measuring::Measuring,
+    reloads::{self, Asked, Reloads, Trigger, Turn},
     run::Options,
     signals::{Request, Signals},
 };
 use crate::{
     client::{EndpointError, Text},
     clock::{Stamp, Wall},
-    config::{self, Config},
+    config::Config,
     load,
     web::{self, Content, DaemonStatus, Readiness},
 };
@@ -48,24 +49,17 @@ pub(super) struct Supervisor {
     measuring: Measuring,
     status: watch::Sender<DaemonStatus>,
     fleet: Fleet,
-    discovered: Discovered,
-    /// Short tasks of its own: beats on demand, discoveries.
+    known: discovery::Known,
+    reloads: Reloads,
+    /// Tasks of its own: beats on demand, discoveries, the reading of files.
     errands: JoinSet<Errand>,
-}
-
-/// Why the configuration is read again.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Trigger {
-    /// Somebody asked for it.
-    Request,
-    /// To see whether it has changed.
-    Look,
 }
 
 /// What an errand brings home.
 enum Errand {
     Nothing,
     Discovered(discovery::Round),
+    Read(Result<Box<Config>, String>),
 }
 
 impl Supervisor {
@@ -77,8 +71,9 @@ impl Supervisor {
         measuring: Measuring,
         status: watch::Sender<DaemonStatus>,
     ) -> Self {
-        let (fleet, discovered, errands) = (Fleet::default(), Discovered::new(), JoinSet::new());
-        Self { options, content, wall, sinks, measuring, status, fleet, discovered, errands }
+        let (fleet, known) = (Fleet::default(), discovery::Known::default());
+        let (reloads, errands) = (Reloads::default(), JoinSet::new());
+        Self { options, content, wall, sinks, measuring, status, fleet, known, reloads, errands }
     }
 
     /// Takes over a configuration: stops what is gone, starts what is new, leaves the rest alone.
@@ -97,7 +92,10 @@ impl Supervisor {
     }
 
     fn change(&mut self, config: &Config) -> Result<(), EndpointError> {
-        let Change { start, stop, gone } = self.fleet.apply(config, &self.discovered)?;
+        let Change { start, stop, gone } = self.fleet.apply(config, &self.known)?;
+        if self.known.forget_all_but(&self.fleet.undetermined()) {
+            self.count_known();
+        }
         let (started, stopped) = (start.len(), stop.len());
         self.measuring.tell(load::Command::Stop(stop));
         for key in &gone {
@@ -130,25 +128,26 @@ impl Supervisor {
                     Request::Stop(signal) => break signal,
                     Request::Reload => {
                         // Whoever sent the signal reads the result in the log.
-                        let _ = self.reload(&mut config, Trigger::Request).await;
+                        self.reload(Asked::new(Trigger::Request, None));
                     }
                 },
                 Some(order) = orders.recv() => match order {
                     web::Command::Reload { reply } => {
-                        // A requester that is gone no longer wants the answer.
-                        let _ = reply.send(self.reload(&mut config, Trigger::Request).await);
+                        self.reload(Asked::new(Trigger::Request, Some(reply)));
                     }
                     web::Command::Probe { key, timeout, reply } => {
                         self.probe(load::Command::probe_now((*key).clone(), timeout, self.text()), reply);
                     }
                 },
                 _ = look.tick(), if !self.options.auto_reload.is_zero() => {
-                    let _ = self.reload(&mut config, Trigger::Look).await;
+                    self.reload(Asked::new(Trigger::Look, None));
                 }
                 _ = ask.tick() => self.discover(),
                 Some(home) = self.errands.join_next() => {
-                    if let Ok(Errand::Discovered(round)) = home {
-                        self.take_over(round, &config);
+                    match home {
+                        Ok(Errand::Discovered(round)) => self.take_over(round, &config),
+                        Ok(Errand::Read(read)) => self.reloaded(read, &mut config),
+                        Ok(Errand::Nothing) | Err(_) => {}
                     }
                 }
             }
@@ -156,26 +155,47 @@ impl Supervisor {
         self.stop(signal, signals).await
     }
 
-    /// Reads the configuration again. What does not hold leaves everything as it is.
-    async fn reload(&mut self, config: &mut Config, trigger: Trigger) -> Result<(), String> {
-        let Some(file) = self.options.config_file.clone() else {
-            return Err("this daemon has no configuration file".to_owned());
-        };
-        let loaded = tokio::task::spawn_blocking(move || config::load(&file)).await;
-        let result = match loaded {
+    /// Has the configuration read again; it comes home as an errand, since files can hang.
+    fn reload(&mut self, asked: Asked) {
+        if self.options.config_file.is_none() {
+            asked.answer(&Err("this daemon has no configuration file".to_owned()));
+        } else if self.reloads.ask(asked) == Turn::Read {
+            self.read();
+        }
+    }
+
+    fn read(&mut self) {
+        if let Some(file) = self.options.config_file.as_deref().map(Box::from) {
+            self.errands.spawn(async { Errand::Read(reloads::read(file).await) });
+        }
+    }
+
+    /// The configuration has been read again. What does not hold leaves everything as it is.
+    fn reloaded(&mut self, read: Result<Box<Config>, String>, config: &mut Config) {
+        let (asked, turn) = self.reloads.ended();
+        if let Some(asked) = asked {
+            let result = self.replace(read, config, asked.trigger);
+            asked.answer(&result);
+        }
+        if turn == Turn::Read {
+            self.read();
+        }
+    }
+
+    fn replace(
+        &mut self,
+        read: Result<Box<Config>, String>,
+        config: &mut Config,
+        trigger: Trigger,
+    ) -> Result<(), String> {
+        let told = self.status.borrow().reload_error.clone();
+        let result = match read {
             // Nothing new, unless a mistake was taken back: then the file is good again, and said so.
-            Ok(Ok(new))
-                if trigger == Trigger::Look
-                    && new.hash == config.hash
-                    && self.status.borrow().reload_error.is_none() =>
-            {
+            Ok(new) if trigger == Trigger::Look && new.hash == config.hash && told.is_none() => {
                 return Ok(());
             }
-            Ok(Ok(new)) => {
-                self.apply(&new).map(|()| *config = new).map_err(|error| error.to_string())
-            }
-            Ok(Err(problems)) => Err(problems.to_string()),
-            Err(error) => Err(error.to_string()),
+            Ok(new) => self.apply(&new).map(|()| *config = *new).map_err(|error| error.to_string()),
+            Err(reason) => Err(reason),
         };
         match &result {
             Ok(()) => {
@@ -183,7 +203,7 @@ impl Supervisor {
                 self.discover();
             }
             // A look finds the same fault again and again; it is told once.
-            Err(reason) if self.status.borrow().reload_error.as_ref() == Some(reason) => {}
+            Err(reason) if trigger == Trigger::Look && told.as_ref() == Some(reason) => {}
             Err(reason) => {
                 self.sinks.prometheus.config_refused();
                 self.status.send_modify(|status| status.reload_error = Some(reason.clone()));
@@ -227,17 +247,22 @@ impl Supervisor {
     }
 
     /// Takes over what discovery found; a target that could not be asked keeps what it had.
-    fn take_over(&mut self, round: discovery::Round, config: &Config) {
+    fn take_over(&mut self, mut round: discovery::Round, config: &Config) {
+        round.leave_out_all_but(&self.fleet.undetermined());
         for failure in &round.failures {
             self.sinks.prometheus.discovery_failed();
-            tracing::warn!(target = %failure.target, reason = failure.reason, "the models could not be asked for");
+            let target = &failure.link.target().name;
+            tracing::warn!(target = %target, reason = failure.reason, "the models could not be asked for");
         }
-        let found = round.found.iter().map(|(_, models)| models.len()).sum();
-        self.sinks.prometheus.discovered(found, round.dropped);
-        self.discovered.extend(round.found);
+        self.known.take_in(round.listed);
+        self.count_known();
         if let Err(error) = self.change(config) {
             tracing::error!(%error, "discovered models cannot be probed");
         }
+    }
+
+    fn count_known(&self) {
+        self.sinks.prometheus.discovered(self.known.models(), self.known.dropped());
     }
 
     /// Drains. A second signal ends it at once.

@@ -22,7 +22,7 @@ use crate::{
     measure::Measurement,
     schedule::phase,
     timeline::{Exchange, Outcome, Recorder, Timeline},
-    verdict::{Continuous, State},
+    verdict::{Continuous, Slo, State},
     workload,
 };
 
@@ -33,7 +33,9 @@ pub struct Subject {
     probe: Arc<Probe>,
     limits: Limits,
     phase: Duration,
-    verdicts: Mutex<Vec<Continuous>>,
+    slos: Arc<[Arc<Slo>]>,
+    /// Of each SLO, shared with the subject that takes this one's place.
+    verdicts: Vec<Arc<Mutex<Continuous>>>,
 }
 
 impl Subject {
@@ -48,10 +50,28 @@ impl Subject {
             idle: global.idle_timeout,
             response_bytes: global.max_response_bytes,
         };
-        let verdicts =
-            probe.slos.iter().map(|slo| Continuous::new(Arc::clone(slo), probe.interval));
-        let verdicts = Mutex::new(verdicts.collect());
-        Self { key, link, probe, limits, phase, verdicts }
+        let slos: Arc<[_]> = probe.slos.as_slice().into();
+        let verdict =
+            |slo: &Arc<Slo>| Arc::new(Mutex::new(Continuous::new(Arc::clone(slo), probe.interval)));
+        let verdicts = slos.iter().map(verdict).collect();
+        Self { key, link, probe, limits, phase, slos, verdicts }
+    }
+
+    /// The same, in the place of `old`: the verdict under an SLO that did not change goes on, also
+    /// with the beats of `old` that are still in flight. Beats at another interval are of another
+    /// weight, so then each verdict starts anew.
+    #[must_use]
+    pub fn in_place_of(mut self, old: &Self) -> Self {
+        if self.probe.interval != old.probe.interval {
+            return self;
+        }
+        for (slo, verdict) in self.slos.iter().zip(&mut self.verdicts) {
+            let mut known = old.slos.iter().zip(&old.verdicts);
+            if let Some((_, goes_on)) = known.find(|(known, _)| *known == slo) {
+                *verdict = Arc::clone(goes_on);
+            }
+        }
+        self
     }
 
     /// Its name.
@@ -154,20 +174,23 @@ impl Subject {
         let spoiled = measurement.spoiled(exchange.outcome);
         let due_unix_nanos = wall.unix_nanos(exchange.timeline.due);
         let judgements: Vec<_> = if exchange.outcome.is_measured() && spoiled.is_none() {
-            self.probe.slos.iter().map(|slo| slo.judge(exchange.outcome, &measurement)).collect()
+            self.slos.iter().map(|slo| slo.judge(exchange.outcome, &measurement)).collect()
         } else {
             Vec::new()
         };
         let verdicts: Vec<Option<State>> = match standing {
             Standing::Scheduled => {
-                let mut verdicts = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner);
-                let judged = verdicts.iter_mut().zip(&judgements);
-                judged.map(|(verdict, judgement)| verdict.push(due_unix_nanos, judgement)).collect()
+                let judged = self.verdicts.iter().zip(&judgements);
+                let push = |(verdict, judgement): (&Arc<Mutex<Continuous>>, _)| {
+                    let mut verdict = verdict.lock().unwrap_or_else(PoisonError::into_inner);
+                    verdict.push(due_unix_nanos, judgement)
+                };
+                judged.map(push).collect()
             }
             Standing::OnDemand => Vec::new(),
         };
-        let key = Arc::clone(&self.key);
-        Beat { key, due_unix_nanos, exchange, measurement, judgements, verdicts, spoiled }
+        let (key, slos) = (Arc::clone(&self.key), Arc::clone(&self.slos));
+        Beat { key, due_unix_nanos, exchange, measurement, slos, judgements, verdicts, spoiled }
     }
 }
 
@@ -176,4 +199,52 @@ impl Subject {
 enum Standing {
     Scheduled,
     OnDemand,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    fn subject(objective: &str, interval: &str) -> Subject {
+        let config = config::load_str(
+            "a.yml",
+            &format!(
+                "targets: [{{name: t, url: 'http://t.test', models: [m]}}]\n\
+                 slos: {{s: {{thresholds: {{ttft: 1s}}, objective: {objective}}}}}\n\
+                 workloads: {{w: {{synthetic: {{output_tokens: 4}}}}}}\n\
+                 probes: [{{name: p, targets: all, workload: w, interval: {interval}, slo: [s]}}]\n"
+            ),
+        )
+        .expect("a configuration");
+        let link = Link::new(Arc::clone(&config.targets[0])).expect("a link");
+        Subject::new(link, "m".into(), Arc::new(config.probes[0].clone()), &config.global)
+    }
+
+    /// Beats that failed, and whether the last one renewed the verdict.
+    fn fail(subject: &Subject, times: u32) -> Option<State> {
+        let wall = Wall::anchor();
+        let beat = |second| {
+            let due = Stamp::from_nanos(1).after(Duration::from_secs(second));
+            let timeline = Timeline::new(due, 0);
+            let exchange =
+                Exchange { timeline, outcome: Outcome::Http5xx, detail: None, text: None };
+            subject.ended(exchange, wall, Standing::Scheduled).verdicts[0]
+        };
+        (0..times).fold(None, |_, second| beat(second.into()))
+    }
+
+    #[test]
+    fn a_verdict_goes_on_under_the_same_slo() {
+        // A block is of 30 beats.
+        let old = subject("95%", "10s");
+        assert_eq!(fail(&old, 29), None);
+        let same = subject("95%", "10s").in_place_of(&old);
+        assert!(fail(&same, 1).is_some());
+        for (objective, interval) in [("99%", "10s"), ("95%", "20s")] {
+            let old = subject("95%", "10s");
+            fail(&old, 29);
+            assert_eq!(fail(&subject(objective, interval).in_place_of(&old), 1), None);
+        }
+    }
 }

@@ -208,20 +208,35 @@ impl Driver {
         let _ = reply.send(Err(refused));
     }
 
-    /// Lets what is in flight end, for at most `limit`; the rest is aborted, and counted so.
+    /// Lets what is in flight end, for at most `limit`; the rest is aborted, and counted so. The
+    /// schedules go on until then: what comes due meanwhile is not sent, and counted so.
     async fn drain(mut self, limit: Duration) {
-        for ticket in self.beating.keys() {
-            self.pacer.remove(*ticket);
-        }
-        let all_ended = async { while self.exchanges.join_next().await.is_some() {} };
-        if timeout(limit, all_ended).await.is_err() {
+        if timeout(limit, self.all_ended()).await.is_err() {
             tracing::warn!(aborted = self.exchanges.len(), "beats were still in flight");
             self.exchanges.shutdown().await;
         }
         while let Ok(wake) = self.wakes.try_recv() {
-            if let Some(subject) = self.beating.get(&wake.ticket) {
-                self.sink.skipped(subject.key(), Skipped::Shutdown);
+            self.shut(wake);
+        }
+    }
+
+    /// Returns when nothing is in flight.
+    async fn all_ended(&mut self) {
+        loop {
+            tokio::select! {
+                biased;
+                Some(wake) = self.wakes.recv() => self.shut(wake),
+                ended = self.exchanges.join_next() => if ended.is_none() {
+                    return;
+                },
             }
+        }
+    }
+
+    /// A beat is due while the daemon stops.
+    fn shut(&self, wake: Wake) {
+        if let Some(subject) = self.beating.get(&wake.ticket) {
+            self.sink.skipped(subject.key(), Skipped::Shutdown);
         }
     }
 }

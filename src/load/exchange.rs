@@ -95,20 +95,24 @@ impl Order<'_> {
                 Err(failed) => failed,
             };
             let sent = protocol.optional_fields(self.plan, refused);
-            match self.next(&failed, sent, timeline) {
-                Some(Next::Without(fields)) => {
+            let Some(next) = self.next(&failed, sent, timeline) else { return Err(failed) };
+            if let Next::Pause(pause) = next {
+                tokio::time::sleep(pause).await;
+            }
+            // Whoever made the order has paid for the first attempt only.
+            if !self.link.spend(self.plan.max_tokens.into()) {
+                return Err(failed);
+            }
+            match next {
+                Next::Without(fields) => {
                     timeline.retries.refused_field += 1;
                     dropped = dropped.union(fields);
                 }
-                Some(Next::Redial) => {
+                Next::Redial => {
                     timeline.retries.stale_connection += 1;
                     connections = Connections::Renew;
                 }
-                Some(Next::Pause(pause)) => {
-                    timeline.retries.configured += 1;
-                    tokio::time::sleep(pause).await;
-                }
-                None => return Err(failed),
+                Next::Pause(_) => timeline.retries.configured += 1,
             }
         }
     }

@@ -34,8 +34,14 @@ const TELLING: usize = 4;
 pub struct Link {
     target: Arc<Target>,
     endpoint: Arc<Endpoint>,
-    refused: AtomicU8,
     files: Aside,
+    history: Arc<History>,
+}
+
+/// What is known of an endpoint from what was sent to it.
+#[derive(Debug, Default)]
+struct History {
+    refused: AtomicU8,
     meter: Mutex<Meter>,
 }
 
@@ -74,14 +80,26 @@ impl Link {
         };
         let endpoint =
             Endpoint::new(&target.url, target.proxy_url.as_ref(), || Tls::new(settings))?;
-        let meter = Mutex::new(Meter::new(target.budget));
-        Ok(Arc::new(Self {
-            target,
-            endpoint,
-            refused: AtomicU8::new(0),
-            files: Aside::default(),
-            meter,
-        }))
+        Ok(Arc::new(Self { target, endpoint, files: Aside::default(), history: Arc::default() }))
+    }
+
+    /// The link to `target`, which `self` becomes. Where it leads to the same endpoint, it shares
+    /// what was spent and learnt there, and the idle connections.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn renewed(&self, target: Arc<Target>) -> Result<Arc<Self>, EndpointError> {
+        if !self.leads_to(&target) {
+            return Self::new(target);
+        }
+        let (endpoint, history) = (Arc::clone(&self.endpoint), Arc::clone(&self.history));
+        Ok(Arc::new(Self { target, endpoint, files: Aside::default(), history }))
+    }
+
+    /// Whether `target` is reached the same way and speaks the same: the endpoint is the same one.
+    pub fn leads_to(&self, target: &Target) -> bool {
+        let way = |of: &Target| (of.url.clone(), of.proxy_url.clone(), of.tls.clone(), of.api);
+        way(&self.target) == way(target)
     }
 
     /// The target.
@@ -95,12 +113,13 @@ impl Link {
 
     /// The optional fields that the target has refused so far.
     pub(crate) fn refused(&self) -> FieldSet {
-        FieldSet::from_bits(self.refused.load(Ordering::Relaxed))
+        FieldSet::from_bits(self.history.refused.load(Ordering::Relaxed))
     }
 
     /// Remembers that the target refuses `fields`, and says so once for each.
     pub(crate) fn refuse(&self, fields: FieldSet) {
-        let before = FieldSet::from_bits(self.refused.fetch_or(fields.bits(), Ordering::Relaxed));
+        let before = self.history.refused.fetch_or(fields.bits(), Ordering::Relaxed);
+        let before = FieldSet::from_bits(before);
         for field in fields.iter().filter(|field| !before.contains(*field)) {
             tracing::warn!(
                 target = &*self.target.name,
@@ -112,8 +131,8 @@ impl Link {
 
     /// Spends one request with at most `output_tokens`, if the budget still has it.
     pub(crate) fn spend(&self, output_tokens: u64) -> bool {
-        let mut meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner);
-        meter.spend(Stamp::now(), output_tokens)
+        let mut meter = self.history.meter.lock().unwrap_or_else(PoisonError::into_inner);
+        meter.spend(self.target.budget, Stamp::now(), output_tokens)
     }
 
     /// The headers of an exchange of `probe`. Secrets are read now, so rotation needs no reload,

@@ -1,7 +1,7 @@
 //! The `usage` object that the OpenAI APIs share.
 //!
 //! Owns its keys and the dialects of them. Where several keys say the same thing, the last one
-//! counts.
+//! counts. A count that no answer can have is taken as not reported.
 
 use std::fmt;
 
@@ -74,6 +74,10 @@ impl<'a> Fold<'a> for Details<'_> {
     }
 }
 
+/// The most tokens that are believed. No context is near it, and counters that added up more would
+/// lose what they hold: a lie of one target must not drown the truth about it.
+const MOST: u64 = 10_000_000;
+
 /// A number of tokens, or `null`. Gateways written in languages with one number type send `16.0`.
 struct Count(Option<u64>);
 
@@ -97,14 +101,13 @@ impl Visitor<'_> for CountVisitor {
     }
 
     fn visit_u64<E>(self, count: u64) -> Result<Count, E> {
-        Ok(Count(Some(count)))
+        Ok(Count((count <= MOST).then_some(count)))
     }
 
     fn visit_f64<E: Error>(self, count: f64) -> Result<Count, E> {
-        // Up to 2^53 every whole number is exact, so the cast loses nothing.
-        const EXACT: f64 = 9_007_199_254_740_992.0;
-        if count.fract() == 0.0 && (0.0..=EXACT).contains(&count) {
-            return Ok(Count(Some(count as u64)));
+        if count.fract() == 0.0 && count >= 0.0 {
+            // A whole number up to `MOST` is exact; what is more saturates, and is not believed.
+            return self.visit_u64(count as u64);
         }
         Err(E::invalid_value(serde::de::Unexpected::Float(count), &self))
     }

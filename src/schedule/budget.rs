@@ -10,10 +10,9 @@ const HOUR: Duration = Duration::from_secs(3_600);
 /// more than is allowed.
 const SLOT: Duration = Duration::from_secs(10);
 
-/// Keeps account of one target's last hour.
-#[derive(Debug)]
+/// Keeps account of one target's last hour, whatever its budget is or becomes.
+#[derive(Debug, Default)]
 pub struct Meter {
-    budget: Budget,
     slots: VecDeque<Slot>,
 }
 
@@ -25,13 +24,8 @@ struct Slot {
 }
 
 impl Meter {
-    /// An unspent budget.
-    pub fn new(budget: Budget) -> Self {
-        Self { budget, slots: VecDeque::new() }
-    }
-
-    /// Spends one request with at most `output_tokens`, if that is still within the budget.
-    pub fn spend(&mut self, now: Stamp, output_tokens: u64) -> bool {
+    /// Spends one request with at most `output_tokens`, if that is still within `budget`.
+    pub fn spend(&mut self, budget: Budget, now: Stamp, output_tokens: u64) -> bool {
         while self.slots.front().is_some_and(|slot| now.since(slot.since) >= HOUR + SLOT) {
             self.slots.pop_front();
         }
@@ -40,8 +34,8 @@ impl Meter {
                 (requests + slot.requests, tokens.saturating_add(slot.output_tokens))
             });
         let within = |limit: Option<u64>, spent: u64| limit.is_none_or(|limit| spent <= limit);
-        if !within(self.budget.requests_per_hour, requests + 1)
-            || !within(self.budget.output_tokens_per_hour, tokens.saturating_add(output_tokens))
+        if !within(budget.requests_per_hour, requests + 1)
+            || !within(budget.output_tokens_per_hour, tokens.saturating_add(output_tokens))
         {
             return false;
         }
@@ -63,11 +57,11 @@ mod tests {
     #[test]
     fn no_hour_holds_more_than_the_budget() {
         let budget = Budget { requests_per_hour: Some(100), output_tokens_per_hour: None };
-        let mut meter = Meter::new(budget);
+        let mut meter = Meter::default();
         let start = Stamp::from_nanos(1);
         let spent: Vec<_> = (0..20_000_u64)
             .map(|second| start.after(Duration::from_secs(second)))
-            .filter(|now| meter.spend(*now, 16))
+            .filter(|now| meter.spend(budget, *now, 16))
             .collect();
         assert!(spent.len() > 400, "the budget comes back: {}", spent.len());
         for first in 0..spent.len() - 100 {
@@ -79,10 +73,10 @@ mod tests {
     #[test]
     fn tokens_are_spent_at_their_most() {
         let budget = Budget { requests_per_hour: None, output_tokens_per_hour: Some(40) };
-        let mut meter = Meter::new(budget);
+        let mut meter = Meter::default();
         let now = Stamp::from_nanos(1);
         assert_eq!(
-            [16, 16, 16, 8].map(|tokens| meter.spend(now, tokens)),
+            [16, 16, 16, 8].map(|tokens| meter.spend(budget, now, tokens)),
             [true, true, false, true]
         );
     }

@@ -36,7 +36,7 @@ pub struct ProbeView {
     pub interval: Duration,
     /// Longest beat.
     pub timeout: Duration,
-    /// What its beats are held against, in the order of a beat's judgements.
+    /// What its beats are held against, in the order of a beat's causes.
     pub slos: Vec<Arc<Slo>>,
     /// Scheme, host and port of the target.
     pub origin: String,
@@ -95,8 +95,10 @@ pub struct BeatSummary {
 }
 
 impl BeatSummary {
-    fn of(beat: &Beat) -> Self {
+    /// Without judgements if those of `slos` are not the beat's.
+    fn of(beat: &Beat, slos: &[Arc<Slo>]) -> Self {
         let (timeline, measurement) = (&beat.exchange.timeline, &beat.measurement);
+        let judgements = if *beat.slos == *slos { beat.judgements.as_slice() } else { &[] };
         Self {
             due_unix_nanos: beat.due_unix_nanos,
             outcome: beat.exchange.outcome,
@@ -107,7 +109,7 @@ impl BeatSummary {
             e2e: measurement.e2e,
             output_tokens: measurement.output_tokens,
             count_source: measurement.count_source,
-            judged: beat.judgements.iter().map(|judgement| judgement.bad).collect(),
+            judged: judgements.iter().map(|judgement| judgement.bad).collect(),
             spoiled: beat.spoiled,
             source: timeline.source,
             retries: timeline.retries,
@@ -179,11 +181,12 @@ impl Recent {
     }
 
     /// Remembers a beat that has ended. A beat of a probe that is not known (removed while the
-    /// beat was on its way) is ignored.
+    /// beat was on its way) is ignored; one that was held against other SLOs than the probe has now
+    /// is remembered as not judged.
     pub fn beat(&self, beat: &Beat) {
-        let summary = Arc::new(BeatSummary::of(beat));
         let mut probes = self.lock();
         let Some(entry) = probes.get_mut(&*beat.key) else { return };
+        let summary = Arc::new(BeatSummary::of(beat, &entry.view.slos));
         if summary.outcome.is_failure() {
             insert(&mut entry.failures, Arc::clone(&summary), FAILURES);
         }

@@ -148,6 +148,11 @@ fn usage_is_read_wherever_it_stands() {
         (r#"{"usage":{"completion_tokens":5.0,"prompt_tokens":null}}"#, Some(of(None, Some(5)))),
         (r#"{"usage":{"completion_tokens":0}}"#, Some(of(None, Some(0)))),
         (r#"{"usage":{"completion_tokens":1,"completion_tokens":2}}"#, Some(of(None, Some(2)))),
+        // What no answer can have is not reported.
+        (r#"{"usage":{"completion_tokens":10000000}}"#, Some(of(None, Some(10_000_000)))),
+        (r#"{"usage":{"completion_tokens":10000001,"prompt_tokens":3}}"#, Some(of(Some(3), None))),
+        (r#"{"usage":{"completion_tokens":18446744073709551615}}"#, None),
+        (r#"{"usage":{"completion_tokens":1e300}}"#, None),
         (r#"{"usage":null}"#, None),
         (r#"{"usage":{}}"#, None),
         (r#"{"usage":{"total_tokens":"many","prompt_tokens_details":null}}"#, None),

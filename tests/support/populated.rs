@@ -1,6 +1,10 @@
 //! A sink with every family in it, from known values.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use tokenbeat::{
     clock::Stamp,
@@ -16,13 +20,16 @@ use tokenbeat::{
     verdict::{Cause, Judge, Judgement, Metric, Slo, State, Threshold},
 };
 
-/// The key of the one probe.
+/// The key of the one probe, the very same at every call.
 pub fn key() -> Arc<BeatKey> {
-    Arc::new(BeatKey {
-        target: "llama \"prod\"".into(),
-        model: "meta\\llama".into(),
-        probe: "canary".into(),
-    })
+    static KEY: LazyLock<Arc<BeatKey>> = LazyLock::new(|| {
+        Arc::new(BeatKey {
+            target: "llama \"prod\"".into(),
+            model: "meta\\llama".into(),
+            probe: "canary".into(),
+        })
+    });
+    Arc::clone(&KEY)
 }
 
 /// An SLO of these thresholds, in milliseconds.
@@ -88,6 +95,7 @@ pub fn beat(due_seconds: i64, outcome: Outcome) -> Beat {
         due_unix_nanos: due_seconds * 1_000_000_000,
         exchange: Exchange { timeline, outcome, detail: None, text: None },
         measurement,
+        slos: [interactive()].into(),
         judgements: Vec::new(),
         verdicts: Vec::new(),
         spoiled: None,

@@ -96,6 +96,7 @@ pub fn ok(key: &Arc<BeatKey>, due: i64, ttft: Duration, tpot: Duration, slos: &[
             ..Measurement::default()
         },
         exchange: Exchange { timeline, outcome: Outcome::Ok, detail: None, text: None },
+        slos: slos.into(),
         judgements: slos.iter().map(miss).collect(),
         verdicts: Vec::new(),
         spoiled: None,
@@ -121,6 +122,7 @@ pub fn failed(
         due_unix_nanos: due,
         exchange: Exchange { timeline, outcome, detail: Some(detail.into()), text: None },
         measurement: Measurement::default(),
+        slos: slos.into(),
         judgements: slos.iter().map(bad).collect(),
         verdicts: Vec::new(),
         spoiled: None,

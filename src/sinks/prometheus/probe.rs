@@ -1,7 +1,7 @@
 //! The instruments of one probe of one subject, and what one beat does to them.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
@@ -10,7 +10,7 @@ use prometheus_client::metrics::{counter::Counter, histogram::Histogram};
 use super::{
     buckets,
     group::{Builder, Gauge, Group, Label},
-    slo::{Excluded, SloSeries},
+    slo::{self, Excluded, SloSeries},
 };
 use crate::{
     event::{Beat, BeatKey, Skipped},
@@ -31,7 +31,7 @@ pub struct ProbeSeries {
     pub interval: Duration,
     /// Longest beat.
     pub timeout: Duration,
-    /// What it is held against, in the order of the judgements in its beats.
+    /// What it is held against.
     pub slos: Vec<Arc<Slo>>,
 }
 
@@ -65,6 +65,10 @@ pub(super) struct Probe {
     pub(super) group: Group,
     /// In the order of the probe.
     pub(super) slos: Vec<SloSeries>,
+    /// The keys of the subjects that count here: of the one that beats, and of those before it
+    /// whose beats may still be in flight.
+    keys: Vec<Weak<BeatKey>>,
+    interval: Duration,
     attempts: Counter,
     failures: Vec<(Outcome, Counter)>,
     unmeasured: [Counter; UNMEASURED.len()],
@@ -97,9 +101,17 @@ impl Probe {
             ("model".into(), Arc::clone(&probe.key.model)),
             ("probe".into(), Arc::clone(&probe.key.probe)),
         ];
-        let old_slo = |name: &str| old?.slos.iter().find(|slo| &*slo.name == name);
-        let slos = probe.slos.iter().map(|slo| SloSeries::new(&labels, slo, old_slo(&slo.name)));
-        let slos = slos.collect();
+        let old_slo = |name: &str| old?.slos.iter().find(|series| &*series.slo.name == name);
+        let beats = match old {
+            Some(old) if old.interval == probe.interval => slo::Beats::Same,
+            _ => slo::Beats::Others,
+        };
+        let slo = |slo| SloSeries::new(&labels, slo, old_slo(&slo.name), beats);
+        let slos = probe.slos.iter().map(slo).collect();
+        let before = old.map_or(&[][..], |old| &old.keys);
+        let mut keys: Vec<_> =
+            before.iter().filter(|key| key.strong_count() > 0).cloned().collect();
+        keys.push(Arc::downgrade(&probe.key));
         let mut series = Builder::new(labels, old.map(|old| &old.group));
         series.gauge(Id::ProbeInterval, None).set(probe.interval.as_secs_f64());
         series.gauge(Id::ProbeTimeout, None).set(probe.timeout.as_secs_f64());
@@ -113,6 +125,8 @@ impl Probe {
         }
         Self {
             slos,
+            keys,
+            interval: probe.interval,
             attempts: series.counter(Id::ProbeAttempts, None),
             failures,
             unmeasured: UNMEASURED
@@ -136,6 +150,12 @@ impl Probe {
             progress: old.map_or_else(Arc::default, |old| Arc::clone(&old.progress)),
             group: series.build(),
         }
+    }
+
+    /// Whether the subject of `key` counts here. One of that name that was removed before does not:
+    /// its late beats are no part of the series that came after.
+    pub(super) fn counts(&self, key: &BeatKey) -> bool {
+        self.keys.iter().any(|known| std::ptr::eq(known.as_ptr(), key))
     }
 
     /// A beat was sent.
@@ -166,7 +186,7 @@ impl Probe {
         if !outcome.is_measured() {
             count(&UNMEASURED, &self.unmeasured, outcome);
             let aborted = outcome == Outcome::Aborted;
-            self.exclude(if aborted { Excluded::Aborted } else { Excluded::Client });
+            self.exclude(beat, if aborted { Excluded::Aborted } else { Excluded::Client });
             return;
         }
         self.attempts.inc();
@@ -175,20 +195,26 @@ impl Probe {
         }
         if let Some(reason) = beat.spoiled {
             count(&Spoiled::ALL, &self.spoiled, reason);
-            self.exclude(Excluded::Client);
+            self.exclude(beat, Excluded::Client);
             return;
         }
         if outcome == Outcome::Ok {
             self.observe(&beat.measurement);
         }
-        for (slo, judgement) in self.slos.iter().zip(&beat.judgements) {
-            slo.judged(judgement);
+        for (slo, judgement) in beat.slos.iter().zip(&beat.judgements) {
+            self.under(slo).for_each(|series| series.judged(judgement));
         }
-        for (slo, verdict) in self.slos.iter().zip(&beat.verdicts) {
+        for (slo, verdict) in beat.slos.iter().zip(&beat.verdicts) {
             if let Some(state) = verdict {
-                slo.verdict(*state);
+                self.under(slo).for_each(|series| series.verdict(*state));
             }
         }
+    }
+
+    /// The series of the very SLO that a beat was held against; none if a reload has changed it or
+    /// taken it away.
+    fn under(&self, slo: &Arc<Slo>) -> impl Iterator<Item = &SloSeries> {
+        self.slos.iter().filter(move |series| series.slo == *slo)
     }
 
     fn observe(&self, measurement: &Measurement) {
@@ -206,9 +232,9 @@ impl Probe {
         }
     }
 
-    fn exclude(&self, reason: Excluded) {
-        for slo in &self.slos {
-            slo.excluded(reason);
+    fn exclude(&self, beat: &Beat, reason: Excluded) {
+        for slo in &*beat.slos {
+            self.under(slo).for_each(|series| series.excluded(reason));
         }
     }
 

@@ -42,7 +42,8 @@ impl Prometheus {
     }
 
     /// Makes every series of a probe, counters at 0. A probe that is known keeps what it has
-    /// counted; a histogram whose boundaries are others now starts anew.
+    /// counted; a histogram whose boundaries are others now starts anew, and so does the verdict
+    /// under an SLO that changed.
     pub fn add_probe(&self, series: &ProbeSeries) {
         let mut probes = write(&self.probes);
         let new = Probe::new(series, probes.get(&series.key).map(|old| &**old));
@@ -71,7 +72,7 @@ impl Prometheus {
         write(&self.targets).remove(&(Arc::clone(target), Arc::clone(model)));
     }
 
-    /// A beat was sent.
+    /// A beat was sent. Here and below, `key` is the very one that its subject was made with.
     pub fn started(&self, key: &BeatKey) {
         if let Some(probe) = self.probe(key) {
             probe.started();
@@ -155,7 +156,7 @@ impl Prometheus {
     }
 
     fn probe(&self, key: &BeatKey) -> Option<Arc<Probe>> {
-        read(&self.probes).get(key).cloned()
+        read(&self.probes).get(key).filter(|probe| probe.counts(key)).cloned()
     }
 }
 

@@ -27,9 +27,18 @@ const EXCLUDED: [(Excluded, &str); 3] = [
     (Excluded::Aborted, "aborted"),
 ];
 
+/// Whether the beats of a probe weigh in its verdicts as they did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beats {
+    /// At the same interval.
+    Same,
+    /// At another one.
+    Others,
+}
+
 #[derive(Debug)]
 pub(super) struct SloSeries {
-    pub(super) name: Arc<str>,
+    pub(super) slo: Arc<Slo>,
     pub(super) group: Group,
     requests: Counter,
     good: Counter,
@@ -41,8 +50,9 @@ pub(super) struct SloSeries {
 }
 
 impl SloSeries {
-    /// The series of `slo` under the labels of a probe, with what `old` has counted.
-    pub(super) fn new(probe: &[Label], slo: &Slo, old: Option<&Self>) -> Self {
+    /// The series of `slo` under the labels of a probe, with what `old` has counted. The verdict of
+    /// `old` stands if that is on the same beats.
+    pub(super) fn new(probe: &[Label], slo: &Arc<Slo>, old: Option<&Self>, beats: Beats) -> Self {
         let mut labels = probe.to_vec();
         labels.push(("slo".into(), Arc::clone(&slo.name)));
         let mut series = Builder::new(labels, old.map(|old| &old.group));
@@ -63,7 +73,7 @@ impl SloSeries {
         let met = metrics.iter().map(&mut met).collect();
         let verdict = State::ALL.map(|state| series.gauge(Id::SloVerdict, Some(state.as_str())));
         let new = Self {
-            name: Arc::clone(&slo.name),
+            slo: Arc::clone(slo),
             requests: series.counter(Id::SloRequests, None),
             good: series.counter(Id::SloGood, None),
             bad,
@@ -72,7 +82,7 @@ impl SloSeries {
             verdict,
             group: series.build(),
         };
-        if old.is_none() {
+        if beats == Beats::Others || old.is_none_or(|old| old.slo != *slo) {
             new.verdict(State::NotEnoughData);
         }
         new

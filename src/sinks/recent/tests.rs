@@ -21,6 +21,7 @@ fn beat(key: &Arc<BeatKey>, due: i64, outcome: Outcome, detail: Option<&str>) ->
             text: Some("the answer".into()),
         },
         measurement: Measurement::default(),
+        slos: Arc::default(),
         judgements: Vec::new(),
         verdicts: Vec::new(),
         spoiled: None,
