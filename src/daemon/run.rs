@@ -117,7 +117,7 @@ async fn serve(
     let cgroup = telemetry::Cgroup::of_this_process();
     prometheus.add_source(move || cgroup.readings());
     prometheus.add_source(move || log_counter.readings());
-    let recent = Arc::new(Recent::new(wall));
+    let recent = Arc::new(Recent::new());
     let sinks = Arc::new(Listeners::new(Arc::clone(&prometheus), Arc::clone(&recent)));
     let measuring = Measuring::start(wall, Arc::clone(&sinks) as _)?;
 
@@ -144,7 +144,7 @@ async fn serve(
     }
     serving.spawn(web::serve(listeners, web::router(state), stop_serving.clone()));
 
-    let mut supervisor = Supervisor::new(options, content, wall, sinks, measuring, status);
+    let mut supervisor = Supervisor::new(options, content, sinks, measuring, status);
     supervisor.apply(&config)?;
     let ended = supervisor.run(config, signals, orders).await;
     stop_serving.cancel();

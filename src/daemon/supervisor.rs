@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     client::{EndpointError, Text},
-    clock::{Stamp, Wall},
+    clock::Wall,
     config::Config,
     load,
     web::{self, Content, DaemonStatus, Readiness},
@@ -44,7 +44,6 @@ pub enum Ended {
 pub(super) struct Supervisor {
     options: Options,
     content: Content,
-    wall: Wall,
     sinks: Arc<Listeners>,
     measuring: Measuring,
     status: watch::Sender<DaemonStatus>,
@@ -66,22 +65,22 @@ impl Supervisor {
     pub(super) fn new(
         options: Options,
         content: Content,
-        wall: Wall,
         sinks: Arc<Listeners>,
         measuring: Measuring,
         status: watch::Sender<DaemonStatus>,
     ) -> Self {
         let (fleet, known) = (Fleet::default(), discovery::Known::default());
         let (reloads, errands) = (Reloads::default(), JoinSet::new());
-        Self { options, content, wall, sinks, measuring, status, fleet, known, reloads, errands }
+        Self { options, content, sinks, measuring, status, fleet, known, reloads, errands }
     }
 
     /// Takes over a configuration: stops what is gone, starts what is new, leaves the rest alone.
     pub(super) fn apply(&mut self, config: &Config) -> Result<(), EndpointError> {
         self.change(config)?;
-        let now = Stamp::now();
-        self.sinks.prometheus.config_applied(self.wall.unix_seconds(now), config.hash);
-        let (hash, nanos) = (config.hash, self.wall.unix_nanos(now));
+        // Read anew each time: the wall clock may have been set since the start.
+        let wall = Wall::anchor();
+        self.sinks.prometheus.config_applied(wall.unix_seconds(wall.stamp()), config.hash);
+        let (hash, nanos) = (config.hash, wall.unix_nanos(wall.stamp()));
         self.status.send_modify(|status| {
             status.readiness = Readiness::Ready;
             status.config_hash = hash;

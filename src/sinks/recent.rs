@@ -133,9 +133,8 @@ pub struct ProbeSnapshot {
 
 /// The memory. Shared between the sink that writes and the pages that read; a writer holds the
 /// lock for one insertion, a reader for as long as it takes to copy pointers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Recent {
-    wall: Wall,
     probes: Mutex<BTreeMap<Arc<BeatKey>, Entry>>,
 }
 
@@ -147,14 +146,14 @@ struct Entry {
 }
 
 impl Recent {
-    /// An empty memory; `wall` ties its beats to the calendar.
-    pub const fn new(wall: Wall) -> Self {
-        Self { wall, probes: Mutex::new(BTreeMap::new()) }
+    /// An empty memory.
+    pub const fn new() -> Self {
+        Self { probes: Mutex::new(BTreeMap::new()) }
     }
 
     /// The time now, in nanoseconds since the Unix epoch, on the clock of the beats.
     pub fn now_unix_nanos(&self) -> i64 {
-        self.wall.unix_nanos(Stamp::now())
+        Wall::anchor().unix_nanos(Stamp::now())
     }
 
     /// Begins to remember a probe. One that is known keeps its beats, unless its SLOs changed: its

@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokenbeat::{
-    clock::{Stamp, Wall},
+    clock::Stamp,
     config::{
         Authorization, Budget, Connection, HeaderValue, Models, Probe, SecretSource, Target,
         TlsFiles,
@@ -136,7 +136,7 @@ pub fn spoiled(mut beat: Beat) -> Beat {
 }
 
 pub fn recent() -> Arc<Recent> {
-    Arc::new(Recent::new(Wall::anchor()))
+    Arc::new(Recent::new())
 }
 
 /// Due times of the last `n` beats, the latest first.

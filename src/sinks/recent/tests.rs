@@ -34,7 +34,7 @@ fn dues(beats: &[Arc<BeatSummary>]) -> Vec<i64> {
 
 #[test]
 fn failures_outlive_a_stream_of_successes() {
-    let (recent, key) = (Recent::new(Wall::anchor()), key("p"));
+    let (recent, key) = (Recent::new(), key("p"));
     recent.add_probe(Arc::clone(&key), view(&[]));
     recent.beat(&beat(&key, 0, Outcome::Connect, Some("refused")));
     for due in 1..=100 {
@@ -51,7 +51,7 @@ fn failures_outlive_a_stream_of_successes() {
 
 #[test]
 fn beats_stand_by_due_time_and_unmeasured_ones_are_no_failures() {
-    let (recent, key) = (Recent::new(Wall::anchor()), key("p"));
+    let (recent, key) = (Recent::new(), key("p"));
     recent.add_probe(Arc::clone(&key), view(&[]));
     for (due, outcome) in [(2, Outcome::Ok), (3, Outcome::Aborted), (1, Outcome::TimeoutTotal)] {
         recent.beat(&beat(&key, due, outcome, None));
@@ -63,7 +63,7 @@ fn beats_stand_by_due_time_and_unmeasured_ones_are_no_failures() {
 
 #[test]
 fn unknown_and_removed_probes_are_not_remembered() {
-    let recent = Recent::new(Wall::anchor());
+    let recent = Recent::new();
     recent.beat(&beat(&key("p"), 1, Outcome::Ok, None));
     assert!(recent.snapshot().is_empty());
     recent.add_probe(key("p"), view(&[]));
@@ -73,7 +73,7 @@ fn unknown_and_removed_probes_are_not_remembered() {
 
 #[test]
 fn a_reload_keeps_beats_unless_the_slos_change() {
-    let (recent, key) = (Recent::new(Wall::anchor()), key("p"));
+    let (recent, key) = (Recent::new(), key("p"));
     recent.add_probe(Arc::clone(&key), view(&["a"]));
     recent.beat(&beat(&key, 1, Outcome::Ok, None));
     let slower = ProbeView { interval: Duration::from_secs(60), ..view(&["a"]) };
@@ -86,7 +86,7 @@ fn a_reload_keeps_beats_unless_the_slos_change() {
 
 #[test]
 fn a_long_detail_is_cut_between_characters() {
-    let (recent, key) = (Recent::new(Wall::anchor()), key("p"));
+    let (recent, key) = (Recent::new(), key("p"));
     recent.add_probe(Arc::clone(&key), view(&[]));
     recent.beat(&beat(&key, 1, Outcome::Http5xx, Some(&"é".repeat(5_000))));
     let probe = &recent.snapshot()[0];
