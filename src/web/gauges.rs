@@ -8,7 +8,7 @@ use std::{fmt::Write, time::Duration};
 use crate::{event::Beat, sinks::recent::ProbeView, timeline::Outcome};
 
 /// The exposition of `beat`. An undefined value is absent.
-pub(super) fn of(beat: &Beat, view: &ProbeView) -> String {
+pub(super) fn of(beat: &Beat) -> String {
     let mut text = Text(String::with_capacity(2_048));
     let (exchange, numbers) = (&beat.exchange, &beat.measurement);
     let took = |value: Option<Duration>| value.map(|value| value.as_secs_f64());
@@ -57,7 +57,7 @@ pub(super) fn of(beat: &Beat, view: &ProbeView) -> String {
     }
     if !beat.judgements.is_empty() {
         text.family("probe_slo_good", "Whether every threshold of the SLO was met.");
-        for (slo, judgement) in view.slos.iter().zip(&beat.judgements) {
+        for (slo, judgement) in beat.slos.iter().zip(&beat.judgements) {
             let good = f64::from(u8::from(judgement.bad.is_none()));
             text.sample("probe_slo_good", &[("slo", &slo.name)], good);
         }

@@ -90,7 +90,7 @@ pub(super) async fn probe(
     match query.debug {
         Debug::False => {
             let content_type = "text/plain; version=0.0.4; charset=utf-8";
-            ([(header::CONTENT_TYPE, content_type)], gauges::of(&beat, &view)).into_response()
+            ([(header::CONTENT_TYPE, content_type)], gauges::of(&beat)).into_response()
         }
         Debug::True => {
             text(StatusCode::OK, trace::of(&beat, &view, deadline, state.options.content))

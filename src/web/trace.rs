@@ -35,7 +35,7 @@ pub(super) fn of(beat: &Beat, view: &ProbeView, deadline: Duration, content: Con
     trace.settings(view, deadline);
     trace.anchors(&exchange.timeline);
     trace.numbers(beat);
-    trace.judgements(beat, view);
+    trace.judgements(beat);
     trace.events(&exchange.timeline);
     match (content, &exchange.text) {
         (Content::Shown, Some(answer)) => {
@@ -152,12 +152,12 @@ impl Trace {
         self.maybe("reasoning_tokens", numbers.reasoning_tokens);
     }
 
-    fn judgements(&mut self, beat: &Beat, view: &ProbeView) {
+    fn judgements(&mut self, beat: &Beat) {
         if beat.judgements.is_empty() {
             return;
         }
         self.head("judgement");
-        for (slo, judgement) in view.slos.iter().zip(&beat.judgements) {
+        for (slo, judgement) in beat.slos.iter().zip(&beat.judgements) {
             let verdict = judgement.bad.map_or("good", |why| why.as_str());
             let bad = if judgement.bad.is_some() { "bad: " } else { "" };
             self.line(&format!("{:?}", slo.name), format_args!("{bad}{verdict}"));
