@@ -5,7 +5,7 @@
 
 use std::{fmt::Write, time::Duration};
 
-use crate::{event::Beat, sinks::recent::ProbeView, timeline::Outcome};
+use crate::{event::Beat, timeline::Outcome};
 
 /// The exposition of `beat`. An undefined value is absent.
 pub(super) fn of(beat: &Beat) -> String {
