@@ -93,6 +93,7 @@ async fn exchange(address: SocketAddr) -> Exchange {
     };
     let limits = Limits {
         connect: Duration::from_secs(10),
+        first_token: Duration::from_secs(60),
         total: Duration::from_secs(60),
         idle: Duration::from_secs(20),
         response_bytes: 1 << 20,

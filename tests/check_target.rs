@@ -321,6 +321,7 @@ fn config(url: &str, tls: TlsFiles, key_file: &Path) -> Config {
     };
     let global = Global {
         timeout: Duration::from_secs(60),
+        first_token_timeout: None,
         idle_timeout: Duration::from_secs(20),
         connect_timeout: Duration::from_secs(10),
         max_response_bytes: 1 << 20,

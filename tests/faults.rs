@@ -310,17 +310,19 @@ fn spec() -> SimSpec {
 /// A target, a probe that beats often, and limits by what the row waits for.
 fn config(outcome: Outcome, url: &str, target: &str) -> String {
     // Short where the row has to wait for it, long where it would only disturb.
-    let (timeout, idle) = match outcome {
-        Outcome::TimeoutFirstToken | Outcome::TimeoutTotal => ("3s", "20s"),
-        Outcome::Stall => ("30s", "2s"),
-        _ => ("30s", "20s"),
+    let (timeout, first_token, idle) = match outcome {
+        Outcome::TimeoutFirstToken => ("30s", "3s", "20s"),
+        Outcome::TimeoutTotal => ("3s", "3s", "20s"),
+        Outcome::Stall => ("30s", "30s", "2s"),
+        _ => ("30s", "30s", "20s"),
     };
     let expect = match outcome {
         Outcome::ContentMismatch => "contains: Paris",
         _ => "same_model: true, consistent_usage: true, min_output_tokens: 12, no_garbage: true",
     };
     format!(
-        "global: {{idle_timeout: {idle}, connect_timeout: 10s, max_response_bytes: 512KiB}}\n\
+        "global: {{first_token_timeout: {first_token}, idle_timeout: {idle}, \
+         connect_timeout: 10s, max_response_bytes: 512KiB}}\n\
          targets:\n\
          \x20 - name: t\n    url: {url}\n    models: [sim-8b]\n{target}\
          workloads:\n\

@@ -24,6 +24,7 @@ pub(crate) const MODEL: &str = "sim-8b";
 
 const LIMITS: Limits = Limits {
     connect: Duration::from_secs(10),
+    first_token: Duration::from_secs(60),
     total: Duration::from_secs(60),
     idle: Duration::from_secs(20),
     response_bytes: 16 << 20,

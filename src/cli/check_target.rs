@@ -109,6 +109,7 @@ impl CheckTarget {
     ) -> anyhow::Result<(Target, Limits)> {
         let mut limits = Limits {
             connect: CONNECT,
+            first_token: self.timeout,
             total: self.timeout,
             idle: IDLE,
             response_bytes: RESPONSE_BYTES,
@@ -125,6 +126,7 @@ impl CheckTarget {
             };
             let config = load(file)?;
             limits.connect = config.global.connect_timeout;
+            limits.first_token = config.global.first_token_timeout.unwrap_or(self.timeout);
             limits.idle = config.global.idle_timeout;
             limits.response_bytes = config.global.max_response_bytes;
             named(&config, &self.target)?

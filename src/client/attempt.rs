@@ -103,7 +103,7 @@ impl Attempt<'_> {
         timeline.restart_attempt(Stamp::now());
         // From the start, not from the due time: our own lateness must not time a target out.
         let start = timeline.sent_start.unwrap_or(timeline.due);
-        let deadline = start.after(self.limits.total);
+        let deadlines = self.limits.from(start);
         let idle = match self.connections {
             Connections::Reuse => self.endpoint.idle.take(),
             Connections::Fresh | Connections::Renew => None,
@@ -112,20 +112,22 @@ impl Attempt<'_> {
         let mut connection = match idle {
             Some(connection) => connection,
             None => {
-                let limit = self.limits.connect.min(deadline.since(Stamp::now()));
+                let limit = self.limits.connect.min(deadlines.first_token.since(Stamp::now()));
                 Connection::start(dial(self.endpoint, limit, timeline).await?).await?
             }
         };
         let request = self.request(connection.speaks())?;
-        let mut timer = Timer::new(deadline);
-        let response = self.head(&mut connection, request, &mut timer, deadline, timeline).await?;
+        let mut timer = Timer::new(deadlines.first_token);
+        let first_token = deadlines.first_token;
+        let response =
+            self.head(&mut connection, request, &mut timer, first_token, timeline).await?;
         timeline.status = Some(response.status().as_u16());
         if response.status() != StatusCode::OK {
-            return Err(self.refused(connection, response, &mut timer, deadline).await);
+            return Err(self.refused(connection, response, &mut timer, deadlines.total).await);
         }
         let answer =
             Answer::new(self.protocol, self.text == Text::Kept, self.limits.response_bytes);
-        let mut stream = Stream::new(connection, response, answer, timer, self.limits, deadline);
+        let mut stream = Stream::new(connection, response, answer, timer, self.limits, deadlines);
         match stream.read(timeline).await {
             Ok(()) => {
                 let (answered, connection) = stream.into_parts();

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{pool::Pool, tls::Tls};
+use crate::clock::Stamp;
 
 /// One endpoint as the client sees it.
 #[derive(Debug)]
@@ -104,10 +105,29 @@ pub struct Limits {
     pub connect: Duration,
     /// The whole exchange, from the start of its first attempt.
     pub total: Duration,
+    /// The first token, from the start of the first attempt. Where longer than `total`, that is it.
+    pub first_token: Duration,
     /// Silence after the first token.
     pub idle: Duration,
     /// Bytes of the answer.
     pub response_bytes: usize,
+}
+
+/// When an exchange is over, whatever has come of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadlines {
+    /// Without a token.
+    pub(crate) first_token: Stamp,
+    /// In any case.
+    pub(crate) total: Stamp,
+}
+
+impl Limits {
+    /// The deadlines of an exchange whose first attempt began at `start`.
+    pub(crate) fn from(&self, start: Stamp) -> Deadlines {
+        let first_token = self.first_token.min(self.total);
+        Deadlines { first_token: start.after(first_token), total: start.after(self.total) }
+    }
 }
 
 #[cfg(test)]

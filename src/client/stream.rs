@@ -11,7 +11,7 @@ use super::{
     attempt::Answered,
     connection::Connection,
     dial::Speaks,
-    endpoint::Limits,
+    endpoint::{Deadlines, Limits},
     failure::Failure,
     timer::Timer,
 };
@@ -32,7 +32,7 @@ pub(crate) struct Stream {
     answer: Answer,
     timer: Timer,
     limits: Limits,
-    deadline: Stamp,
+    deadlines: Deadlines,
     received: usize,
     progress: Option<Stamp>,
     whole: bool,
@@ -59,7 +59,7 @@ impl Stream {
         answer: Answer,
         timer: Timer,
         limits: Limits,
-        deadline: Stamp,
+        deadlines: Deadlines,
     ) -> Self {
         let delimited = connection.speaks() == Speaks::Http2
             || response.headers().contains_key(header::TRANSFER_ENCODING)
@@ -71,7 +71,7 @@ impl Stream {
             answer,
             timer,
             limits,
-            deadline,
+            deadlines,
             received: 0,
             progress: None,
             whole: false,
@@ -82,8 +82,8 @@ impl Stream {
     pub(crate) async fn read(&mut self, timeline: &mut Timeline) -> Result<(), Failure> {
         loop {
             let deadline = match self.progress {
-                Some(progress) => self.deadline.min(progress.after(self.limits.idle)),
-                None => self.deadline,
+                Some(progress) => self.deadlines.total.min(progress.after(self.limits.idle)),
+                None => self.deadlines.first_token,
             };
             match self.step(deadline).await {
                 Step::Frame(Some(Ok(frame))) => {
@@ -188,7 +188,8 @@ impl Stream {
         let past = |deadline: Stamp| deadline.since(Stamp::now()).is_zero();
         let total = self.limits.total;
         if timeline.tokens.is_empty() {
-            Failure::new(Outcome::TimeoutFirstToken, format!("no token within {total:.1?}"))
+            let limit = self.limits.first_token.min(total);
+            Failure::new(Outcome::TimeoutFirstToken, format!("no token within {limit:.1?}"))
         } else if self.progress.is_some_and(|progress| past(progress.after(self.limits.idle))) {
             let (tokens, idle) = (timeline.tokens.len(), self.limits.idle);
             Failure::new(
@@ -202,7 +203,7 @@ impl Stream {
 
     /// Reads what follows a complete answer, for a short while.
     async fn drain(&mut self) {
-        let deadline = self.deadline.min(Stamp::now().after(REST));
+        let deadline = self.deadlines.total.min(Stamp::now().after(REST));
         loop {
             match self.step(deadline).await {
                 Step::Frame(Some(Ok(frame))) => {

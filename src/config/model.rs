@@ -29,6 +29,8 @@ pub struct Config {
 pub struct Global {
     /// Longest exchange, unless a probe says otherwise.
     pub timeout: Duration,
+    /// Longest wait for the first token; absent where only the whole exchange is limited.
+    pub first_token_timeout: Option<Duration>,
     /// Longest silence after the first token.
     pub idle_timeout: Duration,
     /// Longest dial: name resolution, TCP and TLS together.

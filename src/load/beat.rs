@@ -46,6 +46,7 @@ impl Subject {
         let phase = phase(&key, &global.external_labels, probe.interval);
         let limits = Limits {
             connect: global.connect_timeout,
+            first_token: global.first_token_timeout.unwrap_or(probe.timeout),
             total: probe.timeout,
             idle: global.idle_timeout,
             response_bytes: global.max_response_bytes,

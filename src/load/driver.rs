@@ -296,6 +296,7 @@ mod tests {
         };
         let global = Global {
             timeout: hour,
+            first_token_timeout: None,
             idle_timeout: hour,
             connect_timeout: hour,
             max_response_bytes: 1,

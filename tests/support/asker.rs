@@ -51,6 +51,7 @@ impl Asker {
             connection: probe.connection,
             limits: Limits {
                 connect: global.connect_timeout,
+                first_token: global.first_token_timeout.unwrap_or(probe.timeout),
                 total: probe.timeout,
                 idle: global.idle_timeout,
                 response_bytes: global.max_response_bytes,

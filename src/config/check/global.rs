@@ -7,15 +7,17 @@ pub(super) fn check(item: Option<&Item<'_, GlobalSpec>>, problems: &mut Problems
     if let Some(item) = item {
         let zero = [
             ("timeout", spec.timeout),
+            ("first_token_timeout", spec.first_token_timeout.unwrap_or(spec.timeout)),
             ("idle_timeout", spec.idle_timeout),
             ("connect_timeout", spec.connect_timeout),
         ];
-        for (key, _) in zero.into_iter().filter(|(_, period)| period.0.is_zero()) {
+        let written = |key: &str| item.node.get(key).is_some();
+        for (key, _) in zero.into_iter().filter(|(key, at)| at.0.is_zero() && written(key)) {
             problems.push(item.problem(&[key], format!("`{key}` must be longer than zero")));
         }
         // Only what is written can be at fault: a short timeout does not make the defaults wrong.
         for (key, period) in &zero[1..] {
-            if period.0 > spec.timeout.0 && item.node.get(key).is_some() {
+            if period.0 > spec.timeout.0 && written(key) {
                 let message = format!(
                     "`{key}` of {period} can never pass: an exchange ends after {}",
                     spec.timeout
@@ -31,6 +33,7 @@ pub(super) fn check(item: Option<&Item<'_, GlobalSpec>>, problems: &mut Problems
     }
     Global {
         timeout: spec.timeout.0,
+        first_token_timeout: spec.first_token_timeout.map(|period| period.0),
         idle_timeout: spec.idle_timeout.0,
         connect_timeout: spec.connect_timeout.0,
         max_response_bytes: spec.max_response_bytes.0,

@@ -40,6 +40,8 @@ pub(in crate::config) struct FileSpec {
 pub(in crate::config) struct GlobalSpec {
     /// Longest exchange, unless a probe says otherwise.
     pub(in crate::config) timeout: Period,
+    /// Longest wait for the first token; without it, the timeout of the whole exchange.
+    pub(in crate::config) first_token_timeout: Option<Period>,
     /// Longest silence after the first token; then the exchange is a `stall`.
     pub(in crate::config) idle_timeout: Period,
     /// Longest dial: name resolution, TCP and TLS together.
@@ -56,6 +58,7 @@ impl Default for GlobalSpec {
         let seconds = |seconds| Period(Duration::from_secs(seconds));
         Self {
             timeout: seconds(60),
+            first_token_timeout: None,
             idle_timeout: seconds(20),
             connect_timeout: seconds(10),
             max_response_bytes: Size(4 << 20),
