@@ -25,11 +25,12 @@ const SECRETS: [&str; 12] = [
 ];
 
 /// Keys of the configuration itself that sound like secrets and hold none.
-const HARMLESS: [&str; 7] = [
+const HARMLESS: [&str; 8] = [
     "input_tokens",
     "output_tokens",
     "shared_prefix_tokens",
     "max_tokens",
+    "first_token_timeout",
     "min_output_tokens",
     "output_tokens_per_hour",
     "key_file",
