@@ -74,7 +74,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("atomic_waker", &["client"]),
     ("axum", &["web"]),
     ("clap", &["cli", "main"]),
-    ("flate2", &["web", "sinks::prometheus"]),
+    ("flate2", &["sinks::prometheus"]),
     ("glob", &["config"]),
     ("httparse", &["sim"]),
     // `web` serves axum's router on connections of its own, so that a drain has an end.

@@ -151,14 +151,13 @@ impl Stream {
 
     /// When the bytes of the frame just read had arrived: not before the request was sent.
     fn arrival(&self, timeline: &Timeline) -> Arrival {
-        let now = Stamp::now;
         let mark = self.connection.marks().last_read();
         let mut arrival = match (mark, self.connection.speaks()) {
             (Some(arrival), Speaks::Http1) => arrival,
             // hyper reads many HTTP/2 frames ahead, so the mark may be of a later read: the time
             // is that of the frame, and the mark only tells how late that may be.
             (Some(arrival), Speaks::Http2) => {
-                let read = now();
+                let read = Stamp::now();
                 Arrival {
                     at: read,
                     source: StampSource::Read,
@@ -167,7 +166,7 @@ impl Stream {
                 }
             }
             (None, _) => {
-                Arrival { at: now(), source: StampSource::Read, read_delay: None, read: 0 }
+                Arrival { at: Stamp::now(), source: StampSource::Read, read_delay: None, read: 0 }
             }
         };
         if let Some(sent) = timeline.sent {

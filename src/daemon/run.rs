@@ -126,7 +126,6 @@ async fn serve(
     let exposition = Arc::new(move |accept: Option<&str>, encoding: Option<&str>| {
         prometheus.render(accept, encoding)
     });
-    let content = options.web.content;
     let state = WebState::new(options.web.clone(), recent, exposition, commands, status_seen);
     let stop_serving = CancellationToken::new();
     let mut serving = JoinSet::new();
@@ -144,7 +143,7 @@ async fn serve(
     }
     serving.spawn(web::serve(listeners, web::router(state), stop_serving.clone()));
 
-    let mut supervisor = Supervisor::new(options, content, sinks, measuring, status);
+    let mut supervisor = Supervisor::new(options, sinks, measuring, status);
     supervisor.apply(&config)?;
     let ended = supervisor.run(config, signals, orders).await;
     stop_serving.cancel();

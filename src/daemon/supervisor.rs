@@ -43,7 +43,6 @@ pub enum Ended {
 /// The supervisor.
 pub(super) struct Supervisor {
     options: Options,
-    content: Content,
     sinks: Arc<Listeners>,
     measuring: Measuring,
     status: watch::Sender<DaemonStatus>,
@@ -64,14 +63,13 @@ enum Errand {
 impl Supervisor {
     pub(super) fn new(
         options: Options,
-        content: Content,
         sinks: Arc<Listeners>,
         measuring: Measuring,
         status: watch::Sender<DaemonStatus>,
     ) -> Self {
         let (fleet, known) = (Fleet::default(), discovery::Known::default());
         let (reloads, errands) = (Reloads::default(), JoinSet::new());
-        Self { options, content, sinks, measuring, status, fleet, known, reloads, errands }
+        Self { options, sinks, measuring, status, fleet, known, reloads, errands }
     }
 
     /// Takes over a configuration: stops what is gone, starts what is new, leaves the rest alone.
@@ -213,7 +211,7 @@ impl Supervisor {
     }
 
     fn text(&self) -> Text {
-        match self.content {
+        match self.options.web.content {
             Content::Shown => Text::Kept,
             Content::Hidden => Text::Dropped,
         }

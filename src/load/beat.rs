@@ -203,11 +203,12 @@ enum Standing {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::config;
 
-    fn subject(objective: &str, interval: &str) -> Subject {
+    /// A subject with one SLO.
+    pub(in crate::load) fn subject(objective: &str, interval: &str) -> Subject {
         let config = config::load_str(
             "a.yml",
             &format!(

@@ -243,15 +243,8 @@ impl Driver {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::{
-        config::{Budget, Connection, Global, Models, Probe, Target, TlsFiles},
-        load::Link,
-        protocol::Api,
-        workload::{Expect, Fixed, Workload},
-    };
+    use crate::load::beat::tests::subject;
 
     struct Deaf;
 
@@ -262,55 +255,11 @@ mod tests {
         fn stalled(&self, _: Duration) {}
     }
 
-    fn subject() -> Arc<Subject> {
-        let target = Arc::new(Target {
-            name: "t".into(),
-            url: "http://127.0.0.1:9".parse().expect("a URL"),
-            api: Api::OpenaiChat,
-            models: Models::List(vec!["m".into()]),
-            authorization: None,
-            http_headers: Vec::new(),
-            tls: TlsFiles::default(),
-            proxy_url: None,
-            retry: None,
-            labels: BTreeMap::new(),
-            cost_per_hour: None,
-            budget: Budget::default(),
-        });
-        let workload = Workload::Fixed(Fixed {
-            prompt: "hello".to_owned(),
-            max_tokens: 1,
-            temperature: 0.0,
-            expect: Expect::default(),
-        });
-        let hour = Duration::from_secs(3_600);
-        let probe = Probe {
-            name: "p".into(),
-            targets: Vec::new(),
-            workload: Arc::new(workload),
-            interval: hour,
-            timeout: hour,
-            slos: Vec::new(),
-            connection: Connection::Fresh,
-            maintenance: Vec::new(),
-        };
-        let global = Global {
-            timeout: hour,
-            first_token_timeout: None,
-            idle_timeout: hour,
-            connect_timeout: hour,
-            max_response_bytes: 1,
-            external_labels: BTreeMap::new(),
-        };
-        let link = Link::new(target).expect("a link");
-        Arc::new(Subject::new(link, "m".into(), Arc::new(probe), &global))
-    }
-
     #[test]
     fn schedules_are_made_anew_only_where_the_clock_was_set() {
         let wall = Wall::anchor();
         let mut driver = Driver::new(wall, Arc::new(Deaf)).expect("a thread");
-        driver.start(vec![subject()]);
+        driver.start(vec![Arc::new(subject("95%", "1h"))]);
         let tickets = |driver: &Driver| driver.beating.keys().copied().collect::<Vec<_>>();
         let before = tickets(&driver);
         driver.follow(wall.set_forward(Duration::from_millis(20)));

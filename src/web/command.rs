@@ -63,9 +63,4 @@ impl ProbeReply {
         drop(self.slot);
         let _ = self.send.send(answer);
     }
-
-    /// Returns when nobody waits for the answer any more.
-    pub async fn closed(&mut self) {
-        self.send.closed().await;
-    }
 }
