@@ -7,7 +7,6 @@
 #![expect(clippy::expect_used, reason = "helpers of a test")]
 
 use std::{
-    collections::BTreeMap,
     io::{Read, Write},
     net::{SocketAddr, TcpListener},
     sync::{Arc, mpsc},
@@ -18,10 +17,9 @@ use std::{
 use tokenbeat::{
     client::{Limits, Text, keep_stamping_on},
     clock::Stamp,
-    config::{Budget, Connection, Models, Target, TlsFiles},
+    config::{self, Connection},
     load::{Link, Order, run},
     measure::Measurement,
-    protocol::Api,
     timeline::{Exchange, Outcome, Recorder, StampSource, Timeline},
     workload::{Expect, RequestPlan},
 };
@@ -69,21 +67,9 @@ fn server() -> (SocketAddr, mpsc::Receiver<Vec<Stamp>>) {
 }
 
 async fn exchange(address: SocketAddr) -> Exchange {
-    let target = Target {
-        name: "t".into(),
-        url: format!("http://{address}").parse().expect("a URL"),
-        api: Api::OpenaiChat,
-        models: Models::List(vec!["m".into()]),
-        authorization: None,
-        http_headers: Vec::new(),
-        tls: TlsFiles::default(),
-        proxy_url: None,
-        retry: None,
-        labels: BTreeMap::new(),
-        cost_per_hour: None,
-        budget: Budget::default(),
-    };
-    let link = Link::new(Arc::new(target)).expect("a link");
+    let text = format!("targets: [{{name: t, url: 'http://{address}', models: [m]}}]\n");
+    let config = config::load_str("a.yml", &text).expect("a configuration");
+    let link = Link::new(Arc::clone(&config.targets[0])).expect("a link");
     let plan = RequestPlan {
         prompt: "hello".to_owned(),
         max_tokens: 64,

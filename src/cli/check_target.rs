@@ -18,16 +18,11 @@ use super::Exit;
 use crate::{
     check::{self, Ask, Colour, Report},
     client::Limits,
-    config::{self, Authorization, Budget, Config, Models, SecretSource, Target, TlsFiles},
+    config::{self, Authorization, Budget, Config, Global, Models, SecretSource, Target, TlsFiles},
     load::Link,
     protocol::Api,
     units::{Period, UnitError},
 };
-
-/// Longest dial, silence and largest answer where no configuration says otherwise.
-const CONNECT: Duration = Duration::from_secs(10);
-const IDLE: Duration = Duration::from_secs(20);
-const RESPONSE_BYTES: usize = 4 << 20;
 
 /// Longest `--timeout`.
 const LONGEST: Duration = Duration::from_secs(3600);
@@ -107,15 +102,8 @@ impl CheckTarget {
         &self,
         load: impl FnOnce(&Path) -> anyhow::Result<Config>,
     ) -> anyhow::Result<(Target, Limits)> {
-        let mut limits = Limits {
-            connect: CONNECT,
-            first_token: self.timeout,
-            total: self.timeout,
-            idle: IDLE,
-            response_bytes: RESPONSE_BYTES,
-        };
-        let mut target = if self.target.contains("://") {
-            bare(&self.target)?
+        let (mut target, global) = if self.target.contains("://") {
+            (bare(&self.target)?, Global::default())
         } else {
             let Some(file) = &self.config_file else {
                 bail!(
@@ -125,11 +113,14 @@ impl CheckTarget {
                 );
             };
             let config = load(file)?;
-            limits.connect = config.global.connect_timeout;
-            limits.first_token = config.global.first_token_timeout.unwrap_or(self.timeout);
-            limits.idle = config.global.idle_timeout;
-            limits.response_bytes = config.global.max_response_bytes;
-            named(&config, &self.target)?
+            (named(&config, &self.target)?, config.global)
+        };
+        let limits = Limits {
+            connect: global.connect_timeout,
+            first_token: global.first_token_timeout.unwrap_or(self.timeout),
+            total: self.timeout,
+            idle: global.idle_timeout,
+            response_bytes: global.max_response_bytes,
         };
         self.amend(&mut target)?;
         Ok((target, limits))

@@ -31,12 +31,25 @@ pub(super) fn check(item: Option<&Item<'_, GlobalSpec>>, problems: &mut Problems
             problems.push(problem.expected("at least 1KiB"));
         }
     }
-    Global {
-        timeout: spec.timeout.0,
-        first_token_timeout: spec.first_token_timeout.map(|period| period.0),
-        idle_timeout: spec.idle_timeout.0,
-        connect_timeout: spec.connect_timeout.0,
-        max_response_bytes: spec.max_response_bytes.0,
-        external_labels: spec.external_labels,
+    spec.into()
+}
+
+/// What holds where no configuration says otherwise.
+impl Default for Global {
+    fn default() -> Self {
+        GlobalSpec::default().into()
+    }
+}
+
+impl From<GlobalSpec> for Global {
+    fn from(spec: GlobalSpec) -> Self {
+        Self {
+            timeout: spec.timeout.0,
+            first_token_timeout: spec.first_token_timeout.map(|period| period.0),
+            idle_timeout: spec.idle_timeout.0,
+            connect_timeout: spec.connect_timeout.0,
+            max_response_bytes: spec.max_response_bytes.0,
+            external_labels: spec.external_labels,
+        }
     }
 }
