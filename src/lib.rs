@@ -8,6 +8,8 @@
 //! | [`clock`] | monotonic stamps and the wall-clock anchor; the only reader of clocks |
 //! | [`config`] | files become a checked, immutable `Config`, or problems with their source |
 //! | [`schedule`] | when a beat is due: stable phases, the pacer thread, maintenance, budgets |
+//! | [`calendar`] | cron expressions and maintenance windows in a time zone |
+//! | [`arrival`] | when requests of a load are due: closed loops and seeded open schedules |
 //! | [`workload`] | what is asked: seeded request plans |
 //! | [`protocol`] | one file an API: a plan becomes a request, an event a `Delta` |
 //! | [`sse`] | bytes become server-sent events |
@@ -17,7 +19,11 @@
 //! | [`load`] | plan × client → exchanges: retries, content checks, beats |
 //! | [`measure`] | the numbers: formulas, and the metric catalogue |
 //! | [`verdict`] | the judgement: SLOs, and what can be certified |
-//! | [`event`] | the one value that crosses to the sinks |
+//! | [`event`] | the values that cross to the sinks: a beat, a run's record |
+//! | [`tally`] | the exchanges of one step become its record |
+//! | [`analysis`] | what follows from steps: knee, saturation, the search for max goodput |
+//! | [`report`] | a run's record as table, JSON, CSV, Markdown, HTML |
+//! | [`store`] | the records of runs on disk |
 //! | [`sinks`] | Prometheus exposition; recent beats |
 //! | [`telemetry`] | our own process: CPU throttling and pressure |
 //! | [`web`] | HTTP: metrics, health, pages; starts nothing itself |
@@ -28,6 +34,9 @@
 //!
 //! The arrows run one way (`docs/architecture.md`); `tests/architecture.rs` checks them.
 
+pub mod analysis;
+pub mod arrival;
+pub mod calendar;
 pub mod check;
 pub mod cli;
 pub mod client;
@@ -38,10 +47,13 @@ pub mod event;
 pub mod load;
 pub mod measure;
 pub mod protocol;
+pub mod report;
 pub mod schedule;
 pub mod sim;
 pub mod sinks;
 pub mod sse;
+pub mod store;
+pub mod tally;
 pub mod telemetry;
 pub mod timeline;
 pub mod units;

@@ -22,15 +22,21 @@ use paths::Reference;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("units", &[]),
+    ("calendar", &[]),
     ("sse", &[]),
     ("timeline", &["clock"]),
+    ("arrival", &["units"]),
     ("workload", &["units", "timeline"]),
     ("protocol", &["timeline", "workload"]),
     ("measure", &["clock", "timeline"]),
     ("verdict", &["units", "clock", "timeline", "measure"]),
     ("event", &["clock", "timeline", "measure", "verdict"]),
-    ("config", &["units", "workload", "protocol", "verdict"]),
-    ("schedule", &["clock", "event", "config"]),
+    ("tally", &["clock", "timeline", "arrival", "measure", "verdict", "event"]),
+    ("analysis", &["arrival", "verdict", "event"]),
+    ("report", &["units", "verdict", "event"]),
+    ("store", &["clock", "event"]),
+    ("config", &["units", "calendar", "arrival", "workload", "protocol", "verdict"]),
+    ("schedule", &["clock", "event", "config", "calendar"]),
     ("client", &["clock", "sse", "timeline", "protocol"]),
     ("load", &["*"]),
     ("check", &["*"]),
@@ -47,8 +53,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that compute and do nothing else.
-const PURE: &[&str] =
-    &["units", "timeline", "measure", "verdict", "workload", "protocol", "sse", "event"];
+const PURE: &[&str] = &[
+    "units", "calendar", "timeline", "arrival", "measure", "verdict", "workload", "protocol",
+    "sse", "event", "tally", "analysis", "report",
+];
 
 /// What a pure module must not name: runtimes, sockets, files, processes and clocks.
 const IMPURE: &[&str] = &[
@@ -70,15 +78,20 @@ const IMPURE: &[&str] = &[
 /// them is home too.
 const HOMES: &[(&str, &[&str])] = &[
     ("anyhow", &["cli", "main"]),
-    ("askama", &["web"]),
+    ("askama", &["web", "report"]),
     ("atomic_waker", &["client"]),
     ("axum", &["web"]),
+    ("base64", &["measure"]),
     ("clap", &["cli", "main"]),
+    ("croner", &["calendar"]),
+    ("csv", &["arrival", "report"]),
     ("flate2", &["sinks::prometheus"]),
     ("glob", &["config"]),
+    ("hdrhistogram", &["measure"]),
     ("httparse", &["sim"]),
     // `web` serves axum's router on connections of its own, so that a drain has an end.
     ("hyper", &["client", "web"]),
+    ("indicatif", &["cli"]),
     ("memchr", &["sse", "protocol"]),
     ("nix", &["clock", "client", "schedule", "telemetry"]),
     ("prometheus_client", &["sinks::prometheus"]),
@@ -89,6 +102,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustls_native_certs", &["client"]),
     ("serde_saphyr", &["config"]),
     ("strsim", &["config", "check", "cli"]),
+    ("tokenizers", &["workload"]),
     ("tokio_rustls", &["client", "sim"]),
     ("tracing_logfmt", &["cli"]),
     // A layer counts log messages by level.

@@ -199,6 +199,9 @@ fn bare(url: &str) -> anyhow::Result<Target> {
         labels: std::collections::BTreeMap::new(),
         cost_per_hour: None,
         budget: Budget::default(),
+        exclusive_group: None,
+        engine_metrics: None,
+        tokenizer: None,
     })
 }
 

@@ -22,8 +22,9 @@ pub(crate) use check::is_ours;
 pub use load::{load, load_str};
 pub(crate) use mask::sounds_secret;
 pub use model::{
-    Authorization, Budget, ClientCert, Config, Connection, Global, HeaderValue, MaintenanceWindow,
-    Models, Probe, Retry, Target, TlsFiles,
+    Authorization, Bound, Budget, ClientCert, Config, Connection, Global, Guard, HeaderValue,
+    MaintenanceWindow, Missed, Models, Overlap, Probe, Requests, Retry, Scenario, StopWhen, Sweep,
+    Target, TlsFiles, Warmup,
 };
 pub use problem::{Problem, Problems};
 pub use schema::schema;

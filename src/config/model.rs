@@ -3,7 +3,13 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use super::SecretSource;
-use crate::{protocol::Api, verdict::Slo, workload::Workload};
+use crate::{
+    arrival::Load,
+    calendar::Cron,
+    protocol::Api,
+    verdict::{Metric, Slo},
+    workload::Workload,
+};
 
 /// The checked configuration.
 #[derive(Clone, Debug)]
@@ -18,6 +24,10 @@ pub struct Config {
     pub workloads: BTreeMap<String, Arc<Workload>>,
     /// The SLOs by name, whether a probe is held against them or not.
     pub slos: BTreeMap<String, Arc<Slo>>,
+    /// The scenarios by name, whether a sweep uses them or not.
+    pub scenarios: BTreeMap<String, Arc<Scenario>>,
+    /// The sweeps, in the order of the files.
+    pub sweeps: Vec<Arc<Sweep>>,
     /// Every file that was read, the main one first.
     pub files: Vec<PathBuf>,
     /// FNV-1a of the bytes of all files, for `tokenbeat_config_hash`; 48 bits, exact in a float.
@@ -68,6 +78,12 @@ pub struct Target {
     pub cost_per_hour: Option<f64>,
     /// What may be spent on it.
     pub budget: Budget,
+    /// No two sweeps run at once in a group; absent: the target is its own group.
+    pub exclusive_group: Option<Arc<str>>,
+    /// Where the engine's own metrics are; absent: they are not asked for.
+    pub engine_metrics: Option<url::Url>,
+    /// A `tokenizer.json` for exact lengths; absent: a ratio learnt from the server's usage.
+    pub tokenizer: Option<PathBuf>,
 }
 
 /// Which models of a target are probed.
@@ -185,4 +201,126 @@ pub struct MaintenanceWindow {
     pub to_minute: u16,
     /// Its time zone.
     pub zone: jiff::tz::TimeZone,
+}
+
+/// A load test: workloads × a load, with what goes around it.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The workloads by name; every level of the load is run with each of them, in this order.
+    pub workloads: Vec<(Arc<str>, Arc<Workload>)>,
+    /// The levels, or the search for one.
+    pub load: Load,
+    /// Exchanges that a step judges; absent: as many as come due in `duration`.
+    pub requests_per_step: Option<Requests>,
+    /// How long a step lasts at most, its warm-up left out. At least one of the two is given,
+    /// but for a trace, which ends by itself, and a search, whose steps end when decided.
+    pub duration: Option<Duration>,
+    /// What goes before the window of a step.
+    pub warmup: Warmup,
+    /// Pause between steps.
+    pub settle: Duration,
+    /// When a step, and with it the run, ends early.
+    pub stop_when: StopWhen,
+    /// Its connections; `reuse` by default.
+    pub connection: Connection,
+    /// Longest exchange; absent: `global.timeout`.
+    pub timeout: Option<Duration>,
+    /// Seed of prompts and arrivals; absent: drawn, and written into the record.
+    pub seed: Option<u64>,
+}
+
+/// How many exchanges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requests {
+    /// So many.
+    Count(u64),
+    /// So many for each user of a closed loop: `10x`.
+    PerUser(u64),
+}
+
+/// What goes before a step's window: both, if both are given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Warmup {
+    /// Exchanges.
+    pub requests: u64,
+    /// Time.
+    pub duration: Duration,
+}
+
+/// When a step ends early. Looked at while it runs, once there are enough exchanges to tell.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StopWhen {
+    /// More than this share of the judged exchanges failed.
+    pub error_ratio: Option<f64>,
+    /// A percentile of a latency is above its bound: `e2e_p95: 10s`.
+    pub bounds: Vec<Bound>,
+}
+
+/// A bound on a percentile.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bound {
+    /// Of what.
+    pub metric: Metric,
+    /// The quantile, 0 to 1.
+    pub quantile: f64,
+    /// The most.
+    pub max: Duration,
+}
+
+/// A scenario on a schedule.
+#[derive(Clone, Debug)]
+pub struct Sweep {
+    /// Its name.
+    pub name: Arc<str>,
+    /// When; absent: on demand only.
+    pub cron: Option<Cron>,
+    /// At what. Every model of every target has runs of its own, one after the other.
+    pub targets: Vec<Arc<Target>>,
+    /// What.
+    pub scenario: Arc<Scenario>,
+    /// What it is held against.
+    pub slos: Vec<Arc<Slo>>,
+    /// What holds it back.
+    pub guard: Guard,
+    /// When it rests.
+    pub maintenance: Vec<MaintenanceWindow>,
+    /// What becomes of a run that is due while the target is taken.
+    pub overlap: Overlap,
+    /// What becomes of runs that were due while the daemon was down.
+    pub missed: Missed,
+}
+
+/// What holds a sweep back or ends it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Guard {
+    /// No run while more requests than this wait in the engine's queue.
+    pub engine_requests_waiting: Option<u64>,
+    /// No run while more than this share of the target's recent beats failed.
+    pub probe_failure_ratio: Option<f64>,
+    /// Longest run; then it is drained and counts as interrupted.
+    pub max_duration: Duration,
+}
+
+/// What becomes of a run that is due while another has the target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Overlap {
+    /// It is skipped, and counted so. Between sweeps of other names the later one waits.
+    #[default]
+    Skip,
+    /// It waits until the target is free; at most one of each sweep waits.
+    Queue,
+}
+
+/// What becomes of runs that were due while the daemon was down or asleep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Missed {
+    /// Nothing: the next one is the next that is due.
+    #[default]
+    Skip,
+    /// One run is made up for, however many were missed.
+    Once,
 }

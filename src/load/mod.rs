@@ -7,6 +7,7 @@ mod beat;
 mod driver;
 mod exchange;
 mod link;
+mod run;
 mod runtime;
 
 pub use beat::Subject;
@@ -14,4 +15,5 @@ pub use driver::{Command, Driver, ProbeAnswer, ProbeRefused};
 pub use exchange::{Order, run};
 pub(crate) use link::Headers;
 pub use link::Link;
+pub use run::{Halt, HaltReason, RunOrder, run as run_scenario};
 pub use runtime::runtime;

@@ -4,10 +4,14 @@
 //! function of one closed exchange and nothing else; where numbers go is not known here.
 
 pub mod catalogue;
+mod compat;
 mod lateness;
 mod measurement;
 mod phase;
+mod summary;
 
+pub use compat::Compat;
 pub use lateness::{Lateness, Spoiled};
 pub use measurement::{CountSource, Measurement};
 pub use phase::Phase;
+pub use summary::{Quantile, Summary};

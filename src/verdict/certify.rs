@@ -9,7 +9,19 @@ use super::beta;
 pub const RISK: f64 = 0.01;
 
 /// A verdict.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     /// The objective is met, at the risk taken.
     Pass,

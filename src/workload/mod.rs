@@ -10,6 +10,8 @@ mod length;
 mod plan;
 mod prompt;
 mod seed;
+mod session;
+mod sizing;
 mod spec;
 mod words;
 
@@ -17,6 +19,8 @@ pub use expect::{Answer, Expect};
 pub use length::Length;
 pub use plan::RequestPlan;
 pub use seed::seed;
+pub use session::{Seat, Session, Turn};
+pub use sizing::Sizing;
 pub(crate) use spec::{ShareSpec, WorkloadFault, WorkloadSpec};
 
 use std::{num::NonZeroU32, sync::Arc};

@@ -22,6 +22,8 @@ pub(in crate::config) fn check(
         workloads: workloads.sound(),
         slos: slos.sound(),
         probes,
+        scenarios: std::collections::BTreeMap::new(),
+        sweeps: Vec::new(),
         files: Vec::new(),
         hash: 0,
     }

@@ -68,6 +68,9 @@ fn target(
             requests_per_hour: spec.budget.requests_per_hour,
             output_tokens_per_hour: spec.budget.output_tokens_per_hour,
         },
+        exclusive_group: None,
+        engine_metrics: None,
+        tokenizer: None,
     })
 }
 

@@ -1,4 +1,4 @@
-//! The one value that crosses from measuring to the sinks.
+//! One beat that has ended.
 
 use std::sync::Arc;
 
@@ -66,17 +66,4 @@ impl Skipped {
             Self::Shutdown => "shutdown",
         }
     }
-}
-
-/// Who listens to what the load does. Called on the measuring runtime: an implementation never
-/// blocks.
-pub trait Sink: Send + Sync {
-    /// A beat is on its way. Here and below, `key` is the very one that its subject was made with.
-    fn started(&self, key: &BeatKey);
-    /// A beat has ended.
-    fn ended(&self, beat: &Beat);
-    /// A beat was due but not sent.
-    fn skipped(&self, key: &BeatKey, why: Skipped);
-    /// A wake of the pacer waited so long for the measuring runtime.
-    fn stalled(&self, wait: std::time::Duration);
 }

@@ -1,0 +1,10 @@
+//! What follows from the steps of a run.
+//!
+//! Owns knee, saturation, cost, and the search for the highest load that meets an SLO. Pure: works
+//! on records.
+
+mod findings;
+mod search;
+
+pub use findings::{FindingsContext, findings};
+pub use search::{Decision, Search, SearchOutcome};

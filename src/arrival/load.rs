@@ -1,0 +1,197 @@
+//! The load of a scenario: the levels that are gone through, or the search for one.
+
+use std::{sync::Arc, time::Duration};
+
+/// The load of a scenario.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Load {
+    /// One step a level, in this order; at most 32.
+    Levels(Vec<Arrival>),
+    /// The search for the highest level that meets the SLO.
+    Search(Search),
+}
+
+/// How requests come in one step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Arrival {
+    /// A number of users, each with one request in flight: the next is due when the last has ended.
+    Closed(Closed),
+    /// A schedule of due times that heeds no answer.
+    Open(Open),
+}
+
+/// A closed loop.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Closed {
+    /// Requests in flight.
+    pub users: u32,
+    /// Users that enter in a second at the step's start; absent: all at once.
+    pub spawn_rate: Option<f64>,
+    /// Whether the number of users itself ramps up through the step, and over what time.
+    pub ramp: Option<(u32, Duration)>,
+}
+
+/// An open loop.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Open {
+    /// The schedule.
+    pub pattern: Pattern,
+    /// The gate: so many in flight at most. A request that is due meanwhile waits for a place, and
+    /// its latencies count from when it was due.
+    pub max_in_flight: Option<u32>,
+}
+
+/// A schedule of due times.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pattern {
+    /// One every `1 ÷ rate` seconds.
+    Constant {
+        /// Requests a second.
+        rate: f64,
+    },
+    /// Exponential gaps.
+    Poisson {
+        /// Requests a second.
+        rate: f64,
+    },
+    /// Gamma gaps of shape `burstiness`: 1 is Poisson, less is burstier (as vLLM's benchmark has it).
+    Gamma {
+        /// Requests a second.
+        rate: f64,
+        /// Shape: 1 ÷ CV² of the gaps.
+        burstiness: f64,
+    },
+    /// So many at once, every so often.
+    Burst {
+        /// Requests at once.
+        size: u32,
+        /// Time between two bursts.
+        period: Duration,
+    },
+    /// A Poisson or constant schedule whose rate rises or falls.
+    Ramp {
+        /// Requests a second at the start.
+        from: f64,
+        /// Requests a second at the end; it stays there.
+        to: f64,
+        /// How long it takes.
+        over: Duration,
+        /// In so many equal steps; absent: linearly.
+        steps: Option<u32>,
+    },
+    /// What a trace recorded.
+    Trace {
+        /// The demands in ascending order of their offsets.
+        demands: Arc<[Demand]>,
+        /// How much faster than recorded.
+        speed: f64,
+    },
+}
+
+/// One request of a schedule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Demand {
+    /// When it is due, from the start of the step.
+    pub offset: Duration,
+    /// Tokens of its prompt, where the schedule says so (a trace); else the workload's.
+    pub input_tokens: Option<u32>,
+    /// Tokens of its answer, likewise.
+    pub output_tokens: Option<u32>,
+}
+
+/// What is searched for: the highest level at which the SLO is certified to be met.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Search {
+    /// In what the level is counted.
+    pub of: Quantity,
+    /// The first level, unless the last run's answer is known.
+    pub start: f64,
+    /// No level above this.
+    pub max: f64,
+    /// The bracket is narrow enough when high ÷ low − 1 is at most this.
+    pub precision: f64,
+    /// Most steps.
+    pub max_steps: u32,
+    /// Shape of the gaps of an open search: 1 is Poisson, infinite is constant.
+    pub burstiness: f64,
+}
+
+/// In what a level is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    /// Requests in flight.
+    Concurrency,
+    /// Requests a second.
+    Rate,
+}
+
+impl Search {
+    /// The arrival at one level.
+    pub fn at(&self, level: f64) -> Arrival {
+        match self.of {
+            Quantity::Concurrency => {
+                let users = level.round().max(1.0) as u32;
+                Arrival::Closed(Closed { users, spawn_rate: None, ramp: None })
+            }
+            Quantity::Rate => {
+                let (rate, burstiness) = (level, self.burstiness);
+                let pattern = if burstiness.is_infinite() {
+                    Pattern::Constant { rate }
+                } else if burstiness == 1.0 {
+                    Pattern::Poisson { rate }
+                } else {
+                    Pattern::Gamma { rate, burstiness }
+                };
+                Arrival::Open(Open { pattern, max_in_flight: None })
+            }
+        }
+    }
+}
+
+impl Arrival {
+    /// Requests a second that are intended on the whole; absent for a closed loop, a ramp or a trace.
+    pub fn rate(&self) -> Option<f64> {
+        match self {
+            Self::Open(Open { pattern, .. }) => match *pattern {
+                Pattern::Constant { rate }
+                | Pattern::Poisson { rate }
+                | Pattern::Gamma { rate, .. } => Some(rate),
+                Pattern::Burst { size, period } => Some(f64::from(size) / period.as_secs_f64()),
+                Pattern::Ramp { .. } | Pattern::Trace { .. } => None,
+            },
+            Self::Closed(_) => None,
+        }
+    }
+
+    /// Requests in flight of a closed loop.
+    pub fn concurrency(&self) -> Option<u32> {
+        match self {
+            Self::Closed(closed) => Some(closed.users),
+            Self::Open(_) => None,
+        }
+    }
+
+    /// Its name in records: `closed`, `constant`, `poisson`, `gamma`, `burst`, `ramp`, `trace`.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Closed(_) => "closed",
+            Self::Open(Open { pattern, .. }) => match pattern {
+                Pattern::Constant { .. } => "constant",
+                Pattern::Poisson { .. } => "poisson",
+                Pattern::Gamma { .. } => "gamma",
+                Pattern::Burst { .. } => "burst",
+                Pattern::Ramp { .. } => "ramp",
+                Pattern::Trace { .. } => "trace",
+            },
+        }
+    }
+}
+
+impl Open {
+    /// The demands, in ascending order of offset; endless but for a trace. The same seed gives the
+    /// same demands on every machine.
+    pub fn demands(&self, seed: u64) -> Box<dyn Iterator<Item = Demand> + Send> {
+        let _ = seed;
+        todo!("arrival helper")
+    }
+}

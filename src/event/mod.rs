@@ -1,0 +1,15 @@
+//! The values that cross from measuring to the sinks.
+//!
+//! Owns what is told of a beat and of a run, and who listens. Pure: knows nothing of the listeners.
+
+mod beat;
+mod run;
+mod sink;
+
+pub use beat::{Beat, BeatKey, Skipped};
+pub use run::{
+    Achieved, Calibration, Engine, Environment, Findings, Latency, LoadRecord, Mark, Rates,
+    Retried, RunKey, RunRecord, RunResult, SCHEMA_VERSION, Standing, StepRecord, SweepSkipped,
+    Tokens, Trigger, Validity, Warning, Window,
+};
+pub use sink::{Progress, RunSink, RunStarted, Sink};

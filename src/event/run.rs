@@ -1,0 +1,496 @@
+//! The record of a run: the unit of storage, report, comparison and replay.
+//!
+//! Versioned JSON; `docs/run-record.schema.json` describes it. Times are seconds, tokens are
+//! counts, undefined is absent (`null`), never 0.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::verdict::State;
+
+/// The version of the form. A reader refuses what is newer than itself.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// Whose run it is: a sweep of one model of one target.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunKey {
+    /// Name of the target.
+    pub target: Arc<str>,
+    /// Name of the model.
+    pub model: Arc<str>,
+    /// Name of the sweep; `bench` for a one-shot run.
+    pub sweep: Arc<str>,
+}
+
+/// Why a run was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// Its schedule.
+    Schedule,
+    /// Its schedule, of a time at which the daemon was down or busy.
+    Missed,
+    /// Somebody asked for it.
+    Manual,
+    /// `tokenbeat bench`.
+    Bench,
+}
+
+/// What became of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunResult {
+    /// It ended and every step is valid, whatever the verdict.
+    Success,
+    /// It could not be carried out: a step measured nothing.
+    Failed,
+    /// It ended, and at least one step is not valid.
+    Invalid,
+    /// It was cut off: by the end of the daemon or a limit of time.
+    Interrupted,
+    /// Somebody cancelled it.
+    Cancelled,
+}
+
+impl RunResult {
+    /// Every result.
+    pub const ALL: [Self; 5] =
+        [Self::Success, Self::Failed, Self::Invalid, Self::Interrupted, Self::Cancelled];
+
+    /// The label value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failed => "failed",
+            Self::Invalid => "invalid",
+            Self::Interrupted => "interrupted",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Why a sweep that was due did not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SweepSkipped {
+    /// Another sweep, or an earlier run of this one, had the target.
+    Overlap,
+    /// The target's budget is spent.
+    Budget,
+    /// A guard held it back.
+    Guard,
+    /// A maintenance window was open.
+    Maintenance,
+    /// Another replica runs it.
+    NotLeader,
+}
+
+impl SweepSkipped {
+    /// Every reason.
+    pub const ALL: [Self; 5] =
+        [Self::Overlap, Self::Budget, Self::Guard, Self::Maintenance, Self::NotLeader];
+
+    /// The label value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Overlap => "overlap",
+            Self::Budget => "budget",
+            Self::Guard => "guard",
+            Self::Maintenance => "maintenance",
+            Self::NotLeader => "not_leader",
+        }
+    }
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RunRecord {
+    /// [`SCHEMA_VERSION`] of the writer.
+    pub schema_version: u32,
+    /// Unique; sorts by time.
+    pub id: String,
+    /// Version of tokenbeat.
+    pub tokenbeat_version: String,
+    /// Why it was started.
+    pub trigger: Trigger,
+    /// What became of it.
+    pub result: RunResult,
+    /// Why, where the result is not `success`: one line for a person.
+    pub reason: Option<String>,
+    /// When it was due, in seconds since the Unix epoch.
+    pub due_at: f64,
+    /// When it began, likewise.
+    pub started_at: f64,
+    /// When it ended, likewise.
+    pub ended_at: f64,
+    /// The sweep; `bench` for a one-shot run.
+    pub sweep: String,
+    /// The scenario.
+    pub scenario: String,
+    /// The target.
+    pub target: String,
+    /// Its origin: scheme, host and port, nothing that could hold a secret.
+    pub origin: String,
+    /// The model.
+    pub model: String,
+    /// What the target speaks.
+    pub api: String,
+    /// The engine behind the target, where it tells.
+    pub engine: Option<Engine>,
+    /// Where we measured from.
+    pub environment: Environment,
+    /// The user's labels of the target.
+    pub labels: BTreeMap<String, String>,
+    /// Dollars an hour, if known.
+    pub cost_per_hour: Option<f64>,
+    /// The seed of prompts and arrivals.
+    pub seed: u64,
+    /// What this machine's client costs, where it was measured.
+    pub calibration: Option<Calibration>,
+    /// The steps.
+    pub steps: Vec<StepRecord>,
+    /// What follows from them.
+    pub findings: Findings,
+}
+
+/// The engine behind a target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Engine {
+    /// `vllm`, `llamacpp` …
+    pub name: String,
+    /// Its version.
+    pub version: Option<String>,
+}
+
+/// Where we measured from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Environment {
+    /// Operating system and kernel release.
+    pub system: String,
+    /// CPUs that this process may use.
+    pub cpus: u32,
+    /// `kernel` or `read`: where arrival stamps come from.
+    pub stamps: String,
+    /// A hash of the above: numbers of different fingerprints are not compared blindly.
+    pub fingerprint: String,
+}
+
+/// What this machine's client costs, measured against the built-in simulator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Calibration {
+    /// By how much a time to first token reads too long, median and p99, in seconds.
+    pub ttft_overhead_p50: f64,
+    /// Its p99.
+    pub ttft_overhead_p99: f64,
+    /// p99 of the send lag, in seconds, at the highest trusted rate.
+    pub send_lag_p99: f64,
+    /// The highest rate, in requests a second, at which every rule of validity held.
+    pub trusted_requests_per_second: f64,
+    /// The highest rate of streamed tokens a second at which they held.
+    pub trusted_tokens_per_second: f64,
+}
+
+/// The load that a step was meant to have.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LoadRecord {
+    /// `closed`, `constant`, `poisson`, `gamma`, `burst`, `ramp`, `trace`.
+    pub arrival: String,
+    /// Requests in flight, of a closed loop.
+    pub concurrency: Option<u32>,
+    /// Requests a second, of an open loop whose rate does not change.
+    pub requests_per_second: Option<f64>,
+    /// The gate of an open loop.
+    pub max_in_flight: Option<u32>,
+    /// In words, for tables: `20 users`, `5 req/s poisson`.
+    pub text: String,
+}
+
+/// The load that a step in fact had.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Achieved {
+    /// Exchanges begun in the window ÷ window.
+    pub requests_per_second: Option<f64>,
+    /// `requests_per_second ÷` that of the schedule in the same window.
+    pub rate_ratio: Option<f64>,
+    /// Mean number in flight, over the window.
+    pub in_flight_mean: Option<f64>,
+    /// Most in flight.
+    pub in_flight_max: u64,
+    /// Exchanges that waited at the gate.
+    pub gated: u64,
+}
+
+/// Which exchanges a step judges.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Window {
+    /// Due time of its first exchange, in seconds since the Unix epoch.
+    pub started_at: f64,
+    /// From the due time of the first exchange after the warm-up to the last due time, in seconds.
+    pub seconds: f64,
+    /// From the first due time to the last end, in seconds.
+    pub whole_run_seconds: f64,
+    /// Exchanges of the warm-up, which enter no number but the rates of what happened.
+    pub warmup: u64,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StepRecord {
+    /// Its number, 0 to 31.
+    pub step: u32,
+    /// The workload.
+    pub workload: String,
+    /// The load that was meant.
+    pub load: LoadRecord,
+    /// The load that there was.
+    pub achieved: Achieved,
+    /// What was judged.
+    pub window: Window,
+    /// Exchanges that were judged: all that were due in the window and are measured.
+    pub n: u64,
+    /// Exchanges due in the window, by outcome.
+    pub outcomes: BTreeMap<String, u64>,
+    /// By name: `ttft ttfo ttst tpot tpot_mlperf itl e2e service_ttft send_lag`.
+    pub latencies: BTreeMap<String, Latency>,
+    /// What happened a second.
+    pub rates: Rates,
+    /// Tokens, wanted and had.
+    pub tokens: Tokens,
+    /// Attempts.
+    pub retried: Retried,
+    /// Whether the numbers can be trusted.
+    pub validity: Validity,
+    /// Each SLO's standing: joint first, then its thresholds.
+    pub standings: Vec<Standing>,
+    /// Why the step ended before its time: the rule of `stop_when`, or the limit.
+    pub stopped: Option<String>,
+    /// What a reader must know.
+    pub warnings: Vec<Warning>,
+    /// The same exchanges by the definitions of another tool, for `--compat`, by the name of that
+    /// tool's own column.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub compat: BTreeMap<String, Latency>,
+}
+
+/// A latency over the exchanges of a step, in seconds. Percentiles are rank statistics in which a
+/// failed exchange counts as infinite; `mean`, `min`, `max` and `stddev` are over `ok` exchanges.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Latency {
+    /// Samples behind the percentiles: the defined values of `ok` exchanges, and the failed ones.
+    pub n: u64,
+    /// Those of `n` that failed, and so count as infinite.
+    pub failed: u64,
+    /// Samples behind `mean`, `min`, `max`, `stddev`.
+    pub n_ok: u64,
+    /// Whether a percentile below is `null` because it is infinite, not because it is undefined.
+    pub infinite: bool,
+    /// Whether the p99 is from fewer than 100 samples.
+    pub n_too_small: bool,
+    /// Mean.
+    pub mean: Option<f64>,
+    /// Least.
+    pub min: Option<f64>,
+    /// Most.
+    pub max: Option<f64>,
+    /// Standard deviation.
+    pub stddev: Option<f64>,
+    /// Median.
+    pub p50: Option<f64>,
+    /// 75th percentile.
+    pub p75: Option<f64>,
+    /// 90th percentile.
+    pub p90: Option<f64>,
+    /// 95th percentile.
+    pub p95: Option<f64>,
+    /// 99th percentile.
+    pub p99: Option<f64>,
+    /// The finite samples: HDR histogram of nanoseconds ÷ 1000, form V2, base64.
+    pub histogram: Option<String>,
+}
+
+/// What happened a second. Absent where the window is too short.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Rates {
+    /// Exchanges that ended ok in the window ÷ window.
+    pub requests_per_second: Option<f64>,
+    /// Output tokens that arrived in the window ÷ window.
+    pub output_tokens_per_second: Option<f64>,
+    /// Good exchanges a second; absent without an SLO.
+    pub goodput_requests_per_second: Option<f64>,
+    /// Good ÷ all judged, failures included; absent without an SLO.
+    pub goodput_ratio: Option<f64>,
+    /// Ok ÷ all judged.
+    pub success_ratio: Option<f64>,
+    /// Ok exchanges ÷ (last end − first due).
+    pub requests_per_second_whole_run: Option<f64>,
+    /// Output tokens ÷ (last end − first due).
+    pub output_tokens_per_second_whole_run: Option<f64>,
+    /// Good exchanges ÷ (last end − first due).
+    pub goodput_requests_per_second_whole_run: Option<f64>,
+    /// 1 ÷ median tpot.
+    pub user_tokens_per_second: Option<f64>,
+}
+
+/// Tokens of a step's exchanges.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Tokens {
+    /// Of the prompts, as the server counts them.
+    pub input: u64,
+    /// Of those, from its prefix cache.
+    pub cached_input: u64,
+    /// Of the answers.
+    pub output: u64,
+    /// Of those, reasoning.
+    pub reasoning: u64,
+    /// Mean wanted length of a prompt.
+    pub input_wanted_mean: Option<f64>,
+    /// Length of prompts: `min mean max p75 p90 p99` (tokens, not seconds).
+    pub input_length: Latency,
+    /// Mean wanted length of an answer.
+    pub output_wanted_mean: Option<f64>,
+    /// Length of answers, likewise.
+    pub output_length: Latency,
+    /// Who counted the output: exchanges by `usage`, `tokenizer`, `events`.
+    pub count_sources: BTreeMap<String, u64>,
+}
+
+/// Attempts of a step's exchanges.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Retried {
+    /// Attempts an exchange, mean.
+    pub attempts_mean: Option<f64>,
+    /// Most attempts of one exchange.
+    pub attempts_max: u32,
+    /// Retries by reason.
+    pub reasons: BTreeMap<String, u64>,
+}
+
+/// Why a step's numbers cannot be trusted. The order is that of the label values.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// We sent or read late ourselves.
+    ClientSaturated,
+    /// Less was sent than was due.
+    RateNotMet,
+    /// The cgroup throttled our CPU.
+    Throttled,
+    /// The window is shorter than twice the median exchange.
+    WindowTooShort,
+    /// Somebody else loaded the engine.
+    Contaminated,
+}
+
+impl Mark {
+    /// Every mark.
+    pub const ALL: [Self; 5] = [
+        Self::ClientSaturated,
+        Self::RateNotMet,
+        Self::Throttled,
+        Self::WindowTooShort,
+        Self::Contaminated,
+    ];
+
+    /// The label value.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientSaturated => "client_saturated",
+            Self::RateNotMet => "rate_not_met",
+            Self::Throttled => "throttled",
+            Self::WindowTooShort => "window_too_short",
+            Self::Contaminated => "contaminated",
+        }
+    }
+}
+
+/// Whether a step's numbers can be trusted, and the evidence.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Validity {
+    /// Why not; empty if they can.
+    pub marks: Vec<Mark>,
+    /// p99 of the send lag, in seconds, waits at the gate left out.
+    pub send_lag_p99: Option<f64>,
+    /// p99 of by how much the first token's stamp may be late, in seconds.
+    pub stamp_late_p99: Option<f64>,
+    /// The most that either may be: max(1 ms, 1 % of the median ttft).
+    pub tolerated: f64,
+    /// p99 of the runtime's stalls, in seconds.
+    pub stall_p99: Option<f64>,
+    /// Seconds for which the cgroup throttled us.
+    pub throttled_seconds: Option<f64>,
+}
+
+impl Validity {
+    /// Whether nothing speaks against the numbers.
+    pub fn is_valid(&self) -> bool {
+        self.marks.is_empty()
+    }
+}
+
+/// How a step stands under an SLO.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Standing {
+    /// The SLO.
+    pub slo: String,
+    /// The threshold's metric; absent: the verdict of the SLO as it is judged.
+    pub metric: Option<String>,
+    /// The threshold in seconds.
+    pub threshold: Option<f64>,
+    /// The share that must be met.
+    pub objective: f64,
+    /// Judged.
+    pub n: u64,
+    /// Missed.
+    pub misses: u64,
+    /// The verdict.
+    pub state: State,
+}
+
+/// A sentence for the reader, from a closed list that says what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Warning {
+    /// Its stable name.
+    pub code: String,
+    /// What is the matter and what to do.
+    pub text: String,
+}
+
+/// What follows from the steps of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Findings {
+    /// The step of the least median e2e.
+    pub best_latency_step: Option<u32>,
+    /// The step of the most output tokens a second.
+    pub peak_throughput_step: Option<u32>,
+    /// Output tokens a second there.
+    pub max_output_tokens_per_second: Option<f64>,
+    /// The knee: beyond it, latency grows faster than throughput. Its step.
+    pub knee_step: Option<u32>,
+    /// The load there, if it is a concurrency.
+    pub knee_concurrency: Option<f64>,
+    /// The load there, if it is a rate.
+    pub knee_requests_per_second: Option<f64>,
+    /// The first step at which more load brings no more throughput.
+    pub saturation_step: Option<u32>,
+    /// Of a search, or the best certified step of a sweep: good requests a second.
+    pub max_goodput_requests_per_second: Option<f64>,
+    /// The level of the search's answer: highest certified to pass.
+    pub bracket_low: Option<f64>,
+    /// The lowest level certified to fail.
+    pub bracket_high: Option<f64>,
+    /// Confidence of each end of the bracket.
+    pub bracket_confidence: Option<f64>,
+    /// Dollars for a million output tokens at peak throughput.
+    pub cost_dollars_per_million_output_tokens: Option<f64>,
+    /// The worst standing of every SLO over the valid steps.
+    pub verdicts: BTreeMap<String, State>,
+    /// Rules of a benchmark pack that the run did not meet: judged all the same, and named.
+    pub unmet_rules: Vec<String>,
+    /// Cold median ttft ÷ warm median ttft, of a scenario with a warm workload.
+    pub prefix_cache_speedup: Option<f64>,
+    /// What a reader must know.
+    pub warnings: Vec<Warning>,
+}

@@ -1,0 +1,9 @@
+//! The exchanges of one step become its record.
+//!
+//! Owns what a step is judged by: its window, rates, percentiles with failures as infinite,
+//! validity, standings. Memory does not grow with the number of exchanges. Pure: is told of every
+//! due time and every end, and of the step's own lateness; knows nothing of who makes exchanges.
+
+mod step;
+
+pub use step::{Ended, Looked, Phase, StepTally, Surroundings, TallySpec};
