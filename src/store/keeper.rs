@@ -1,0 +1,253 @@
+//! The store as the daemon sees it: what is told to it at once, what is asked of it in a while.
+
+use std::{
+    collections::VecDeque,
+    io,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{SyncSender, TrySendError, sync_channel},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use super::{
+    draft,
+    dues::Dues,
+    folder,
+    id::RunId,
+    query::RunQuery,
+    writer::{Job, OnError, Writer},
+};
+use crate::event::{RunKey, RunRecord, RunResult, StepRecord};
+
+/// Jobs that may wait for the disk.
+const WAITING: usize = 1_024;
+
+/// Records kept in memory, whether the disk takes them or not.
+const KEPT: usize = 64;
+
+/// Most files that one question opens.
+const MOST_READ: usize = 1_000;
+
+/// Where records are kept.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The folder of everything that is stored; runs have one of their own below it.
+    pub path: PathBuf,
+    /// How long a record is kept.
+    pub retention: Duration,
+}
+
+/// The newest runs of one subject.
+#[derive(Clone, Debug, Default)]
+pub struct Latest {
+    /// The newest one, whatever became of it.
+    pub newest: Option<Arc<RunRecord>>,
+    /// The newest one that ran to its end.
+    pub complete: Option<Arc<RunRecord>>,
+    /// When it was last due, in nanoseconds since the Unix epoch, whether it ran or not.
+    pub last_due: Option<i64>,
+}
+
+/// The store. What is told to it never waits for the disk; what is asked of it does, so that is
+/// asked on a thread that may wait.
+pub struct Store {
+    folder: PathBuf,
+    jobs: SyncSender<Job>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    kept: Mutex<VecDeque<Arc<RunRecord>>>,
+    on_error: Arc<OnError>,
+}
+
+impl Store {
+    /// The store of `settings`. `on_error` is called for everything that could not be kept or read.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn open(
+        settings: &Settings,
+        on_error: impl Fn() + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        let folder = settings.path.join("runs");
+        let on_error: Arc<OnError> = Arc::new(Box::new(on_error));
+        let writer = Writer::new(folder.clone(), settings.retention, Arc::clone(&on_error));
+        let (jobs, told) = sync_channel(WAITING);
+        let thread = thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || writer.run(&told))?;
+        let (thread, kept) = (Mutex::new(Some(thread)), Mutex::default());
+        Ok(Self { folder, jobs, thread, kept, on_error })
+    }
+
+    /// A run has begun, and its record stands so far: what is left of it if the process dies.
+    pub fn begin(&self, record: RunRecord) {
+        self.tell(Job::Begin(Box::new(record)));
+    }
+
+    /// A step of the run has ended.
+    pub fn step(&self, id: &RunId, step: &StepRecord) {
+        self.tell(Job::Step(id.clone(), Box::new(step.clone())));
+    }
+
+    /// A run has ended.
+    pub fn save(&self, record: Arc<RunRecord>) {
+        self.keep(&record);
+        self.tell(Job::Save(record));
+    }
+
+    /// A sweep was due, at a time in nanoseconds since the Unix epoch, whether it runs or not.
+    pub fn due(&self, key: &Arc<RunKey>, unix_nanos: i64) {
+        self.tell(Job::Due(Arc::clone(key), unix_nanos));
+    }
+
+    /// Closes the runs that the end of another process cut off: their records are saved as
+    /// interrupted, and handed out. Waits for the disk; to be called before a run begins.
+    pub fn recover(&self) -> Vec<Arc<RunRecord>> {
+        let names = folder::names(&self.folder);
+        let names = names.inspect_err(|error| self.cannot_read("the folder of the runs", error));
+        let mut closed = Vec::new();
+        for id in names.unwrap_or_default().drafts.iter().take(MOST_READ) {
+            let path = folder::draft(&self.folder, id);
+            match draft::close(&path) {
+                Ok(record) => {
+                    tracing::warn!(run = %id, steps = record.steps.len(), "a run was cut off by the end of tokenbeat");
+                    let record = Arc::new(record);
+                    self.save(Arc::clone(&record));
+                    closed.push(record);
+                }
+                Err(error) => self.cannot_read(&path.display().to_string(), &error),
+            }
+        }
+        closed
+    }
+
+    /// The newest runs of `key`. Waits for the disk.
+    pub fn latest(&self, key: &RunKey) -> Latest {
+        let dues = Dues::read(&self.folder);
+        let dues = dues.inspect_err(|error| self.cannot_read("the last due times", error));
+        let mut latest = Latest { last_due: dues.unwrap_or_default().get(key), ..Latest::default() };
+        self.each(|id| id.may_be_of(key), |record| {
+            if (&*record.sweep, &*record.target, &*record.model)
+                != (&*key.sweep, &*key.target, &*key.model)
+            {
+                return Search::GoesOn;
+            }
+            if latest.newest.is_none() {
+                latest.newest = Some(Arc::clone(record));
+            }
+            if !matches!(record.result, RunResult::Success | RunResult::Invalid) {
+                return Search::GoesOn;
+            }
+            latest.complete = Some(Arc::clone(record));
+            Search::Ends
+        });
+        latest
+    }
+
+    /// The records that are wanted, the newest first. Waits for the disk.
+    pub fn list(&self, query: &RunQuery) -> Vec<Arc<RunRecord>> {
+        let mut found = Vec::new();
+        if query.limit > 0 {
+            self.each(|_| true, |record| {
+                if query.takes(record) {
+                    found.push(Arc::clone(record));
+                }
+                if found.len() < query.limit { Search::GoesOn } else { Search::Ends }
+            });
+        }
+        found
+    }
+
+    /// The record of `id`. Waits for the disk.
+    pub fn get(&self, id: &RunId) -> Option<Arc<RunRecord>> {
+        let kept = self.kept();
+        if let Some(record) = kept.iter().find(|record| record.id == id.as_str()) {
+            return Some(Arc::clone(record));
+        }
+        let path = folder::record(&self.folder, id);
+        match folder::read(&path) {
+            Ok(record) => Some(Arc::new(record)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                self.cannot_read(&path.display().to_string(), &error);
+                None
+            }
+        }
+    }
+
+    /// Writes what is still to be written, and ends. Waits for the disk.
+    pub fn close(&self) {
+        // In vain if the thread has died, which `join` then says.
+        let _ = self.jobs.send(Job::Close);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("the storing thread panicked; this is a bug");
+        }
+    }
+
+    /// Looks at records, the newest first, of memory and disk, until told to end.
+    fn each(
+        &self,
+        wanted: impl Fn(&RunId) -> bool,
+        mut look: impl FnMut(&Arc<RunRecord>) -> Search,
+    ) {
+        let kept = self.kept();
+        let names = folder::names(&self.folder);
+        let names = names.inspect_err(|error| self.cannot_read("the folder of the runs", error));
+        let in_memory = kept.iter().filter_map(|record| RunId::parse(&record.id));
+        let mut ids = names.unwrap_or_default().records;
+        ids.extend(in_memory);
+        ids.sort_unstable_by(|one, other| other.cmp(one));
+        ids.dedup();
+        for id in ids.iter().filter(|id| wanted(id)).take(MOST_READ) {
+            if let Some(record) = self.get(id)
+                && look(&record) == Search::Ends
+            {
+                return;
+            }
+        }
+    }
+
+    fn keep(&self, record: &Arc<RunRecord>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push_back(Arc::clone(record));
+        if kept.len() > KEPT {
+            kept.pop_front();
+        }
+    }
+
+    /// What memory has. Copied, so that nobody who tells something waits for a disk.
+    fn kept(&self) -> Vec<Arc<RunRecord>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().cloned().collect()
+    }
+
+    fn tell(&self, job: Job) {
+        match self.jobs.try_send(job) {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
+                (self.on_error)();
+                tracing::error!("the disk is so slow that something of a run is not written");
+            }
+            // The daemon is at its end.
+            Err(TrySendError::Disconnected(_)) => (self.on_error)(),
+        }
+    }
+
+    fn cannot_read(&self, what: &str, error: &io::Error) {
+        (self.on_error)();
+        tracing::error!(what, %error, "the store cannot read something; it is left out");
+    }
+}
+
+/// Whether further records are looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Search {
+    GoesOn,
+    Ends,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! The thread that writes: one job after the other, so that nobody else waits for a disk.
+
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io,
+    path::PathBuf,
+    sync::{Arc, mpsc::Receiver},
+    time::Duration,
+};
+
+use super::{draft, dues::Dues, folder, id::RunId};
+use crate::{
+    clock::{Stamp, Wall},
+    event::{RunKey, RunRecord, StepRecord},
+};
+
+/// Records that wait for a disk that takes them. The oldest goes first.
+const UNSAVED: usize = 64;
+
+/// How often old records are looked for.
+const SWEEP_OUT: Duration = Duration::from_secs(3_600);
+
+/// What the thread is to do.
+pub(super) enum Job {
+    /// A run has begun: this is its record so far.
+    Begin(Box<RunRecord>),
+    /// A step of it has ended.
+    Step(RunId, Box<StepRecord>),
+    /// A run has ended.
+    Save(Arc<RunRecord>),
+    /// A sweep was due, at a time in nanoseconds since the Unix epoch.
+    Due(Arc<RunKey>, i64),
+    /// Everything before this is done; then the thread ends.
+    Close,
+}
+
+/// Called for every write that failed.
+pub(super) type OnError = Box<dyn Fn() + Send + Sync>;
+
+/// The writing side of the store.
+pub(super) struct Writer {
+    folder: PathBuf,
+    retention: Duration,
+    on_error: Arc<OnError>,
+    /// The lock of the folder, once it was taken.
+    lock: Option<File>,
+    unsaved: VecDeque<Arc<RunRecord>>,
+    dues: Option<Dues>,
+    swept: Option<Stamp>,
+    /// The last complaint: the same one again and again would fill the log too.
+    told: Option<String>,
+}
+
+impl Writer {
+    pub(super) fn new(folder: PathBuf, retention: Duration, on_error: Arc<OnError>) -> Self {
+        let (unsaved, dues, swept, told) = (VecDeque::new(), None, None, None);
+        Self { folder, retention, on_error, lock: None, unsaved, dues, swept, told }
+    }
+
+    /// Works until it is told to end, or until nobody can tell it anything.
+    pub(super) fn run(mut self, jobs: &Receiver<Job>) {
+        while let Ok(job) = jobs.recv() {
+            match job {
+                Job::Begin(record) => self.begin(&record),
+                Job::Step(id, step) => self.step(&id, &step),
+                Job::Save(record) => self.save(record),
+                Job::Due(key, at) => self.due(&key, at),
+                Job::Close => break,
+            }
+        }
+        for record in &self.unsaved {
+            tracing::error!(run = record.id, "the record of a run was never written");
+        }
+    }
+
+    fn begin(&mut self, record: &RunRecord) {
+        let Some(id) = RunId::parse(&record.id) else { return };
+        let path = folder::draft(&self.folder, &id);
+        let begun = self.take().and_then(|()| draft::begin(&path, record));
+        self.told("the draft of a run", begun);
+    }
+
+    fn step(&mut self, id: &RunId, step: &StepRecord) {
+        let path = folder::draft(&self.folder, id);
+        let added = self.take().and_then(|()| draft::add(&path, step));
+        self.told("a step in the draft of a run", added);
+    }
+
+    /// Saves `record`, and those before it that could not be saved.
+    fn save(&mut self, record: Arc<RunRecord>) {
+        self.unsaved.push_back(record);
+        while self.unsaved.len() > UNSAVED {
+            if let Some(lost) = self.unsaved.pop_front() {
+                tracing::error!(run = lost.id, "too many records wait for the disk: one is lost");
+            }
+        }
+        while let Some(record) = self.unsaved.front().cloned() {
+            let saved = self.write(&record);
+            let done = saved.is_ok();
+            self.told("the record of a run", saved);
+            if !done {
+                return;
+            }
+            self.unsaved.pop_front();
+        }
+        self.sweep_out();
+    }
+
+    fn write(&mut self, record: &RunRecord) -> io::Result<()> {
+        let id = RunId::parse(&record.id).ok_or_else(|| io::Error::other("its id is none"))?;
+        self.take()?;
+        let path = folder::record(&self.folder, &id);
+        folder::replace(&self.folder, &path, &serde_json::to_vec_pretty(record)?)?;
+        folder::remove(&folder::draft(&self.folder, &id))
+    }
+
+    fn due(&mut self, key: &RunKey, at: i64) {
+        let kept = self.take().and_then(|()| {
+            let dues = match &mut self.dues {
+                Some(dues) => dues,
+                // One that cannot be read is begun anew: it is worth one missed run.
+                none => none.insert(Dues::read(&self.folder).unwrap_or_default()),
+            };
+            if dues.set(key, at) { dues.write(&self.folder) } else { Ok(()) }
+        });
+        self.told("the last due times", kept);
+    }
+
+    /// Takes the folder, if that has not succeeded yet.
+    fn take(&mut self) -> io::Result<()> {
+        if self.lock.is_none() {
+            self.lock = Some(folder::take(&self.folder)?);
+        }
+        Ok(())
+    }
+
+    /// Removes records that are too old, now and then.
+    fn sweep_out(&mut self) {
+        let now = Stamp::now();
+        if self.swept.is_some_and(|swept| now.since(swept) < SWEEP_OUT) {
+            return;
+        }
+        self.swept = Some(now);
+        let retention = i64::try_from(self.retention.as_nanos()).unwrap_or(i64::MAX);
+        let oldest = Wall::anchor().unix_nanos(now).saturating_sub(retention);
+        let oldest = RunId::from_time(oldest);
+        let removed = folder::names(&self.folder).and_then(|names| {
+            let old = names.records.iter().take_while(|id| id.as_str() < oldest.as_str());
+            old.map(|id| folder::remove(&folder::record(&self.folder, id))).collect()
+        });
+        self.told("the removal of old records", removed);
+    }
+
+    fn told(&mut self, what: &str, result: io::Result<()>) {
+        match result {
+            Ok(()) => self.told = None,
+            Err(error) => {
+                (self.on_error)();
+                let told = format!("{what}: {error}");
+                if self.told.as_ref() != Some(&told) {
+                    tracing::error!(folder = %self.folder.display(), what, %error, "the store cannot write; the daemon goes on");
+                    self.told = Some(told);
+                }
+            }
+        }
+    }
+}
