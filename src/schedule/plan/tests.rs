@@ -1,4 +1,4 @@
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 
 use super::*;
 use crate::config::{self, Config};

@@ -1,0 +1,248 @@
+use std::{
+    fs,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use super::*;
+use crate::event::{Environment, Findings, LoadRecord, SCHEMA_VERSION, Trigger, Validity, Window};
+
+const SECOND: i64 = 1_000_000_000;
+
+fn key(model: &str) -> Arc<RunKey> {
+    Arc::new(RunKey { target: "t".into(), model: model.into(), sweep: "nightly".into() })
+}
+
+fn record(key: &RunKey, at: i64, result: RunResult) -> RunRecord {
+    RunRecord {
+        schema_version: SCHEMA_VERSION,
+        id: RunId::new(key, at * SECOND).to_string(),
+        tokenbeat_version: "0".to_owned(),
+        trigger: Trigger::Schedule,
+        result,
+        reason: None,
+        due_at: at as f64,
+        started_at: at as f64,
+        ended_at: at as f64 + 10.0,
+        sweep: key.sweep.to_string(),
+        scenario: "s".to_owned(),
+        target: key.target.to_string(),
+        origin: "http://t.test".to_owned(),
+        model: key.model.to_string(),
+        api: "openai_chat".to_owned(),
+        engine: None,
+        environment: Environment::default(),
+        labels: std::collections::BTreeMap::new(),
+        cost_per_hour: None,
+        seed: 1,
+        calibration: None,
+        steps: Vec::new(),
+        findings: Findings::default(),
+    }
+}
+
+fn step(at: f64) -> StepRecord {
+    StepRecord {
+        step: 0,
+        workload: "w".to_owned(),
+        load: LoadRecord::default(),
+        achieved: crate::event::Achieved::default(),
+        window: Window { started_at: at, seconds: 5.0, whole_run_seconds: 5.0, warmup: 0 },
+        n: 1,
+        outcomes: std::collections::BTreeMap::new(),
+        latencies: std::collections::BTreeMap::new(),
+        rates: crate::event::Rates::default(),
+        tokens: crate::event::Tokens::default(),
+        retried: crate::event::Retried::default(),
+        validity: Validity::default(),
+        standings: Vec::new(),
+        stopped: None,
+        warnings: Vec::new(),
+        compat: std::collections::BTreeMap::new(),
+    }
+}
+
+struct Place {
+    folder: tempfile::TempDir,
+    errors: Arc<AtomicU64>,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder"), errors: Arc::default() }
+    }
+
+    fn open_at(&self, path: PathBuf, retention: Duration) -> Store {
+        let errors = Arc::clone(&self.errors);
+        let count = move || {
+            errors.fetch_add(1, Ordering::Relaxed);
+        };
+        Store::open(&Settings { path, retention }, count).expect("a thread")
+    }
+
+    /// As a daemon opens it that starts now.
+    fn open(&self) -> Store {
+        self.open_at(self.folder.path().join("data"), Duration::MAX)
+    }
+
+    fn runs(&self) -> PathBuf {
+        self.folder.path().join("data").join("runs")
+    }
+
+    fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.runs()).expect("the folder");
+        let name = |entry: fs::DirEntry| entry.file_name().into_string().expect("UTF-8");
+        let mut files: Vec<_> = entries.map(|entry| name(entry.expect("an entry"))).collect();
+        files.retain(|file| file != "lock");
+        files.sort();
+        files
+    }
+
+    fn errors(&self) -> u64 {
+        self.errors.load(Ordering::Relaxed)
+    }
+}
+
+#[test]
+fn records_survive_and_the_newest_complete_one_is_found() {
+    let place = Place::new();
+    let (one, other) = (key("a"), key("b"));
+    let store = place.open();
+    assert!(!place.runs().exists(), "nothing is created before there is something to keep");
+    for (key, at, result) in [
+        (&one, 100, RunResult::Success),
+        (&one, 200, RunResult::Invalid),
+        (&one, 300, RunResult::Interrupted),
+        (&other, 400, RunResult::Failed),
+    ] {
+        store.save(Arc::new(record(key, at, result)));
+    }
+    store.due(&one, 350 * SECOND);
+    store.close();
+    let store = place.open();
+    let due_at = |record: Option<Arc<RunRecord>>| record.map(|record| record.due_at);
+    let Latest { newest, complete, last_due } = store.latest(&one);
+    assert_eq!((due_at(newest), due_at(complete)), (Some(300.0), Some(200.0)));
+    assert_eq!(last_due, Some(350 * SECOND));
+    let Latest { newest, complete, last_due } = store.latest(&other);
+    assert_eq!((due_at(newest), due_at(complete), last_due), (Some(400.0), None, None));
+    let list = |sweep: &str, limit| {
+        let query = RunQuery { sweep: sweep.to_owned(), target: String::new(), limit };
+        store.list(&query).iter().map(|record| record.due_at).collect::<Vec<_>>()
+    };
+    assert_eq!(list("", 10), [400.0, 300.0, 200.0, 100.0]);
+    assert_eq!(list("nightly", 2), [400.0, 300.0]);
+    assert!(list("other", 2).is_empty() && list("", 0).is_empty());
+    assert!(store.get(&RunId::new(&one, 100 * SECOND)).is_some());
+    assert!(store.get(&RunId::new(&one, 101 * SECOND)).is_none());
+    store.close();
+    assert_eq!(place.errors(), 0);
+    assert!(place.files().iter().all(|file| file.ends_with(".json")), "{:?}", place.files());
+}
+
+#[test]
+fn a_run_that_was_cut_off_is_closed_with_the_steps_that_it_had() {
+    let place = Place::new();
+    let key = key("a");
+    let id = RunId::new(&key, 100 * SECOND);
+    let store = place.open();
+    store.begin(record(&key, 100, RunResult::Interrupted));
+    store.step(&id, &step(101.0));
+    store.step(&id, &step(107.0));
+    store.close();
+    // The process died in the midst of a line.
+    let draft = place.runs().join(format!("{id}.running"));
+    let mut text = fs::read_to_string(&draft).expect("a draft");
+    text.push_str("{\"step\": 2, \"workl");
+    fs::write(&draft, text).expect("written");
+
+    let store = place.open();
+    let closed = store.recover();
+    store.close();
+    assert_eq!(closed.len(), 1);
+    assert_eq!((closed[0].result, closed[0].steps.len()), (RunResult::Interrupted, 2));
+    assert!((closed[0].ended_at - 112.0).abs() < 1e-9, "{}", closed[0].ended_at);
+    assert_eq!(place.files(), [format!("{id}.json")]);
+    let store = place.open();
+    assert!(store.recover().is_empty());
+    assert_eq!(store.get(&id), Some(Arc::clone(&closed[0])));
+    store.close();
+}
+
+#[test]
+fn torn_and_newer_files_are_left_out_and_counted() {
+    let place = Place::new();
+    let key = key("a");
+    let store = place.open();
+    store.save(Arc::new(record(&key, 100, RunResult::Success)));
+    store.close();
+    let put = |at: i64, text: &str| {
+        let name = format!("{}.json", RunId::new(&key, at * SECOND));
+        fs::write(place.runs().join(name), text).expect("written");
+    };
+    put(200, "{\"schema_version\": 1, \"id\": \"20");
+    put(300, &format!("{{\"schema_version\": {}, \"what\": []}}", SCHEMA_VERSION + 1));
+    fs::write(place.runs().join("notes.txt"), "not ours").expect("written");
+    let store = place.open();
+    let latest = store.latest(&key);
+    assert_eq!(latest.newest.map(|record| record.due_at), Some(100.0));
+    assert_eq!(place.errors(), 2);
+    store.close();
+}
+
+#[test]
+fn a_folder_that_takes_nothing_loses_nothing_in_memory_and_is_tried_again() {
+    let place = Place::new();
+    let key = key("a");
+    // A file stands where the folder should be.
+    let path = place.folder.path().join("data");
+    fs::write(&path, "in the way").expect("written");
+    let store = place.open();
+    store.save(Arc::new(record(&key, 100, RunResult::Success)));
+    let id = RunId::new(&key, 100 * SECOND);
+    assert!(store.get(&id).is_some());
+    let query = RunQuery { limit: 5, ..RunQuery::default() };
+    assert_eq!(store.list(&query).len(), 1);
+    let mut waits = 0;
+    while place.errors() < 2 && waits < 3_000 {
+        thread::sleep(Duration::from_millis(10));
+        waits += 1;
+    }
+    assert!(place.errors() >= 2, "the write and the reading of the folder");
+    fs::remove_file(&path).expect("removed");
+    store.save(Arc::new(record(&key, 200, RunResult::Success)));
+    store.close();
+    assert_eq!(place.files().len(), 2, "both, now that there is room");
+}
+
+#[test]
+fn two_daemons_do_not_write_into_one_folder() {
+    let place = Place::new();
+    let key = key("a");
+    let (first, second) = (place.open(), place.open());
+    first.due(&key, 100);
+    let mut waits = 0;
+    while !place.runs().join("dues.json").exists() && waits < 3_000 {
+        thread::sleep(Duration::from_millis(10));
+        waits += 1;
+    }
+    second.save(Arc::new(record(&key, 100, RunResult::Success)));
+    second.close();
+    assert_eq!(place.errors(), 1);
+    first.save(Arc::new(record(&key, 200, RunResult::Success)));
+    first.close();
+    assert_eq!(place.files().iter().filter(|file| file.as_str() != "dues.json").count(), 1);
+}
+
+#[test]
+fn old_records_are_removed() {
+    let place = Place::new();
+    let key = key("a");
+    let path = place.folder.path().join("data");
+    let store = place.open_at(path, Duration::from_secs(3_600));
+    let now = crate::clock::Wall::anchor().unix_nanos(crate::clock::Stamp::now()) / SECOND;
+    // The first save looks for old ones, and so does the next daemon's.
+    store.save(Arc::new(record(&key, now - 7_200, RunResult::Success)));
+    store.save(Arc::new(record(&key, now - 60, RunResult::Success)));
+    store.close();
+    assert_eq!(place.files(), [format!("{}.json", RunId::new(&key, (now - 60) * SECOND))]);
+}
