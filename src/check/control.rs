@@ -6,7 +6,7 @@
 
 use std::{error::Error, net::IpAddr, sync::Arc, time::Duration};
 
-use http::{HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use reqwest::{Client, ClientBuilder, redirect};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio::{net::lookup_host, time::timeout};
@@ -114,9 +114,33 @@ impl Control {
         self.headers.scrub(text)
     }
 
+    /// What stands at `url`, which the configuration names. The target's headers, and with them its
+    /// credentials, go along only if that is the target's own origin.
+    pub(super) async fn text_at(&self, url: &Url) -> Result<String, String> {
+        let headers = match url.origin() == self.root.origin() {
+            true => self.headers.map.clone(),
+            false => HeaderMap::new(),
+        };
+        let fetched = timeout(self.limit, self.fetch("", url.clone(), headers)).await;
+        match fetched.unwrap_or(Err(Silence::Timeout(self.limit))) {
+            Ok(heard) if heard.status == 200 => Ok(heard.body),
+            Ok(heard) => Err(format!("status {}", heard.status)),
+            Err(silence) => Err(silence.to_string()),
+        }
+    }
+
     async fn get(&self, path: &'static str) -> Result<Heard, Silence> {
+        self.fetch(path, self.url(path), self.headers.map.clone()).await
+    }
+
+    async fn fetch(
+        &self,
+        path: &'static str,
+        url: Url,
+        headers: HeaderMap,
+    ) -> Result<Heard, Silence> {
         let start = Stamp::now();
-        let request = self.client.get(self.url(path)).headers(self.headers.map.clone());
+        let request = self.client.get(url).headers(headers);
         let broken = |error: reqwest::Error| self.silence(&error);
         let mut response = request.send().await.map_err(broken)?;
         let mut body = Vec::new();

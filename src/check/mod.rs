@@ -7,6 +7,7 @@
 mod completion;
 mod control;
 mod engine;
+mod engine_metrics;
 mod heard;
 mod models;
 mod numbers;
@@ -18,6 +19,7 @@ mod words;
 
 pub use control::CheckError;
 pub use engine::Recognised;
+pub(crate) use engine_metrics::{engine_metrics, recognised};
 pub(crate) use models::listed as listed_models;
 pub use numbers::Numbers;
 pub use quick::{Ask, quick_test};

@@ -55,6 +55,9 @@ impl Listeners {
     }
 
     fn log(&self, beat: &Beat) {
+        if beat.own_sweep {
+            return;
+        }
         let outcome = beat.exchange.outcome;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let before = last.insert(Arc::clone(&beat.key), outcome);

@@ -35,12 +35,15 @@ pub struct Beat {
     /// others since.
     pub slos: Arc<[Arc<Slo>]>,
     /// The judgement of each of `slos`, in their order; empty for a beat that enters no SLO
-    /// (unmeasured or spoiled).
+    /// (unmeasured, spoiled, or beside a sweep of our own).
     pub judgements: Vec<Judgement>,
     /// The continuous verdict of each of `slos`, in their order, where this beat renewed it.
     pub verdicts: Vec<Option<State>>,
     /// Why the beat says nothing about the target, if the client was late.
     pub spoiled: Option<Spoiled>,
+    /// Whether one of our own sweeps ran on the endpoint between the beat's due time and its end:
+    /// it is told and shown, but enters no histogram, no SLO and no verdict.
+    pub own_sweep: bool,
 }
 
 /// Why a beat was not sent.

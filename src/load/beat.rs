@@ -174,7 +174,9 @@ impl Subject {
         let measurement = Measurement::of(&exchange);
         let spoiled = measurement.spoiled(exchange.outcome);
         let due_unix_nanos = wall.unix_nanos(exchange.timeline.due);
-        let judgements: Vec<_> = if exchange.outcome.is_measured() && spoiled.is_none() {
+        let own_sweep = self.link.was_swept(exchange.timeline.due, Stamp::now());
+        let counts = exchange.outcome.is_measured() && spoiled.is_none() && !own_sweep;
+        let judgements: Vec<_> = if counts {
             self.slos.iter().map(|slo| slo.judge(exchange.outcome, &measurement)).collect()
         } else {
             Vec::new()
@@ -191,7 +193,17 @@ impl Subject {
             Standing::OnDemand => Vec::new(),
         };
         let (key, slos) = (Arc::clone(&self.key), Arc::clone(&self.slos));
-        Beat { key, due_unix_nanos, exchange, measurement, slos, judgements, verdicts, spoiled }
+        Beat {
+            key,
+            due_unix_nanos,
+            exchange,
+            measurement,
+            slos,
+            judgements,
+            verdicts,
+            spoiled,
+            own_sweep,
+        }
     }
 }
 
@@ -248,5 +260,25 @@ pub(super) mod tests {
             fail(&old, 29);
             assert_eq!(fail(&subject(objective, interval).in_place_of(&old), 1), None);
         }
+    }
+
+    #[test]
+    fn a_beat_beside_a_sweep_of_our_own_is_marked_and_judged_by_nothing() {
+        let subject = subject("95%", "10s");
+        let beat = |due| {
+            let timeline = Timeline::new(due, 0);
+            let exchange =
+                Exchange { timeline, outcome: Outcome::Http5xx, detail: None, text: None };
+            subject.ended(exchange, Wall::anchor(), Standing::Scheduled)
+        };
+        let before = beat(Stamp::now());
+        assert!(!before.own_sweep && before.judgements.len() == 1);
+        let due = Stamp::now();
+        let sweeping = subject.link().sweeping();
+        let beside = beat(due);
+        assert!(beside.own_sweep && beside.judgements.is_empty() && beside.verdicts.is_empty());
+        drop(sweeping);
+        assert!(beat(due).own_sweep, "it ran while the beat was under way");
+        assert!(!beat(Stamp::now()).own_sweep);
     }
 }

@@ -11,6 +11,7 @@ use std::{
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tokio::time::timeout;
 
+use super::own::{OwnSweeps, Sweeping};
 use crate::{
     client::{Aside, Endpoint, EndpointError, Tls, TlsSettings, Verify},
     clock::Stamp,
@@ -43,6 +44,7 @@ pub struct Link {
 struct History {
     refused: AtomicU8,
     meter: Mutex<Meter>,
+    sweeps: Arc<OwnSweeps>,
 }
 
 /// The headers of one exchange, and the secrets in them, to be struck out of whatever comes back.
@@ -133,6 +135,23 @@ impl Link {
     pub(crate) fn spend(&self, output_tokens: u64) -> bool {
         let mut meter = self.history.meter.lock().unwrap_or_else(PoisonError::into_inner);
         meter.spend(self.target.budget, Stamp::now(), output_tokens)
+    }
+
+    /// Whether the budget has nothing left for one more request.
+    pub fn is_spent(&self) -> bool {
+        let mut meter = self.history.meter.lock().unwrap_or_else(PoisonError::into_inner);
+        meter.is_spent(self.target.budget, Stamp::now())
+    }
+
+    /// One of our own sweeps runs on the endpoint, until what is returned is dropped: beats beside
+    /// it say nothing of the target as others see it.
+    pub fn sweeping(&self) -> Sweeping {
+        self.history.sweeps.begin(Stamp::now())
+    }
+
+    /// Whether one of our own sweeps ran on the endpoint at any time between the two.
+    pub(crate) fn was_swept(&self, from: Stamp, to: Stamp) -> bool {
+        self.history.sweeps.ran_between(from, to)
     }
 
     /// The headers of an exchange of `probe`. Secrets are read now, so rotation needs no reload,

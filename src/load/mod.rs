@@ -9,6 +9,7 @@ mod driver;
 mod exchange;
 mod link;
 mod loader;
+mod own;
 mod run;
 mod runtime;
 
@@ -18,5 +19,6 @@ pub use exchange::{Order, run};
 pub(crate) use link::Headers;
 pub use link::Link;
 pub use loader::Loader;
+pub use own::Sweeping;
 pub use run::{Halt, HaltReason, RunOrder, run as run_scenario};
 pub use runtime::runtime;

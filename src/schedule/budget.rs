@@ -26,17 +26,7 @@ struct Slot {
 impl Meter {
     /// Spends one request with at most `output_tokens`, if that is still within `budget`.
     pub fn spend(&mut self, budget: Budget, now: Stamp, output_tokens: u64) -> bool {
-        while self.slots.front().is_some_and(|slot| now.since(slot.since) >= HOUR + SLOT) {
-            self.slots.pop_front();
-        }
-        let (requests, tokens) =
-            self.slots.iter().fold((0_u64, 0_u64), |(requests, tokens), slot| {
-                (requests + slot.requests, tokens.saturating_add(slot.output_tokens))
-            });
-        let within = |limit: Option<u64>, spent: u64| limit.is_none_or(|limit| spent <= limit);
-        if !within(budget.requests_per_hour, requests + 1)
-            || !within(budget.output_tokens_per_hour, tokens.saturating_add(output_tokens))
-        {
+        if !self.has(budget, now, output_tokens) {
             return false;
         }
         match self.slots.back_mut().filter(|slot| now.since(slot.since) < SLOT) {
@@ -47,6 +37,25 @@ impl Meter {
             None => self.slots.push_back(Slot { since: now, requests: 1, output_tokens }),
         }
         true
+    }
+
+    /// Whether not even a request of one token is within `budget`.
+    pub fn is_spent(&mut self, budget: Budget, now: Stamp) -> bool {
+        !self.has(budget, now, 1)
+    }
+
+    /// Whether one request with at most `output_tokens` is within `budget`.
+    fn has(&mut self, budget: Budget, now: Stamp, output_tokens: u64) -> bool {
+        while self.slots.front().is_some_and(|slot| now.since(slot.since) >= HOUR + SLOT) {
+            self.slots.pop_front();
+        }
+        let (requests, tokens) =
+            self.slots.iter().fold((0_u64, 0_u64), |(requests, tokens), slot| {
+                (requests + slot.requests, tokens.saturating_add(slot.output_tokens))
+            });
+        let within = |limit: Option<u64>, spent: u64| limit.is_none_or(|limit| spent <= limit);
+        within(budget.requests_per_hour, requests + 1)
+            && within(budget.output_tokens_per_hour, tokens.saturating_add(output_tokens))
     }
 }
 
@@ -79,5 +88,7 @@ mod tests {
             [16, 16, 16, 8].map(|tokens| meter.spend(budget, now, tokens)),
             [true, true, false, true]
         );
+        assert!(meter.is_spent(budget, now), "two requests of 16 and one of 8 are 40");
+        assert!(!meter.is_spent(budget, now.after(HOUR * 2)));
     }
 }

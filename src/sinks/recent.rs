@@ -86,6 +86,8 @@ pub struct BeatSummary {
     pub judged: Box<[Option<Cause>]>,
     /// Why the beat says nothing about the target's speed.
     pub spoiled: Option<Spoiled>,
+    /// Whether one of our own sweeps ran beside it.
+    pub own_sweep: bool,
     /// Where its arrival stamps come from.
     pub source: Option<StampSource>,
     /// Retries, by reason.
@@ -111,6 +113,7 @@ impl BeatSummary {
             count_source: measurement.count_source,
             judged: judgements.iter().map(|judgement| judgement.bad).collect(),
             spoiled: beat.spoiled,
+            own_sweep: beat.own_sweep,
             source: timeline.source,
             retries: timeline.retries,
             phases: measurement.phases.as_slice().into(),
@@ -190,6 +193,21 @@ impl Recent {
             insert(&mut entry.failures, Arc::clone(&summary), FAILURES);
         }
         insert(&mut entry.beats, summary, BEATS);
+    }
+
+    /// Of the remembered beats at `target` that were due after `since`, how many say something of
+    /// it and how many of those failed. Beats beside our own sweeps are left out.
+    pub fn failed_of(&self, target: &str, since_unix_nanos: i64) -> (u64, u64) {
+        let probes = self.lock();
+        let beats = probes
+            .iter()
+            .filter(|(key, _)| &*key.target == target)
+            .flat_map(|(_, entry)| &entry.beats)
+            .filter(|beat| beat.due_unix_nanos > since_unix_nanos)
+            .filter(|beat| beat.outcome.is_measured() && !beat.own_sweep);
+        beats.fold((0, 0), |(measured, failed), beat| {
+            (measured + 1, failed + u64::from(beat.outcome.is_failure()))
+        })
     }
 
     /// Every probe with its view, by key.

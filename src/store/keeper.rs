@@ -74,9 +74,8 @@ impl Store {
         let on_error: Arc<OnError> = Arc::new(Box::new(on_error));
         let writer = Writer::new(folder.clone(), settings.retention, Arc::clone(&on_error));
         let (jobs, told) = sync_channel(WAITING);
-        let thread = thread::Builder::new()
-            .name("store".to_owned())
-            .spawn(move || writer.run(&told))?;
+        let thread =
+            thread::Builder::new().name("store".to_owned()).spawn(move || writer.run(&told))?;
         let (thread, kept) = (Mutex::new(Some(thread)), Mutex::default());
         Ok(Self { folder, jobs, thread, kept, on_error })
     }
@@ -127,22 +126,26 @@ impl Store {
     pub fn latest(&self, key: &RunKey) -> Latest {
         let dues = Dues::read(&self.folder);
         let dues = dues.inspect_err(|error| self.cannot_read("the last due times", error));
-        let mut latest = Latest { last_due: dues.unwrap_or_default().get(key), ..Latest::default() };
-        self.each(|id| id.may_be_of(key), |record| {
-            if (&*record.sweep, &*record.target, &*record.model)
-                != (&*key.sweep, &*key.target, &*key.model)
-            {
-                return Search::GoesOn;
-            }
-            if latest.newest.is_none() {
-                latest.newest = Some(Arc::clone(record));
-            }
-            if !matches!(record.result, RunResult::Success | RunResult::Invalid) {
-                return Search::GoesOn;
-            }
-            latest.complete = Some(Arc::clone(record));
-            Search::Ends
-        });
+        let mut latest =
+            Latest { last_due: dues.unwrap_or_default().get(key), ..Latest::default() };
+        self.each(
+            |id| id.may_be_of(key),
+            |record| {
+                if (&*record.sweep, &*record.target, &*record.model)
+                    != (&*key.sweep, &*key.target, &*key.model)
+                {
+                    return Search::GoesOn;
+                }
+                if latest.newest.is_none() {
+                    latest.newest = Some(Arc::clone(record));
+                }
+                if !matches!(record.result, RunResult::Success | RunResult::Invalid) {
+                    return Search::GoesOn;
+                }
+                latest.complete = Some(Arc::clone(record));
+                Search::Ends
+            },
+        );
         latest
     }
 
@@ -150,12 +153,15 @@ impl Store {
     pub fn list(&self, query: &RunQuery) -> Vec<Arc<RunRecord>> {
         let mut found = Vec::new();
         if query.limit > 0 {
-            self.each(|_| true, |record| {
-                if query.takes(record) {
-                    found.push(Arc::clone(record));
-                }
-                if found.len() < query.limit { Search::GoesOn } else { Search::Ends }
-            });
+            self.each(
+                |_| true,
+                |record| {
+                    if query.takes(record) {
+                        found.push(Arc::clone(record));
+                    }
+                    if found.len() < query.limit { Search::GoesOn } else { Search::Ends }
+                },
+            );
         }
         found
     }

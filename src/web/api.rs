@@ -210,6 +210,9 @@ struct BeatJson<'a> {
     bad: Vec<Option<&'static str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     spoiled: Option<&'static str>,
+    /// Whether one of our own sweeps ran beside it, so that it enters no number.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    own_sweep: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     stamp_source: Option<&'static str>,
     retries: u32,
@@ -289,6 +292,7 @@ impl<'a> BeatJson<'a> {
             count_source: beat.count_source.map(|source| source.as_str()),
             bad: beat.judged.iter().map(|bad| bad.map(|why| why.as_str())).collect(),
             spoiled: beat.spoiled.map(|why| why.as_str()),
+            own_sweep: beat.own_sweep,
             stamp_source: beat.source.map(|source| source.as_str()),
             retries: retries.stale_connection + retries.refused_field + retries.configured,
             phases_seconds: beat

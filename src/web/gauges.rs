@@ -51,6 +51,10 @@ pub(super) fn of(beat: &Beat) -> String {
     ] {
         text.sample("probe_retries", &[("reason", reason)], f64::from(times));
     }
+    if beat.own_sweep {
+        text.family("probe_own_sweep", "A sweep of this tokenbeat ran on the endpoint meanwhile.");
+        text.sample("probe_own_sweep", &[], 1.0);
+    }
     if let Some(spoiled) = beat.spoiled {
         text.family("probe_spoiled", "The client was late: the latencies are upper bounds.");
         text.sample("probe_spoiled", &[("reason", spoiled.as_str())], 1.0);

@@ -67,10 +67,10 @@ impl Sparkline {
         let mut run: Vec<Point> = Vec::new();
         for (index, (beat, value)) in beats.iter().zip(&values).enumerate() {
             let point = value.map(|value| Point { x: x(index, beats.len()), y: scale.y(value) });
-            match (point, beat.spoiled) {
+            match (point, beat.spoiled.is_some() || beat.own_sweep) {
                 _ if beat.outcome.is_failure() => drawing.end_run(&mut run),
-                (Some(point), Some(_)) => drawing.spoiled.push(point),
-                (Some(point), None) => {
+                (Some(point), true) => drawing.spoiled.push(point),
+                (Some(point), false) => {
                     drawing.last = Some(point);
                     run.push(point);
                 }

@@ -57,7 +57,9 @@ impl State {
         if !is_recent(latest) {
             return Self::Silent;
         }
-        let measured = probe.beats.iter().rev().find(|beat| beat.outcome.is_measured());
+        // A failure beside a sweep of our own is likely of our making.
+        let tells = |beat: &&Arc<BeatSummary>| beat.outcome.is_measured() && !beat.own_sweep;
+        let measured = probe.beats.iter().rev().find(tells);
         let measured = measured.filter(|beat| is_recent(beat));
         if measured.is_some_and(|beat| beat.outcome.is_failure()) {
             return Self::Failing;
@@ -95,7 +97,8 @@ pub(super) struct Percentiles {
 
 impl Percentiles {
     /// The rank statistic of `docs/definitions.md`: failures count as infinite, undefined values
-    /// are left out, and so are beats that the client itself was late for.
+    /// are left out, and so are beats that the client itself was late for or loaded the target
+    /// beside.
     pub(super) fn of(
         beats: &[Arc<BeatSummary>],
         value: impl Fn(&BeatSummary) -> Option<Duration>,
@@ -103,6 +106,7 @@ impl Percentiles {
         let mut ranks: Vec<_> = beats
             .iter()
             .filter(|beat| beat.outcome.is_measured() && beat.spoiled.is_none())
+            .filter(|beat| !beat.own_sweep)
             .filter_map(|beat| match beat.outcome.is_failure() {
                 true => Some(Rank::Infinite),
                 false => value(beat).map(Rank::Finite),
@@ -169,10 +173,12 @@ mod tests {
     fn a_failed_beat_counts_as_infinite_and_a_spoiled_one_not_at_all() {
         let spoiled = BeatSummary { spoiled: Some(Spoiled::SendLag), ..ok(9_000) };
         let undefined = BeatSummary { ttft: None, ..ok(0) };
+        let swept = BeatSummary { own_sweep: true, ..ok(9_000) };
         let beats: Vec<_> = [
             ok(300),
             ok(100),
             spoiled,
+            swept,
             failed(Outcome::Stall),
             ok(200),
             undefined,
@@ -203,6 +209,8 @@ mod tests {
             State::Failing
         );
         assert_eq!(state(vec![failed(Outcome::Empty), ok(1)]), State::Ok);
+        let swept = BeatSummary { own_sweep: true, ..failed(Outcome::Empty) };
+        assert_eq!(state(vec![ok(1), swept]), State::Ok);
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub(super) fn of(beat: &Beat, view: &ProbeView, deadline: Duration, content: Con
     }
     trace.maybe("status", exchange.timeline.status);
     trace.maybe("spoiled", beat.spoiled.map(|why| why.as_str()));
+    trace.maybe("own_sweep", beat.own_sweep.then_some("a sweep of ours ran meanwhile"));
     trace.settings(view, deadline);
     trace.anchors(&exchange.timeline);
     trace.numbers(beat);

@@ -69,6 +69,8 @@ pub(super) struct Row {
     pub(super) slos: Vec<SloCell>,
     pub(super) last: Option<LastBeat>,
     pub(super) spoiled: usize,
+    /// Beats beside our own sweeps.
+    pub(super) swept: usize,
     pub(super) failure: Option<Failure>,
     /// Why it cannot be measured.
     pub(super) unmeasured: Option<String>,
@@ -83,6 +85,7 @@ pub(super) struct LastBeat {
     pub(super) e2e: Option<String>,
     pub(super) tokens: Option<String>,
     pub(super) spoiled: Option<&'static str>,
+    pub(super) own_sweep: bool,
 }
 
 /// One latency of a probe.
@@ -214,6 +217,7 @@ impl Row {
             slos: Tally::of(probe).iter().map(SloCell::of).collect(),
             last: probe.beats.last().map(|beat| LastBeat::of(beat, now)),
             spoiled: probe.beats.iter().filter(|beat| beat.spoiled.is_some()).count(),
+            swept: probe.beats.iter().filter(|beat| beat.own_sweep).count(),
             failure: probe.failures.last().map(|beat| Failure::of(probe, beat, now)),
             unmeasured: state.reason(probe).map(str::to_owned),
         }
@@ -233,6 +237,7 @@ impl LastBeat {
             e2e: beat.e2e.map(duration),
             tokens: beat.output_tokens.map(counted),
             spoiled: beat.spoiled.map(|why| why.as_str()),
+            own_sweep: beat.own_sweep,
         }
     }
 }

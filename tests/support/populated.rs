@@ -99,6 +99,7 @@ pub fn beat(due_seconds: i64, outcome: Outcome) -> Beat {
         judgements: Vec::new(),
         verdicts: Vec::new(),
         spoiled: None,
+        own_sweep: false,
     }
 }
 

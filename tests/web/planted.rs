@@ -100,6 +100,7 @@ pub fn ok(key: &Arc<BeatKey>, due: i64, ttft: Duration, tpot: Duration, slos: &[
         judgements: slos.iter().map(miss).collect(),
         verdicts: Vec::new(),
         spoiled: None,
+        own_sweep: false,
     }
 }
 
@@ -126,6 +127,7 @@ pub fn failed(
         judgements: slos.iter().map(bad).collect(),
         verdicts: Vec::new(),
         spoiled: None,
+        own_sweep: false,
     }
 }
 

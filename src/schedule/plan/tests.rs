@@ -74,8 +74,10 @@ const MINUTELY: &str = "- {name: x, cron: '* * * * *', targets: [c], scenario: s
 
 #[test]
 fn models_and_targets_of_a_group_run_one_after_the_other() {
-    let mut plan =
-        plan("- {name: x, cron: '0 2 * * *', targets: [a, b, c], scenario: s}\n", "2026-03-01T00:00:00Z");
+    let mut plan = plan(
+        "- {name: x, cron: '0 2 * * *', targets: [a, b, c], scenario: s}\n",
+        "2026-03-01T00:00:00Z",
+    );
     assert_eq!(plan.next(), Some(at("2026-03-01T02:00:00Z")));
     assert!(plan.look(at("2026-03-01T01:59:59Z")).is_empty());
     let now = at("2026-03-01T02:00:00Z");
@@ -99,7 +101,9 @@ fn a_sweep_that_is_due_while_it_runs_is_skipped_or_waits_once() {
         ("queue", "wait", "overlap", Some("start x@c/m Schedule")),
     ] {
         let mut plan = plan(
-            &format!("- {{name: x, cron: '* * * * *', targets: [c], scenario: s, overlap: {overlap}}}\n"),
+            &format!(
+                "- {{name: x, cron: '* * * * *', targets: [c], scenario: s, overlap: {overlap}}}\n"
+            ),
             "2026-03-01T00:00:30Z",
         );
         assert_eq!(told(plan.look(at("2026-03-01T00:01:00Z"))), ["start x@c/m Schedule"]);
@@ -147,7 +151,9 @@ fn maintenance_holds_at_the_due_time_and_at_the_end_of_a_wait() {
 #[test]
 fn what_was_missed_is_made_up_for_once_or_not_at_all() {
     for (missed, what) in [("skip", "missed"), ("once", "start")] {
-        let sweep = format!("- {{name: x, cron: '0 * * * *', targets: [c], scenario: s, missed: {missed}}}\n");
+        let sweep = format!(
+            "- {{name: x, cron: '0 * * * *', targets: [c], scenario: s, missed: {missed}}}\n"
+        );
         // The daemon was down from one to five.
         let mut plan = plan(&sweep, "2026-03-01T05:30:00Z");
         let (last, now) = (at("2026-03-01T01:00:00Z"), at("2026-03-01T05:30:01Z"));
@@ -168,13 +174,18 @@ fn what_was_missed_is_made_up_for_once_or_not_at_all() {
         assert_eq!(plan.next(), Some(at("2026-03-01T10:00:00Z")));
     }
     let mut nothing = plan(MINUTELY, "2026-03-01T05:30:30Z");
-    assert!(nothing.restored("x", "c", at("2026-03-01T05:30:00Z"), at("2026-03-01T05:30:31Z")).is_empty());
+    assert!(
+        nothing
+            .restored("x", "c", at("2026-03-01T05:30:00Z"), at("2026-03-01T05:30:31Z"))
+            .is_empty()
+    );
     assert!(nothing.restored("x", "no", 0, at("2026-03-01T05:30:31Z")).is_empty());
 }
 
 #[test]
 fn a_clock_that_is_set_back_runs_nothing_twice() {
-    let mut plan = plan("- {name: x, cron: '0 2 * * *', targets: [c], scenario: s}\n", "2026-03-01T00:00:00Z");
+    let mut plan =
+        plan("- {name: x, cron: '0 2 * * *', targets: [c], scenario: s}\n", "2026-03-01T00:00:00Z");
     assert_eq!(told(plan.look(at("2026-03-01T02:00:05Z"))), ["start x@c/m Schedule"]);
     plan.ended(&key("x", "c", "m"), at("2026-03-01T02:30:00Z"));
     assert!(plan.look(at("2026-03-01T01:30:00Z")).is_empty());

@@ -195,7 +195,14 @@ impl Probe {
         }
         if let Some(reason) = beat.spoiled {
             count(&Spoiled::ALL, &self.spoiled, reason);
-            self.exclude(beat, Excluded::Client);
+            if !beat.own_sweep {
+                self.exclude(beat, Excluded::Client);
+            }
+        }
+        if beat.own_sweep {
+            self.exclude(beat, Excluded::OwnSweep);
+        }
+        if beat.own_sweep || beat.spoiled.is_some() {
             return;
         }
         if outcome == Outcome::Ok {

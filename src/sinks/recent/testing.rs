@@ -52,6 +52,7 @@ pub(crate) fn failed(outcome: Outcome) -> BeatSummary {
         count_source: None,
         judged: Box::default(),
         spoiled: None,
+        own_sweep: false,
         source: None,
         retries: Retries::default(),
         phases: Box::default(),

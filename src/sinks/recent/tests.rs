@@ -25,6 +25,7 @@ fn beat(key: &Arc<BeatKey>, due: i64, outcome: Outcome, detail: Option<&str>) ->
         judgements: Vec::new(),
         verdicts: Vec::new(),
         spoiled: None,
+        own_sweep: false,
     }
 }
 
