@@ -1,7 +1,7 @@
 //! What every schedule keeps to, whatever its seed.
 
 use proptest::prelude::*;
-use rand::{RngExt as _, SeedableRng as _};
+use rand::SeedableRng as _;
 use rand_distr::Exp1;
 use rand_pcg::Pcg64;
 
