@@ -61,6 +61,9 @@ pub(super) trait Ground: Send + Sync + 'static {
 
     /// How lengths become prompts.
     fn sizing(&self) -> Sizing;
+
+    /// Learns from what the server counted of a prompt that was so many words long.
+    fn learn(&self, words: u32, exchange: &Exchange);
 }
 
 /// Waits for one due time, by the pacer and not by the runtime's timers, which are a millisecond
@@ -159,4 +162,6 @@ impl Ground for Live {
     fn sizing(&self) -> Sizing {
         Sizing::default()
     }
+
+    fn learn(&self, _words: u32, _exchange: &Exchange) {}
 }
