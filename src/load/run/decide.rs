@@ -34,8 +34,6 @@ pub(super) struct Decider {
     cap: u64,
     /// Judged so far.
     judged: u64,
-    /// What a look has found.
-    found: Option<State>,
 }
 
 impl Decider {
@@ -47,7 +45,7 @@ impl Decider {
         let nth = |k: i32| (first as f64 * GROWTH.powi(k)).ceil() as u64;
         let cap = cap.unwrap_or_else(|| nth(LOOKS - 1)).max(1);
         let looks = (0..).map(nth).take_while(|n| *n < cap).collect();
-        Self { slos, looks, next: 0, cap, judged: 0, found: None }
+        Self { slos, looks, next: 0, cap, judged: 0 }
     }
 
     /// Most exchanges that are judged.
@@ -74,23 +72,18 @@ impl Decider {
             // A step that ended here would have no rates. The look is lost, which costs no risk.
             return None;
         }
-        self.look(&tally.look())
+        let state = self.certified(&tally.look());
+        (state != State::NotEnoughData).then_some(state)
     }
 
-    /// One look, with its part of the risk.
-    fn look(&mut self, looked: &Looked) -> Option<State> {
-        let state = self.certified(looked);
-        self.found = (state != State::NotEnoughData).then_some(state);
-        self.found
-    }
-
-    /// The verdict over all that was judged, what was in flight at the last look included: the fast
-    /// end first, so a pass that was found early must still hold.
-    pub(super) fn verdict(&self, looked: &Looked) -> State {
+    /// The verdict over all that was judged, what was in flight at the last look included, of a
+    /// step that a look had `found` so. The fast end first: a pass that was found early must hold.
+    pub(super) fn verdict(&self, found: Option<State>, looked: &Looked) -> State {
         let last = self.certified(looked);
-        self.found.map_or(last, |found| found.worse(last))
+        found.map_or(last, |found| found.worse(last))
     }
 
+    /// What one look certifies, at its part of the risk.
     fn certified(&self, looked: &Looked) -> State {
         // The last look is the one at the end.
         let risk = RISK / (self.looks.len() + 1) as f64;
@@ -184,14 +177,17 @@ mod tests {
 
     #[test]
     fn an_early_pass_must_hold_to_the_end_and_a_failure_stays() {
-        let mut decider = Decider::new(vec![slo(Judge::Each, &[0.95])], None);
-        assert_eq!(decider.look(&looked(203, &[0, 0])), Some(State::Pass));
-        assert_eq!(decider.verdict(&looked(210, &[0, 0])), State::Pass);
-        assert_eq!(decider.verdict(&looked(210, &[6, 6])), State::NotEnoughData);
-        let mut failed = Decider::new(vec![slo(Judge::Each, &[0.95])], None);
-        assert_eq!(failed.look(&looked(135, &[40, 40])), Some(State::Fail));
-        assert_eq!(failed.verdict(&looked(400, &[40, 40])), State::Fail);
-        let undecided = Decider::new(vec![slo(Judge::Each, &[0.95])], None);
-        assert_eq!(undecided.verdict(&looked(400, &[2, 2])), State::Pass);
+        let decider = Decider::new(vec![slo(Judge::Each, &[0.95])], None);
+        for (found, n, misses, verdict) in [
+            (Some(State::Pass), 210, 0, State::Pass),
+            (Some(State::Pass), 210, 6, State::NotEnoughData),
+            (Some(State::Fail), 400, 2, State::Fail),
+            (None, 400, 2, State::Pass),
+            (None, 400, 20, State::NotEnoughData),
+            (None, 400, 80, State::Fail),
+        ] {
+            let looked = looked(n, &[misses, misses]);
+            assert_eq!(decider.verdict(found, &looked), verdict, "{found:?} then {misses}/{n}");
+        }
     }
 }

@@ -118,11 +118,11 @@ impl Steps {
     pub(super) fn ended(&mut self, done: &Done) {
         let Kind::Search(searching) = &mut self.kind else { return };
         let decider = &searching.decider;
-        let verdict = match &done.ending {
-            // What a look had found is not forgotten; what ended after it counts, too.
-            Ending::Decided(found) => found.worse(decider.verdict(&done.looked)),
-            _ => decider.verdict(&done.looked),
+        let found = match done.ending {
+            Ending::Decided(found) => Some(found),
+            _ => None,
         };
+        let verdict = decider.verdict(found, &done.looked);
         // That we were late ourselves speaks against a failure, not against a pass.
         let spoiled =
             done.record.validity.marks.iter().any(|mark| {
