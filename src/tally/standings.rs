@@ -113,6 +113,7 @@ mod tests {
             objective: 0.95,
             window: 3_600_000 * MS,
             judge,
+            pack: None,
         })
     }
 

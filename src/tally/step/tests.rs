@@ -34,6 +34,7 @@ fn slo(ttft_ms: u64) -> Arc<Slo> {
         objective: 0.5,
         window: Duration::from_secs(3600),
         judge: Judge::Each,
+        pack: None,
     })
 }
 
