@@ -5,5 +5,7 @@
 //! move, whatever becomes of the requests. Knows nothing of how a request is made.
 
 mod load;
+mod spec;
 
-pub use load::{Arrival, Closed, Demand, Load, Open, Pattern, Quantity, Search};
+pub use load::{Arrival, Closed, Demand, Load, Open, Pattern, Quantity, Search, UserRamp};
+pub(crate) use spec::LoadSpec;
