@@ -199,12 +199,3 @@ impl Arrival {
         }
     }
 }
-
-impl Open {
-    /// The demands, in ascending order of offset; endless but for a trace. The same seed gives the
-    /// same demands on every machine.
-    pub fn demands(&self, seed: u64) -> Box<dyn Iterator<Item = Demand> + Send> {
-        let _ = seed;
-        todo!("arrival helper")
-    }
-}
