@@ -14,6 +14,7 @@ use crate::{
     config,
     daemon::{self, Daemon},
     sim::{Degrade, Dist, Sim, SimSpec},
+    store,
     telemetry::LogCounter,
     web::{Content, Gate, WebOptions},
 };
@@ -44,10 +45,13 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let counter = LogCounter::default();
     args.log.init(counter.clone());
+    // What the demo finds is worth nothing once it is over.
+    let folder = std::env::temp_dir().join(format!("tokenbeat-demo-{}", std::process::id()));
     let options = daemon::Options {
         config_file: None,
         auto_reload: Duration::ZERO,
         drain: Duration::from_secs(2),
+        storage: store::Settings { path: folder.clone(), retention: Duration::MAX },
         web: WebOptions {
             listen: vec![args.listen],
             probe: Gate::Open,
@@ -65,7 +69,10 @@ pub(super) fn run(args: &Args, out: &mut impl Write) -> anyhow::Result<ExitCode>
     let config =
         config::load_str("demo.yml", &text).map_err(|problems| anyhow::anyhow!("{problems}"))?;
     announce(&daemon, out)?;
-    Ok(Exit::from(daemon.run(config)?).into())
+    let ended = daemon.run(config);
+    // Without a run there is no folder.
+    let _ = std::fs::remove_dir_all(folder);
+    Ok(Exit::from(ended?).into())
 }
 
 fn announce(daemon: &Daemon, out: &mut impl Write) -> io::Result<()> {

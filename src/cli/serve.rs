@@ -9,6 +9,7 @@ use super::{Exit, logging::LogArgs};
 use crate::{
     config,
     daemon::{self, Daemon},
+    store,
     telemetry::LogCounter,
     units::{Period, UnitError},
     web::{Content, Gate, RoutePrefix, WebOptions},
@@ -36,7 +37,7 @@ pub(super) struct Args {
     auto_reload: Duration,
     #[command(flatten)]
     web: WebArgs,
-    /// How long beats in flight may take to end after SIGTERM or SIGINT
+    /// How long beats and sweeps in flight may take to end after SIGTERM or SIGINT
     #[arg(
         long = "shutdown.drain-timeout",
         env = "TOKENBEAT_SHUTDOWN_DRAIN_TIMEOUT",
@@ -46,7 +47,31 @@ pub(super) struct Args {
     )]
     drain: Duration,
     #[command(flatten)]
+    storage: StorageArgs,
+    #[command(flatten)]
     log: LogArgs,
+}
+
+/// The flags of what is kept.
+#[derive(Clone, Debug, clap::Args)]
+struct StorageArgs {
+    /// Folder for the records of sweeps; made when there is a sweep
+    #[arg(
+        long = "storage.path",
+        env = "TOKENBEAT_STORAGE_PATH",
+        default_value = "./data",
+        value_name = "FOLDER"
+    )]
+    path: PathBuf,
+    /// How long the records of sweeps are kept
+    #[arg(
+        long = "storage.retention.time",
+        env = "TOKENBEAT_STORAGE_RETENTION_TIME",
+        default_value = "90d",
+        value_name = "DURATION",
+        value_parser = duration
+    )]
+    retention: Duration,
 }
 
 /// The flags of the web side, as every Prometheus exporter has them.
@@ -68,7 +93,7 @@ struct WebArgs {
     /// Path that every route begins with; by default that of --web.external-url
     #[arg(long = "web.route-prefix", env = "TOKENBEAT_WEB_ROUTE_PREFIX", value_name = "PATH")]
     route_prefix: Option<String>,
-    /// Allow POST /-/reload
+    /// Allow POST /-/reload, and to run and cancel sweeps
     #[arg(long = "web.enable-lifecycle", env = "TOKENBEAT_WEB_ENABLE_LIFECYCLE", action = ArgAction::SetTrue, value_parser = switch)]
     enable_lifecycle: bool,
     /// Allow GET /probe, which spends tokens
@@ -103,6 +128,7 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
         config_file: Some(args.config_file),
         auto_reload: args.auto_reload,
         drain: args.drain,
+        storage: store::Settings { path: args.storage.path, retention: args.storage.retention },
         web: args.web.options()?,
     };
     let daemon = Daemon::new(options, counter).context("cannot start")?;
@@ -140,6 +166,10 @@ fn duration_or_zero(text: &str) -> Result<Duration, String> {
     if text == "0" {
         return Ok(Duration::ZERO);
     }
+    duration(text)
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
     text.parse().map(|Period(duration)| duration).map_err(|error: UnitError| error.to_string())
 }
 

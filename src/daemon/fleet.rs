@@ -8,7 +8,7 @@ use std::{
 use super::discovery::Known;
 use crate::{
     client::EndpointError,
-    config::{Config, Global, Models, Probe, Target},
+    config::{Config, Global, Models, Probe, Sweep, Target},
     event::BeatKey,
     load::{Link, Subject},
 };
@@ -18,6 +18,13 @@ use crate::{
 pub(super) struct Fleet {
     links: Links,
     subjects: BTreeMap<Arc<BeatKey>, (Definition, Arc<Subject>)>,
+}
+
+/// A sweep of one target, with the models that are known.
+pub(super) struct Swept {
+    pub(super) sweep: Arc<Sweep>,
+    pub(super) link: Arc<Link>,
+    pub(super) models: Vec<Arc<str>>,
 }
 
 /// The links, by target.
@@ -94,6 +101,17 @@ impl Fleet {
         }
         self.links = links;
         Ok(change)
+    }
+
+    /// The sweeps of `config`, on the links that were taken over from it.
+    pub(super) fn sweeps(&self, config: &Config, known: &Known) -> Vec<Swept> {
+        let of = |sweep: &Arc<Sweep>, target: &Arc<Target>| {
+            let (_, link) = self.links.get(&target.name)?;
+            let models = models(link, known).to_vec();
+            Some(Swept { sweep: Arc::clone(sweep), link: Arc::clone(link), models })
+        };
+        let sweeps = config.sweeps.iter();
+        sweeps.flat_map(|sweep| sweep.targets.iter().filter_map(|at| of(sweep, at))).collect()
     }
 
     /// How many subjects there are.

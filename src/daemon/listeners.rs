@@ -12,6 +12,7 @@ use crate::{
     sinks::{
         prometheus::{ProbeSeries, Prometheus},
         recent::{ProbeView, Recent},
+        sweeps::Sweeps,
     },
     timeline::Outcome,
 };
@@ -20,14 +21,19 @@ use crate::{
 pub(super) struct Listeners {
     pub(super) prometheus: Arc<Prometheus>,
     pub(super) recent: Arc<Recent>,
+    pub(super) sweeps: Arc<Sweeps>,
     /// The last outcome of each subject: a failure is worth a log line when it begins and ends,
     /// not at every beat.
     last: Mutex<BTreeMap<Arc<BeatKey>, Outcome>>,
 }
 
 impl Listeners {
-    pub(super) fn new(prometheus: Arc<Prometheus>, recent: Arc<Recent>) -> Self {
-        Self { prometheus, recent, last: Mutex::default() }
+    pub(super) fn new(
+        prometheus: Arc<Prometheus>,
+        recent: Arc<Recent>,
+        sweeps: Arc<Sweeps>,
+    ) -> Self {
+        Self { prometheus, recent, sweeps, last: Mutex::default() }
     }
 
     /// Makes room for a subject, before its first beat.

@@ -11,6 +11,7 @@ mod reloads;
 mod run;
 mod signals;
 mod supervisor;
+mod sweeps;
 
 pub use run::{Daemon, DaemonError, Options};
 pub use supervisor::Ended;

@@ -14,6 +14,7 @@ use super::{
     measuring::Measuring,
     signals::Signals,
     supervisor::{Ended, Supervisor},
+    sweeps::{Desk, History},
 };
 use crate::{
     client::EndpointError,
@@ -22,7 +23,9 @@ use crate::{
     sinks::{
         prometheus::{BuildInfo, Prometheus},
         recent::Recent,
+        sweeps::Sweeps,
     },
+    store,
     telemetry::{self, LogCounter},
     web::{self, BindError, DaemonStatus, WebOptions, WebState},
 };
@@ -42,6 +45,8 @@ pub struct Options {
     pub auto_reload: Duration,
     /// How long beats in flight may take to end.
     pub drain: Duration,
+    /// Where the records of runs are kept; nothing is, unless a sweep is configured.
+    pub storage: store::Settings,
     /// The web side.
     pub web: WebOptions,
 }
@@ -118,7 +123,9 @@ async fn serve(
     prometheus.add_source(move || cgroup.readings());
     prometheus.add_source(move || log_counter.readings());
     let recent = Arc::new(Recent::new());
-    let sinks = Arc::new(Listeners::new(Arc::clone(&prometheus), Arc::clone(&recent)));
+    let (sweeps, history) = (Arc::new(Sweeps::default()), Arc::new(History::default()));
+    let sinks = Listeners::new(Arc::clone(&prometheus), Arc::clone(&recent), Arc::clone(&sweeps));
+    let sinks = Arc::new(sinks);
     let measuring = Measuring::start(wall, Arc::clone(&sinks) as _)?;
 
     let (status, status_seen) = watch::channel(DaemonStatus::default());
@@ -126,7 +133,8 @@ async fn serve(
     let exposition = Arc::new(move |accept: Option<&str>, encoding: Option<&str>| {
         prometheus.render(accept, encoding)
     });
-    let state = WebState::new(options.web.clone(), recent, exposition, commands, status_seen);
+    let shown = web::Shown { recent, sweeps, history: Arc::clone(&history) as _ };
+    let state = WebState::new(options.web.clone(), shown, exposition, commands, status_seen);
     let stop_serving = CancellationToken::new();
     let mut serving = JoinSet::new();
     let mut open = false;
@@ -143,7 +151,8 @@ async fn serve(
     }
     serving.spawn(web::serve(listeners, web::router(state), stop_serving.clone()));
 
-    let mut supervisor = Supervisor::new(options, sinks, measuring, status);
+    let desk = Desk::new(Arc::clone(&sinks), history, options.storage.clone());
+    let mut supervisor = Supervisor::new(options, sinks, measuring, desk, status);
     supervisor.apply(&config)?;
     let ended = supervisor.run(config, signals, orders).await;
     stop_serving.cancel();

@@ -16,6 +16,7 @@ use super::{
     reloads::{self, Asked, Reloads, Trigger, Turn},
     run::Options,
     signals::{Request, Signals},
+    sweeps::Desk,
 };
 use crate::{
     client::{EndpointError, Text},
@@ -45,6 +46,7 @@ pub(super) struct Supervisor {
     options: Options,
     sinks: Arc<Listeners>,
     measuring: Measuring,
+    desk: Desk,
     status: watch::Sender<DaemonStatus>,
     fleet: Fleet,
     known: discovery::Known,
@@ -65,11 +67,12 @@ impl Supervisor {
         options: Options,
         sinks: Arc<Listeners>,
         measuring: Measuring,
+        desk: Desk,
         status: watch::Sender<DaemonStatus>,
     ) -> Self {
         let (fleet, known) = (Fleet::default(), discovery::Known::default());
         let (reloads, errands) = (Reloads::default(), JoinSet::new());
-        Self { options, sinks, measuring, status, fleet, known, reloads, errands }
+        Self { options, sinks, measuring, desk, status, fleet, known, reloads, errands }
     }
 
     /// Takes over a configuration: stops what is gone, starts what is new, leaves the rest alone.
@@ -105,6 +108,7 @@ impl Supervisor {
         if started + stopped > 0 {
             tracing::info!(started, stopped, subjects = self.fleet.len(), "configuration applied");
         }
+        self.desk.apply(self.fleet.sweeps(config, &self.known), &config.global);
         Ok(())
     }
 
@@ -135,11 +139,19 @@ impl Supervisor {
                     web::Command::Probe { key, timeout, reply } => {
                         self.probe(load::Command::probe_now((*key).clone(), timeout, self.text()), reply);
                     }
+                    web::Command::RunSweep { sweep, target, model, reply } => {
+                        self.desk.ask(&sweep, target.as_deref(), model.as_deref(), reply);
+                    }
+                    web::Command::CancelRun { id, reply } => {
+                        // A requester that is gone no longer wants the answer.
+                        let _ = reply.send(self.desk.cancel(&id));
+                    }
                 },
                 _ = look.tick(), if !self.options.auto_reload.is_zero() => {
                     self.reload(Asked::new(Trigger::Look, None));
                 }
                 _ = ask.tick() => self.discover(),
+                turn = self.desk.turn() => self.desk.take(turn),
                 Some(home) = self.errands.join_next() => {
                     match home {
                         Ok(Errand::Discovered(round)) => self.take_over(round, &config),
@@ -275,13 +287,14 @@ impl Supervisor {
                 }
             }
         };
+        let (measuring, desk) = (&mut self.measuring, &mut self.desk);
+        let beats = tokio::time::timeout(limit + BEYOND_DRAIN, measuring.ended());
         tokio::select! {
-            () = self.measuring.ended() => {
-                self.measuring.join();
-                Ended::Drained
-            }
-            () = tokio::time::sleep(limit + BEYOND_DRAIN) => {
-                tracing::error!("the measuring thread does not end; this is a bug");
+            (beats, ()) = async { tokio::join!(beats, desk.stop(limit)) } => {
+                match beats {
+                    Ok(()) => self.measuring.join(),
+                    Err(_) => tracing::error!("the measuring thread does not end; this is a bug"),
+                }
                 Ended::Drained
             }
             signal = second => Ended::Interrupted { signal },

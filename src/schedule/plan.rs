@@ -246,53 +246,45 @@ impl Plan {
         decisions
     }
 
-    /// Somebody asks for `sweep`, at one target or all, of one model or all. It waits for nobody.
-    /// Absent if there is no such sweep, target or model.
-    pub fn request(
-        &mut self,
-        sweep: &str,
-        target: Option<&str>,
-        model: Option<&str>,
-        now: i64,
-    ) -> Option<Requested> {
-        let wanted = |is: Option<&str>, name: &str| is.is_none_or(|is| is == name);
+    /// Somebody asks for the runs that are `wanted`. They wait for nobody.
+    pub fn request(&mut self, wanted: impl Fn(&RunKey) -> bool, now: i64) -> Requested {
         let mut requested = Requested::default();
-        let mut known = false;
         let names: Vec<_> = self.entries.keys().cloned().collect();
         for name in names {
-            if &*name.sweep != sweep || !wanted(target, &name.target) {
+            let Some(mut turn) = self.turn(&name, Trigger::Manual, now) else { continue };
+            turn.left.retain(|key| wanted(key));
+            if turn.left.is_empty() {
                 continue;
             }
-            let Some(turn) = self.turn(&name, Trigger::Manual, now) else { continue };
-            let left: VecDeque<_> =
-                turn.left.into_iter().filter(|key| wanted(model, &key.model)).collect();
-            known |= !left.is_empty();
-            let turn = Turn { left, ..turn };
             let waits = self.waiting.iter().find(|other| other.conflicts(&turn));
-            let refused = match (self.has(&turn).or(waits), self.in_maintenance(&name, now)) {
-                (Some(other), _) => {
-                    let Name { sweep, target } = other.name.clone();
+            let refused = match self.has(&turn).or(waits) {
+                Some(Turn { name: Name { sweep, target }, .. }) => {
+                    let (sweep, target) = (Arc::clone(sweep), Arc::clone(target));
                     Some(Refused::Busy { sweep, target })
                 }
-                (None, true) => Some(Refused::Maintenance),
-                (None, false) => None,
+                None => self.in_maintenance(&name, now).then_some(Refused::Maintenance),
             };
-            match refused {
-                Some(why) => {
-                    requested.refused.extend(turn.left.into_iter().map(|key| (key, why.clone())));
-                }
-                None => {
-                    requested.runs.extend(turn.left.iter().cloned());
-                    let mut decisions = Vec::new();
-                    self.go_on(turn, now, &mut decisions);
-                    requested.starts.extend(decisions.into_iter().filter_map(|one| match one {
-                        Decision::Start(due) => Some(due),
-                        _ => None,
-                    }));
-                }
+            if let Some(why) = refused {
+                requested.refused.extend(turn.left.into_iter().map(|key| (key, why.clone())));
+                continue;
             }
+            requested.runs.extend(turn.left.iter().cloned());
+            let mut decisions = Vec::new();
+            self.go_on(turn, now, &mut decisions);
+            requested.starts.extend(decisions.into_iter().filter_map(|decision| match decision {
+                Decision::Start(due) => Some(due),
+                _ => None,
+            }));
         }
-        known.then_some(requested)
+        requested
+    }
+
+    /// Takes a run back that waits for its turn.
+    pub fn withdraw(&mut self, key: &RunKey) {
+        for turn in self.running.iter_mut().map(|(turn, _)| turn).chain(&mut self.waiting) {
+            turn.left.retain(|left| **left != *key);
+        }
+        self.waiting.retain(|turn| !turn.left.is_empty());
     }
 
     /// When something is due next.

@@ -6,14 +6,13 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
-        mpsc::{SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel},
     },
     thread::{self, JoinHandle},
     time::Duration,
 };
 
 use super::{
-    draft,
     dues::Dues,
     folder,
     id::RunId,
@@ -31,6 +30,9 @@ const KEPT: usize = 64;
 /// Most files that one question opens.
 const MOST_READ: usize = 1_000;
 
+/// Most files of one subject that are looked through for its newest runs.
+const MOST_RESTORED: usize = 50;
+
 /// Where records are kept.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -47,6 +49,8 @@ pub struct Latest {
     pub newest: Option<Arc<RunRecord>>,
     /// The newest one that ran to its end.
     pub complete: Option<Arc<RunRecord>>,
+    /// The newest one of which every step is valid.
+    pub success: Option<Arc<RunRecord>>,
     /// When it was last due, in nanoseconds since the Unix epoch, whether it ran or not.
     pub last_due: Option<i64>,
 }
@@ -57,6 +61,7 @@ pub struct Store {
     folder: PathBuf,
     jobs: SyncSender<Job>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    recovered: Mutex<Option<Receiver<Vec<Arc<RunRecord>>>>>,
     kept: Mutex<VecDeque<Arc<RunRecord>>>,
     on_error: Arc<OnError>,
 }
@@ -77,7 +82,12 @@ impl Store {
         let thread =
             thread::Builder::new().name("store".to_owned()).spawn(move || writer.run(&told))?;
         let (thread, kept) = (Mutex::new(Some(thread)), Mutex::default());
-        Ok(Self { folder, jobs, thread, kept, on_error })
+        let (reply, closed) = channel();
+        let recovered = Mutex::new(Some(closed));
+        let store = Self { folder, jobs, thread, recovered, kept, on_error };
+        // The first of all jobs: what is a draft then is of another process.
+        store.tell(Job::Recover(reply));
+        Ok(store)
     }
 
     /// A run has begun, and its record stands so far: what is left of it if the process dies.
@@ -102,23 +112,12 @@ impl Store {
     }
 
     /// Closes the runs that the end of another process cut off: their records are saved as
-    /// interrupted, and handed out. Waits for the disk; to be called before a run begins.
+    /// interrupted, and handed out, once. Waits for the disk.
     pub fn recover(&self) -> Vec<Arc<RunRecord>> {
-        let names = folder::names(&self.folder);
-        let names = names.inspect_err(|error| self.cannot_read("the folder of the runs", error));
-        let mut closed = Vec::new();
-        for id in names.unwrap_or_default().drafts.iter().take(MOST_READ) {
-            let path = folder::draft(&self.folder, id);
-            match draft::close(&path) {
-                Ok(record) => {
-                    tracing::warn!(run = %id, steps = record.steps.len(), "a run was cut off by the end of tokenbeat");
-                    let record = Arc::new(record);
-                    self.save(Arc::clone(&record));
-                    closed.push(record);
-                }
-                Err(error) => self.cannot_read(&path.display().to_string(), &error),
-            }
-        }
+        let recovered = self.recovered.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Without an answer, the thread is gone: there is nothing then.
+        let closed = recovered.and_then(|closed| closed.recv().ok()).unwrap_or_default();
+        closed.iter().for_each(|record| self.keep(record));
         closed
     }
 
@@ -128,40 +127,22 @@ impl Store {
         let dues = dues.inspect_err(|error| self.cannot_read("the last due times", error));
         let mut latest =
             Latest { last_due: dues.unwrap_or_default().get(key), ..Latest::default() };
-        self.each(
-            |id| id.may_be_of(key),
-            |record| {
-                if (&*record.sweep, &*record.target, &*record.model)
-                    != (&*key.sweep, &*key.target, &*key.model)
-                {
-                    return Search::GoesOn;
-                }
-                if latest.newest.is_none() {
-                    latest.newest = Some(Arc::clone(record));
-                }
-                if !matches!(record.result, RunResult::Success | RunResult::Invalid) {
-                    return Search::GoesOn;
-                }
-                latest.complete = Some(Arc::clone(record));
-                Search::Ends
-            },
-        );
+        let may_be = |id: &RunId| id.may_be_of(key);
+        self.each(MOST_RESTORED, may_be, |record| latest.look(key, record));
         latest
     }
 
     /// The records that are wanted, the newest first. Waits for the disk.
     pub fn list(&self, query: &RunQuery) -> Vec<Arc<RunRecord>> {
         let mut found = Vec::new();
+        let look = |record: &Arc<RunRecord>| {
+            if query.takes(record) {
+                found.push(Arc::clone(record));
+            }
+            if found.len() < query.limit { Search::GoesOn } else { Search::Ends }
+        };
         if query.limit > 0 {
-            self.each(
-                |_| true,
-                |record| {
-                    if query.takes(record) {
-                        found.push(Arc::clone(record));
-                    }
-                    if found.len() < query.limit { Search::GoesOn } else { Search::Ends }
-                },
-            );
+            self.each(MOST_READ, |_| true, look);
         }
         found
     }
@@ -196,6 +177,7 @@ impl Store {
     /// Looks at records, the newest first, of memory and disk, until told to end.
     fn each(
         &self,
+        most: usize,
         wanted: impl Fn(&RunId) -> bool,
         mut look: impl FnMut(&Arc<RunRecord>) -> Search,
     ) {
@@ -207,7 +189,7 @@ impl Store {
         ids.extend(in_memory);
         ids.sort_unstable_by(|one, other| other.cmp(one));
         ids.dedup();
-        for id in ids.iter().filter(|id| wanted(id)).take(MOST_READ) {
+        for id in ids.iter().filter(|id| wanted(id)).take(most) {
             if let Some(record) = self.get(id)
                 && look(&record) == Search::Ends
             {
@@ -245,6 +227,27 @@ impl Store {
     fn cannot_read(&self, what: &str, error: &io::Error) {
         (self.on_error)();
         tracing::error!(what, %error, "the store cannot read something; it is left out");
+    }
+}
+
+impl Latest {
+    /// Takes in a record, which is older than those before it.
+    fn look(&mut self, key: &RunKey, record: &Arc<RunRecord>) -> Search {
+        let whose = (&*record.sweep, &*record.target, &*record.model);
+        if whose != (&*key.sweep, &*key.target, &*key.model) {
+            return Search::GoesOn;
+        }
+        let mut places = vec![&mut self.newest];
+        if matches!(record.result, RunResult::Success | RunResult::Invalid) {
+            places.push(&mut self.complete);
+        }
+        if record.result == RunResult::Success {
+            places.push(&mut self.success);
+        }
+        for place in places {
+            place.get_or_insert_with(|| Arc::clone(record));
+        }
+        if self.success.is_some() { Search::Ends } else { Search::GoesOn }
     }
 }
 

@@ -5,7 +5,10 @@ use std::{
     fs::File,
     io,
     path::PathBuf,
-    sync::{Arc, mpsc::Receiver},
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender},
+    },
     time::Duration,
 };
 
@@ -18,11 +21,16 @@ use crate::{
 /// Records that wait for a disk that takes them. The oldest goes first.
 const UNSAVED: usize = 64;
 
+/// Drafts that are closed at a start; a daemon has as many as it has runs at once.
+const MOST_DRAFTS: usize = 1_000;
+
 /// How often old records are looked for.
 const SWEEP_OUT: Duration = Duration::from_secs(3_600);
 
 /// What the thread is to do.
 pub(super) enum Job {
+    /// Close what another process left behind, and hand it out.
+    Recover(Sender<Vec<Arc<RunRecord>>>),
     /// A run has begun: this is its record so far.
     Begin(Box<RunRecord>),
     /// A step of it has ended.
@@ -62,6 +70,10 @@ impl Writer {
     pub(super) fn run(mut self, jobs: &Receiver<Job>) {
         while let Ok(job) = jobs.recv() {
             match job {
+                Job::Recover(reply) => {
+                    // Whoever asked may be gone.
+                    let _ = reply.send(self.recover());
+                }
                 Job::Begin(record) => self.begin(&record),
                 Job::Step(id, step) => self.step(&id, &step),
                 Job::Save(record) => self.save(record),
@@ -72,6 +84,29 @@ impl Writer {
         for record in &self.unsaved {
             tracing::error!(run = record.id, "the record of a run was never written");
         }
+    }
+
+    /// Drafts of runs that never came to their end become records. Where another process has the
+    /// folder, they are that one's.
+    fn recover(&mut self) -> Vec<Arc<RunRecord>> {
+        let drafts = match folder::names(&self.folder) {
+            Ok(names) if names.drafts.is_empty() => return Vec::new(),
+            names => names.and_then(|names| self.take().map(|()| names.drafts)),
+        };
+        let mut closed = Vec::new();
+        for id in drafts.as_deref().unwrap_or_default().iter().take(MOST_DRAFTS) {
+            let record = draft::close(&folder::draft(&self.folder, id));
+            if let Ok(record) = &record {
+                let steps = record.steps.len();
+                tracing::warn!(run = %id, steps, "a run was cut off by the end of tokenbeat");
+                let record = Arc::new(record.clone());
+                closed.push(Arc::clone(&record));
+                self.save(record);
+            }
+            self.told(&format!("the draft of the run {id}"), record.map(|_| ()));
+        }
+        self.told("the drafts of runs", drafts.map(|_| ()));
+        closed
     }
 
     fn begin(&mut self, record: &RunRecord) {
@@ -159,7 +194,7 @@ impl Writer {
                 (self.on_error)();
                 let told = format!("{what}: {error}");
                 if self.told.as_ref() != Some(&told) {
-                    tracing::error!(folder = %self.folder.display(), what, %error, "the store cannot write; the daemon goes on");
+                    tracing::error!(folder = %self.folder.display(), what, %error, "the store fails; the daemon goes on");
                     self.told = Some(told);
                 }
             }

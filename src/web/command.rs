@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::oneshot;
 
 use super::subject::Slot;
-use crate::event::{Beat, BeatKey};
+use crate::event::{Beat, BeatKey, RunKey};
 
 /// A request to the daemon. Every command carries where to answer; dropping it is an answer too
 /// (the daemon is stopping).
@@ -25,6 +25,44 @@ pub enum Command {
         /// Takes the beat.
         reply: ProbeReply,
     },
+    /// Run a sweep now.
+    RunSweep {
+        /// Its name.
+        sweep: String,
+        /// One of its targets; all if absent.
+        target: Option<String>,
+        /// One model; all if absent.
+        model: Option<String>,
+        /// Takes what runs and what does not.
+        reply: SweepReply,
+    },
+    /// Drain a run: what is in flight is let end, and its steps so far are kept.
+    CancelRun {
+        /// Its id.
+        id: String,
+        /// Takes the result.
+        reply: oneshot::Sender<Result<(), CancelRefused>>,
+    },
+}
+
+/// Takes what became of [`Command::RunSweep`]: nothing, if no such sweep is configured.
+pub type SweepReply = oneshot::Sender<Option<SweepAsked>>;
+
+/// What became of the wish to run a sweep.
+#[derive(Clone, Debug, Default)]
+pub struct SweepAsked {
+    /// The runs that there are now, with their ids; those of one target run one after the other.
+    pub runs: Vec<(Arc<str>, Arc<RunKey>)>,
+    /// What is not run, and why, in words that begin with the kind of reason.
+    pub refused: Vec<(Arc<RunKey>, String)>,
+}
+
+/// Why a run was not cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CancelRefused {
+    /// No run of that id runs or waits.
+    #[error("no such run is under way")]
+    Unknown,
 }
 
 /// Why a beat on demand was not made.

@@ -1,7 +1,7 @@
 //! Which probes the page shows.
 
 use super::summary::State;
-use crate::event::BeatKey;
+use crate::event::{BeatKey, RunKey};
 
 /// Which rows are wanted.
 #[derive(Debug, Default)]
@@ -23,6 +23,13 @@ impl Filter {
             query.append_pair("state", state.as_str());
         }
         query.finish()
+    }
+
+    /// Whether a sweep is wanted; states are those of probes.
+    pub(super) fn takes_sweep(&self, key: &RunKey) -> bool {
+        let words = self.words.to_lowercase();
+        let has = |name: &str| name.to_lowercase().contains(&words);
+        has(&key.target) || has(&key.model) || has(&key.sweep)
     }
 
     /// Whether a row of this key in this state is wanted.

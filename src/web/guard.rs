@@ -62,6 +62,20 @@ pub(super) async fn same_site(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
+/// Refuses what does not say that it is JSON: a form of another site can send any other type
+/// without being asked whether it may.
+pub(super) async fn json(request: Request, next: Next) -> Response {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let essence = kind.and_then(|kind| kind.split(';').next()).map(str::trim);
+    if !essence.is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
+        return text(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "this changes the daemon: send it with `Content-Type: application/json`",
+        );
+    }
+    next.run(request).await
+}
+
 /// Whether a page of another site caused the request. Browsers leave `Sec-Fetch-Site` out where we
 /// are reached by plain HTTP, and then `Origin` tells, or `Referer` of what has no origin.
 fn is_foreign(headers: &HeaderMap) -> bool {

@@ -21,11 +21,8 @@ pub(super) async fn ready(State(state): State<WebState>) -> Response {
 }
 
 pub(super) async fn reload(State(state): State<WebState>) -> Response {
-    if state.options.lifecycle == Gate::Closed {
-        return text(
-            StatusCode::FORBIDDEN,
-            "reloading over HTTP is off; start with --web.enable-lifecycle",
-        );
+    if let Some(refused) = closed(&state, "reloading over HTTP") {
+        return refused;
     }
     let (reply, answer) = oneshot::channel();
     if let Err(refused) = send(&state, Command::Reload { reply }) {
@@ -39,6 +36,14 @@ pub(super) async fn reload(State(state): State<WebState>) -> Response {
         ),
         Err(_) => NotTaken::Stopping.answer(),
     }
+}
+
+/// The answer where the daemon may not be changed over HTTP.
+pub(super) fn closed(state: &WebState, what: &str) -> Option<Response> {
+    (state.options.lifecycle == Gate::Closed).then(|| {
+        let why = format_args!("{what} is off; start with --web.enable-lifecycle");
+        text(StatusCode::FORBIDDEN, why)
+    })
 }
 
 /// Why a command was not taken.

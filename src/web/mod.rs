@@ -1,7 +1,8 @@
 //! HTTP: metrics, health, lifecycle, one probe on demand, JSON, and the page.
 //!
 //! Owns what is served and how it is guarded. Starts nothing itself: what changes the daemon is a
-//! [`Command`] sent to it, what is shown comes from [`crate::sinks::recent`] and [`DaemonStatus`].
+//! [`Command`] sent to it, what is shown comes from [`crate::sinks::recent`],
+//! [`crate::sinks::sweeps`], [`History`] and [`DaemonStatus`].
 //! Must not know the client, the schedule or the load. Everything shown that came from a target
 //! or a configuration is escaped.
 
@@ -20,17 +21,20 @@ mod page;
 mod probe;
 mod reply;
 mod router;
+mod runs;
 mod server;
 mod sparkline;
 mod state;
 mod subject;
 mod summary;
+mod sweeps;
+mod sweeps_view;
 mod trace;
 mod view;
 
-pub use command::{Command, ProbeRefused, ProbeReply};
+pub use command::{CancelRefused, Command, ProbeRefused, ProbeReply, SweepAsked, SweepReply};
 pub use metrics::MetricsSource;
 pub use options::{Content, Gate, RoutePrefix, RoutePrefixError, WebOptions};
 pub use router::router;
 pub use server::{BindError, bind, serve};
-pub use state::{DaemonStatus, Readiness, WebState};
+pub use state::{DaemonStatus, History, Readiness, Shown, WebState};

@@ -29,7 +29,8 @@ pub struct WebOptions {
     pub listen: Vec<SocketAddr>,
     /// `--web.enable-probe`: whether `/probe` may spend tokens.
     pub probe: Gate,
-    /// `--web.enable-lifecycle`: whether `/-/reload` may be called.
+    /// `--web.enable-lifecycle`: whether `/-/reload` may be called, and sweeps
+    /// started and cancelled.
     pub lifecycle: Gate,
     /// `--web.show-content`: whether a trace may show the answer.
     pub content: Content,

@@ -58,7 +58,8 @@ pub(super) async fn page(
     let filter = Filter { words: query.q.trim().to_owned(), state: wanted };
     let now = state.recent.now_unix_nanos();
     let status = state.status.borrow().clone();
-    let live = Live::of(&state.recent.snapshot(), &status, state.started_unix_nanos, now, &filter);
+    let (probes, sweeps) = (state.recent.snapshot(), state.sweeps.snapshot());
+    let live = Live::of(&probes, &sweeps, &status, state.started_unix_nanos, now, &filter);
     let words = filter.words.as_str();
     match query.fragment.as_str() {
         "live" => html(StatusCode::OK, &Fragment { live: &live, words }),

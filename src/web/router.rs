@@ -6,7 +6,7 @@ use axum::{
     Router,
     middleware::{from_fn, from_fn_with_state},
     response::Redirect,
-    routing::{MethodRouter, get},
+    routing::{MethodRouter, get, post},
 };
 use http::StatusCode;
 
@@ -15,6 +15,7 @@ use super::{
     guard::{self, Limits},
     lifecycle, metrics, page, probe,
     reply::{only, text},
+    runs, sweeps,
 };
 
 /// Requests answered at once, of reading and of commanding each.
@@ -41,14 +42,21 @@ pub fn router(state: WebState) -> Router {
         .merge(at("/api/v1/status", get(api::status)))
         .merge(at("/api/v1/targets", get(api::targets)))
         .merge(at("/api/v1/probes", get(api::probes)))
+        .merge(at("/api/v1/sweeps", get(sweeps::list)))
+        .merge(at("/api/v1/runs", get(runs::list)))
+        .merge(at("/api/v1/runs/{id}", get(runs::one)))
         .merge(at("/static/{name}", get(assets::asset)))
         .layer(reading);
     // A HEAD would spend the tokens of a GET and show nothing for them.
     let on_demand = get(probe::probe).head(async || only("GET"));
-    let reload = axum::routing::post(lifecycle::reload)
-        .put(lifecycle::reload)
-        .fallback(async || only("POST, PUT"));
+    let reload =
+        post(lifecycle::reload).put(lifecycle::reload).fallback(async || only("POST, PUT"));
+    let changes = Router::new()
+        .merge(at("/api/v1/sweeps/{name}/run", post(sweeps::run)))
+        .merge(at("/api/v1/runs/{id}/cancel", post(runs::cancel)))
+        .layer(from_fn(guard::json));
     let commands = Router::new()
+        .merge(changes)
         .merge(at("/probe", on_demand))
         .merge(at("/-/reload", reload))
         .layer(commanding)

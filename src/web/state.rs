@@ -5,7 +5,10 @@ use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::{Command, MetricsSource, WebOptions, subject::InFlight};
-use crate::sinks::recent::Recent;
+use crate::{
+    event::RunRecord,
+    sinks::{recent::Recent, sweeps::Sweeps},
+};
 
 /// Where the daemon stands, for `/-/ready`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -47,11 +50,32 @@ pub struct DaemonStatus {
 /// does not hold up the other of a pair of scrapers.
 const RENDERS: usize = 2;
 
+/// The runs of the past. Asked on a thread that may wait for a disk.
+pub trait History: Send + Sync {
+    /// At most `limit` runs of `sweep` at `target`, the newest first; an empty name matches all.
+    fn list(&self, sweep: &str, target: &str, limit: usize) -> Vec<Arc<RunRecord>>;
+    /// One run.
+    fn get(&self, id: &str) -> Option<Arc<RunRecord>>;
+}
+
+/// What the pages and the API show.
+#[derive(Clone)]
+pub struct Shown {
+    /// The last beats.
+    pub recent: Arc<Recent>,
+    /// Where the sweeps stand.
+    pub sweeps: Arc<Sweeps>,
+    /// The runs of the past.
+    pub history: Arc<dyn History>,
+}
+
 /// What every handler shares.
 #[derive(Clone)]
 pub struct WebState {
     pub(super) options: Arc<WebOptions>,
     pub(super) recent: Arc<Recent>,
+    pub(super) sweeps: Arc<Sweeps>,
+    pub(super) history: Arc<dyn History>,
     pub(super) metrics: MetricsSource,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) status: watch::Receiver<DaemonStatus>,
@@ -61,19 +85,22 @@ pub struct WebState {
 }
 
 impl WebState {
-    /// The state of handlers that read `recent`, `metrics` and `status`, and send to `commands`.
+    /// The state of handlers that read `shown`, `metrics` and `status`, and send to `commands`.
     /// The uptime shown counts from here.
     pub fn new(
         options: WebOptions,
-        recent: Arc<Recent>,
+        shown: Shown,
         metrics: MetricsSource,
         commands: mpsc::Sender<Command>,
         status: watch::Receiver<DaemonStatus>,
     ) -> Self {
+        let Shown { recent, sweeps, history } = shown;
         let started_unix_nanos = recent.now_unix_nanos();
         Self {
             options: Arc::new(options),
             recent,
+            sweeps,
+            history,
             metrics,
             commands,
             status,

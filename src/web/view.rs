@@ -9,11 +9,15 @@ use super::{
     sparkline::Sparkline,
     state::{DaemonStatus, Readiness},
     summary::{Percentiles, Rank, State, Tally},
+    sweeps_view::SweepRow,
 };
 use crate::{
     event::BeatKey,
     measure::CountSource,
-    sinks::recent::{BeatSummary, ProbeSnapshot},
+    sinks::{
+        recent::{BeatSummary, ProbeSnapshot},
+        sweeps::SweepSnapshot,
+    },
     timeline::Outcome,
     verdict::Metric,
 };
@@ -37,6 +41,7 @@ pub(super) struct Live {
     pub(super) rows: Vec<Row>,
     pub(super) matching: usize,
     pub(super) failures: Vec<Failure>,
+    pub(super) sweeps: Vec<SweepRow>,
     pub(super) time: String,
     pub(super) time_words: String,
 }
@@ -131,9 +136,10 @@ pub(super) struct Failure {
 }
 
 impl Live {
-    /// The page of `probes` at `now`.
+    /// The page of `probes` and `sweeps` at `now`.
     pub(super) fn of(
         probes: &[ProbeSnapshot],
+        sweeps: &[SweepSnapshot],
         status: &DaemonStatus,
         started_unix_nanos: i64,
         now: i64,
@@ -161,6 +167,7 @@ impl Live {
             .collect();
         failures.sort_by_key(|failure| std::cmp::Reverse(failure.due_unix_nanos));
         failures.truncate(FAILURES);
+        let sweeps = SweepRow::of_all(sweeps, now, |sweep| filter.takes_sweep(&sweep.key));
         let rows = wanted.iter().take(ROWS).map(|(state, probe)| Row::of(*state, probe, now));
         Self {
             uptime: span(now.saturating_sub(started_unix_nanos)),
@@ -176,6 +183,7 @@ impl Live {
                 .map(|error| error.lines().next().unwrap_or_default().to_owned()),
             readiness: status.readiness,
             failures,
+            sweeps,
             time: clock_time(now),
             time_words: day_time(now),
         }

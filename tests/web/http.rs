@@ -5,12 +5,14 @@
 use std::{sync::Arc, time::Duration};
 
 use tokenbeat::{
+    event::RunRecord,
     sinks::{
         prometheus::{Coding, Exposition, Format},
         recent::Recent,
     },
     web::{
-        Command, DaemonStatus, MetricsSource, Readiness, WebOptions, WebState, bind, router, serve,
+        Command, DaemonStatus, History, MetricsSource, Readiness, Shown, WebOptions, WebState,
+        bind, router, serve,
     },
 };
 use tokio::{
@@ -62,6 +64,19 @@ pub fn exposition(text: String) -> Exposition {
     }
 }
 
+/// A daemon that has run nothing yet.
+struct NoHistory;
+
+impl History for NoHistory {
+    fn list(&self, _: &str, _: &str, _: usize) -> Vec<Arc<RunRecord>> {
+        Vec::new()
+    }
+
+    fn get(&self, _: &str) -> Option<Arc<RunRecord>> {
+        None
+    }
+}
+
 /// A site whose `/metrics` come from `metrics`.
 #[expect(clippy::disallowed_methods, reason = "the test owns the server's task")]
 pub async fn site_with(options: WebOptions, recent: &Arc<Recent>, metrics: MetricsSource) -> Site {
@@ -70,7 +85,9 @@ pub async fn site_with(options: WebOptions, recent: &Arc<Recent>, metrics: Metri
     let (send, commands) = mpsc::channel(4);
     let ready = DaemonStatus { readiness: Readiness::Ready, ..DaemonStatus::default() };
     let (status, status_of) = watch::channel(ready);
-    let state = WebState::new(options, Arc::clone(recent), metrics, send, status_of);
+    let shown =
+        Shown { recent: Arc::clone(recent), sweeps: Arc::default(), history: Arc::new(NoHistory) };
+    let state = WebState::new(options, shown, metrics, send, status_of);
     let shutdown = CancellationToken::new();
     let served = tokio::spawn(serve(vec![listener], router(state), shutdown.clone()));
     Site { port, commands, status, shutdown, served }

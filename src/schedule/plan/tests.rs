@@ -224,18 +224,24 @@ fn whoever_asks_gets_the_target_or_is_told_who_has_it() {
     let mut plan = plan(sweeps, "2026-03-01T00:00:00Z");
     let now = at("2026-03-01T00:00:10Z");
     assert_eq!(plan.next(), None, "on demand only");
-    assert!(plan.request("z", None, None, now).is_none());
-    assert!(plan.request("x", Some("b"), None, now).is_none());
-    let one = plan.request("x", Some("a"), None, now).expect("known");
+    assert!(plan.request(|key| &*key.sweep == "z", now).runs.is_empty());
+    let of = |sweep: &'static str, target: &'static str| {
+        move |key: &RunKey| &*key.sweep == sweep && key.target.contains(target)
+    };
+    let one = plan.request(of("x", "a"), now);
     assert_eq!((one.runs.len(), one.starts.len(), one.refused.len()), (2, 1, 0));
     assert_eq!(one.starts[0].trigger, Trigger::Manual);
     // The group of `a` is taken, the target `c` is free.
-    let all = plan.request("x", None, None, now).expect("known");
+    let all = plan.request(of("x", ""), now);
     assert_eq!(all.runs, [Arc::new(key("x", "c", "m"))]);
     let busy = Refused::Busy { sweep: "x".into(), target: "a".into() };
     assert_eq!(all.refused.iter().map(|(_, why)| why).collect::<Vec<_>>(), [&busy, &busy]);
-    let other = plan.request("y", None, None, now).expect("known");
+    let other = plan.request(of("y", ""), now);
     assert_eq!((other.runs.len(), &other.refused[0].1), (0, &busy));
+    // The second model is taken back before its turn.
+    plan.withdraw(&key("x", "a", "m2"));
+    assert!(plan.ended(&key("x", "a", "m1"), now).is_empty());
+    assert_eq!(plan.request(of("y", ""), now).runs.len(), 1);
 }
 
 #[test]

@@ -1,0 +1,49 @@
+//! Who hears of one run: the metrics, the page's memory, the store.
+
+use std::sync::Arc;
+
+use crate::{
+    event::{Progress, RunKey, RunRecord, RunSink, RunStarted, StepRecord},
+    sinks::{prometheus::Prometheus, sweeps::Sweeps},
+    store::{RunId, Store},
+    timeline::Outcome,
+};
+
+/// The listeners of one run.
+pub(super) struct Ears {
+    pub(super) key: Arc<RunKey>,
+    pub(super) id: RunId,
+    pub(super) prometheus: Arc<Prometheus>,
+    pub(super) board: Arc<Sweeps>,
+    pub(super) store: Option<Arc<Store>>,
+}
+
+impl RunSink for Ears {
+    fn started(&self, run: &RunStarted) {
+        self.prometheus.sweep_started(run);
+        self.board.started(run);
+    }
+
+    fn exchange(&self, key: &RunKey, outcome: Outcome) {
+        self.prometheus.sweep_exchange(key, outcome);
+    }
+
+    fn progress(&self, progress: &Progress) {
+        self.prometheus.sweep_progress(progress);
+        self.board.progress(progress);
+    }
+
+    fn step(&self, _: &RunKey, step: &StepRecord) {
+        if let Some(store) = &self.store {
+            store.step(&self.id, step);
+        }
+    }
+
+    fn ended(&self, run: &Arc<RunRecord>) {
+        self.prometheus.sweep_ended(run);
+        self.board.ended(&self.key, run);
+        if let Some(store) = &self.store {
+            store.save(Arc::clone(run));
+        }
+    }
+}
