@@ -11,6 +11,7 @@ mod link;
 mod loader;
 mod run;
 mod runtime;
+mod sizes;
 
 pub use beat::Subject;
 pub use driver::{Command, Driver, ProbeAnswer, ProbeRefused};
@@ -20,3 +21,4 @@ pub use link::Link;
 pub use loader::Loader;
 pub use run::{Halt, HaltReason, RunOrder, run as run_scenario};
 pub use runtime::runtime;
+pub use sizes::PrepareError;
