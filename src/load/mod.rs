@@ -12,6 +12,7 @@ mod loader;
 mod own;
 mod run;
 mod runtime;
+mod sizes;
 
 pub use beat::Subject;
 pub use driver::{Command, Driver, ProbeAnswer, ProbeRefused};
@@ -22,3 +23,4 @@ pub use loader::Loader;
 pub use own::Sweeping;
 pub use run::{Halt, HaltReason, RunOrder, run as run_scenario};
 pub use runtime::runtime;
+pub use sizes::PrepareError;
