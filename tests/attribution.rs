@@ -21,7 +21,7 @@ use tokenbeat::{
     load::{Link, Order, run},
     measure::Measurement,
     timeline::{Exchange, Outcome, Recorder, StampSource, Timeline},
-    workload::{Expect, RequestPlan},
+    workload::{Ask, Expect, RequestPlan},
 };
 
 const EVENTS: usize = 40;
@@ -71,6 +71,7 @@ async fn exchange(address: SocketAddr) -> Exchange {
     let config = config::load_str("a.yml", &text).expect("a configuration");
     let link = Link::new(Arc::clone(&config.targets[0])).expect("a link");
     let plan = RequestPlan {
+        ask: Ask::Completion,
         prompt: "hello".to_owned(),
         max_tokens: 64,
         exact_length: false,

@@ -10,7 +10,7 @@ use tokenbeat::{
     measure::Measurement,
     protocol::Api,
     timeline::{Outcome, Recorder, Timeline},
-    workload::{Expect, RequestPlan},
+    workload::{Ask, Expect, RequestPlan},
 };
 use tokio::sync::oneshot;
 
@@ -99,6 +99,7 @@ impl Exchanges for Ours {
 /// What both clients ask for.
 pub(crate) fn plan(key: &str, tokens: u32) -> RequestPlan {
     RequestPlan {
+        ask: Ask::Completion,
         prompt: prompt(key),
         max_tokens: tokens,
         exact_length: true,

@@ -15,7 +15,7 @@ use crate::{
     load::{Link, Order, run},
     measure::CountSource,
     timeline::{Exchange, Finish, Outcome, Recorder, StampSource, Timeline},
-    workload::{Answer, Expect, RequestPlan},
+    workload::{self, Answer, Expect, RequestPlan},
 };
 
 /// What the probe calls itself in the request.
@@ -37,6 +37,7 @@ pub(super) struct Completed {
 /// Asks `model` for a completion and looks at it.
 pub(super) async fn complete(link: &Link, ask: &Ask, model: &str) -> Option<Completed> {
     let plan = RequestPlan {
+        ask: workload::Ask::Completion,
         prompt: ask.prompt.clone(),
         max_tokens: ask.max_tokens,
         exact_length: false,

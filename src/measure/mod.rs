@@ -10,7 +10,7 @@ mod measurement;
 mod phase;
 mod summary;
 
-pub use compat::Compat;
+pub use compat::{Compat, UnknownTool};
 pub use lateness::{Lateness, Spoiled};
 pub use measurement::{CountSource, Measurement};
 pub use phase::Phase;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rand::{Rng, RngExt};
 
-use super::{Fixed, RequestPlan, Synthetic, Workload, prompt};
+use super::{Ask, Fixed, RequestPlan, Synthetic, Workload, prompt};
 
 impl Workload {
     /// Draws one request. The same generator state draws the same request: seed it with
@@ -60,6 +60,7 @@ impl Synthetic {
         let input_tokens = self.input_tokens.draw(rng);
         let max_tokens = self.output_tokens.draw(rng);
         RequestPlan {
+            ask: Ask::Completion,
             prompt: prompt::synthetic(input_tokens, self.shared_prefix_tokens, rng),
             max_tokens,
             exact_length: true,
@@ -72,6 +73,7 @@ impl Synthetic {
 impl Fixed {
     fn plan(&self) -> RequestPlan {
         RequestPlan {
+            ask: Ask::Completion,
             prompt: self.prompt.clone(),
             max_tokens: self.max_tokens,
             exact_length: false,

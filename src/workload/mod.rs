@@ -17,7 +17,7 @@ mod words;
 
 pub use expect::{Answer, Expect};
 pub use length::Length;
-pub use plan::RequestPlan;
+pub use plan::{Ask, HttpAsk, RequestPlan};
 pub use seed::seed;
 pub use session::{Seat, Session, Turn};
 pub use sizing::Sizing;

@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 use tokenbeat::{
     protocol::{Api, Field, FieldSet},
-    workload::{Expect, RequestPlan},
+    workload::{Ask, Expect, RequestPlan},
 };
 
 fn plan(exact_length: bool) -> RequestPlan {
     RequestPlan {
+        ask: Ask::Completion,
         prompt: "Say \"hi\"\n".to_owned(),
         max_tokens: 16,
         exact_length,
