@@ -154,8 +154,7 @@ impl<'a> Seen<'a> {
         Self { timeline, start: timeline.attempt_start, counted }
     }
 
-    /// AIPerf 0.13 (`metrics/types`: ttft, ttst, ttfo, request latency, inter token and inter chunk
-    /// latency): `ITL = (latency − TTFT) ÷ (N − 1)`; the latency ends with the last chunk that has
+    /// AIPerf 0.13 (`metrics/types`): `ITL = (latency − TTFT) ÷ (N − 1)`; the latency ends with the last chunk that has
     /// content, not with `[DONE]`.
     fn aiperf(&self, out: &mut Out<'_>) {
         let chunks = &self.timeline.tokens;
@@ -181,7 +180,7 @@ impl<'a> Seen<'a> {
         out.one("e2el", self.since_start(last));
     }
 
-    /// GuideLLM 0.8.1 (`schemas/request_stats.py`): from the first byte of the request;
+    /// GuideLLM 0.8.1 (`schemas/base/request_stats.py`): from the first byte of the request;
     /// `ITL = (last − first chunk) ÷ (N − 1)`, a sample of which weighs `N − 1`;
     /// `TPOT = (last chunk − start) ÷ N`, the wait for the first token included.
     fn guidellm(&self, out: &mut Out<'_>) {
@@ -198,7 +197,7 @@ impl<'a> Seen<'a> {
         out.one(TPOT, since_sent(last).and_then(|total| divide(total, tokens)));
     }
 
-    /// inference-perf (`payloads` and `reportgen`): only chunks of text count; every token of a
+    /// inference-perf (`apis/streaming_parser.py`, `reportgen/base.py`): only chunks of text count; every token of a
     /// chunk has the chunk's time, so most of the ITL's gaps are zero;
     /// `TPOT = (last − first) ÷ (N − 1)`, `NTPOT = latency ÷ N`. An answer of one token has neither
     /// TTFT nor any of them.
