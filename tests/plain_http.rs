@@ -26,7 +26,7 @@ use tokenbeat::{
     measure::Measurement,
     sim::{Dist, Sim, SimSpec, SpawnedSim},
     timeline::{Exchange, Outcome, Recorder, StampSource, Timeline},
-    workload::{Ask, Expect, HttpAsk, RequestPlan},
+    workload::{Expect, HttpAsk, RequestPlan},
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -60,14 +60,7 @@ impl Asker {
     }
 
     fn ask(&self, ask: HttpAsk, expect: Expect, limits: Limits) -> Exchange {
-        let plan = RequestPlan {
-            ask: Ask::Http(Arc::new(ask)),
-            prompt: String::new(),
-            max_tokens: 0,
-            exact_length: false,
-            temperature: 0.0,
-            expect,
-        };
+        let plan = RequestPlan { expect, ..RequestPlan::http(Arc::new(ask)) };
         let order = Order {
             link: &self.link,
             model: "sim-8b",

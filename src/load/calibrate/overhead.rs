@@ -25,7 +25,7 @@ use crate::{
     schedule::{Pacer, Wake},
     sim::StampRecord,
     timeline::{Exchange, Outcome, Recorder, Timeline},
-    workload::{Ask, Expect, RequestPlan},
+    workload::RequestPlan,
 };
 
 /// Exchanges that are made.
@@ -107,14 +107,8 @@ async fn exchanges(
 }
 
 async fn exchange(link: Arc<Link>, due: Stamp, key: String) -> Option<(String, Exchange)> {
-    let plan = RequestPlan {
-        ask: Ask::Completion,
-        prompt: format!("{key:<KEY$} Tell of a river and a stone."),
-        max_tokens: TOKENS,
-        exact_length: true,
-        temperature: 0.0,
-        expect: Expect::default(),
-    };
+    let prompt = format!("{key:<KEY$} Tell of a river and a stone.");
+    let plan = RequestPlan::completion(prompt, TOKENS);
     let order = Order {
         link: &link,
         model: MODEL,
