@@ -49,13 +49,14 @@ impl Scale {
 type Entry = (&'static str, fn(Scale) -> anyhow::Result<Section>);
 
 /// In the order in which they run.
-const SECTIONS: [Entry; 10] = [
+const SECTIONS: [Entry; 11] = [
     ("cost", cost::section),
     ("truth", truth::section),
     ("pacer", lateness::section),
     ("sidecar", fleet::sidecar),
     ("fleet", fleet::thousand),
     ("scrape", scrape::section),
+    ("arrivals", load::arrivals),
     ("streams", load::streams),
     ("memory", load::memory),
     ("clean", load::clean),
