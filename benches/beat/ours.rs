@@ -10,7 +10,7 @@ use tokenbeat::{
     measure::Measurement,
     protocol::Api,
     timeline::{Outcome, Recorder, Timeline},
-    workload::{Expect, RequestPlan},
+    workload::RequestPlan,
 };
 use tokio::sync::oneshot;
 
@@ -98,11 +98,5 @@ impl Exchanges for Ours {
 
 /// What both clients ask for.
 pub(crate) fn plan(key: &str, tokens: u32) -> RequestPlan {
-    RequestPlan {
-        prompt: prompt(key),
-        max_tokens: tokens,
-        exact_length: true,
-        temperature: 0.0,
-        expect: Expect::default(),
-    }
+    RequestPlan { exact_length: true, ..RequestPlan::completion(prompt(key), tokens) }
 }
