@@ -126,9 +126,10 @@ fn families_and_series_are_sorted() {
             .iter()
             .map(|metric| metric.label.iter().map(|one| (&one.name, &one.value)).collect())
             .collect();
-        // By probe; the series of one probe in the order of their closed set, and each once.
-        let of_probe =
-            |label: &&(&String, &String)| ["target", "model", "probe"].contains(&label.0.as_str());
+        // By probe or sweep; the series of one in the order of their closed set, and each once.
+        let of_probe = |label: &&(&String, &String)| {
+            ["target", "model", "probe", "sweep"].contains(&label.0.as_str())
+        };
         let probes: Vec<Vec<_>> =
             series.iter().map(|labels| labels.iter().filter(of_probe).collect()).collect();
         assert!(probes.is_sorted(), "{}", family.name);
@@ -225,6 +226,7 @@ fn closed_label_sets_are_whole() {
     sink.add_source(move || logs.readings());
     let every = Metric::ALL.map(|metric| (metric, 100));
     sink.add_probe(&series(vec![slo("every", &every)]));
+    populated::add_sweep(&sink);
     let samples = samples(&sink);
     for row in catalogue::CATALOGUE.iter().filter(|row| !row.values.is_empty()) {
         let label = *row.labels.last().expect("values are of a label");
@@ -470,7 +472,10 @@ fn a_subject_costs_at_most_280_series() {
     let subject = key();
     let sink = sink();
     let samples = samples(&sink);
-    let of_it = |labels: &BTreeMap<String, String>| labels.get("model").is_some();
+    // Sweeps have a budget of their own.
+    let of_it = |labels: &BTreeMap<String, String>| {
+        labels.contains_key("model") && !labels.contains_key("sweep")
+    };
     let series = samples.values.keys().filter(|(_, labels)| of_it(labels)).count();
     assert!(series <= 280, "{series} series of {subject:?}");
 }

@@ -56,9 +56,21 @@ impl Engine {
 
     /// The send stamps kept so far, by the beginning of the prompt.
     pub(crate) fn stamps(&self) -> anyhow::Result<HashMap<String, StampRecord>> {
-        let records: Vec<StampRecord> = serde_json::from_slice(&self.get("/sim/stamps")?)?;
         let key = |record: &StampRecord| record.prompt.trim_end().to_owned();
-        Ok(records.into_iter().map(|record| (key(&record), record)).collect())
+        Ok(self.records()?.into_iter().map(|record| (key(&record), record)).collect())
+    }
+
+    /// When the requests that were answered had been read, in ascending order, in seconds from the
+    /// first.
+    pub(crate) fn arrivals(&self) -> anyhow::Result<Vec<f64>> {
+        let mut read: Vec<u64> = self.records()?.iter().map(|record| record.arrived_ns).collect();
+        read.sort_unstable();
+        let first = read.first().copied().unwrap_or(0);
+        Ok(read.iter().map(|at| (at - first) as f64 / 1e9).collect())
+    }
+
+    fn records(&self) -> anyhow::Result<Vec<StampRecord>> {
+        Ok(serde_json::from_slice(&self.get("/sim/stamps")?)?)
     }
 
     /// Forgets the stamps, so that keys can be used again.

@@ -14,6 +14,7 @@ mod engine;
 mod fleet;
 mod job;
 mod lateness;
+mod load;
 mod ours;
 mod process;
 mod report;
@@ -48,19 +49,25 @@ impl Scale {
 type Entry = (&'static str, fn(Scale) -> anyhow::Result<Section>);
 
 /// In the order in which they run.
-const SECTIONS: [Entry; 6] = [
+const SECTIONS: [Entry; 11] = [
     ("cost", cost::section),
     ("truth", truth::section),
     ("pacer", lateness::section),
     ("sidecar", fleet::sidecar),
     ("fleet", fleet::thousand),
     ("scrape", scrape::section),
+    ("arrivals", load::arrivals),
+    ("streams", load::streams),
+    ("memory", load::memory),
+    ("clean", load::clean),
+    ("search", load::search),
 ];
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["worker", job] => return worker::run(job),
+        ["runner", job] => return load::runner::run(job),
         ["spin"] => process::spin(),
         _ => {}
     }

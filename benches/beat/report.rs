@@ -19,10 +19,28 @@ pub(crate) struct Section {
 pub(crate) enum Cell {
     /// Words.
     Text(String),
-    /// A figure, with the digits worth showing and what it must not exceed, if there is a promise.
-    Figure { value: f64, digits: usize, at_most: Option<f64> },
+    /// A figure, with the digits worth showing and what is promised of it.
+    Figure { value: f64, digits: usize, promise: Promise },
     /// Nothing was measured.
     Absent,
+}
+
+/// What is promised of a figure.
+#[derive(Clone, Copy)]
+pub(crate) enum Promise {
+    Nothing,
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Promise {
+    fn is_held_by(self, value: f64) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::AtMost(limit) => value <= limit,
+            Self::AtLeast(limit) => value >= limit,
+        }
+    }
 }
 
 impl Section {
@@ -58,20 +76,33 @@ impl Cell {
 
     /// A figure without a promise.
     pub(crate) const fn figure(value: f64, digits: usize) -> Self {
-        Self::Figure { value, digits, at_most: None }
+        Self::Figure { value, digits, promise: Promise::Nothing }
     }
 
     /// A figure that is promised not to exceed `limit`.
     pub(crate) const fn at_most(value: f64, digits: usize, limit: f64) -> Self {
-        Self::Figure { value, digits, at_most: Some(limit) }
+        Self::Figure { value, digits, promise: Promise::AtMost(limit) }
+    }
+
+    /// A figure that is promised to reach `limit`.
+    pub(crate) const fn at_least(value: f64, digits: usize, limit: f64) -> Self {
+        Self::Figure { value, digits, promise: Promise::AtLeast(limit) }
     }
 
     fn json(&self) -> Value {
         match self {
             Self::Text(text) => json!(text),
-            Self::Figure { value, at_most: None, .. } => json!(value),
-            Self::Figure { value, at_most: Some(limit), .. } => {
-                json!({ "value": value, "at_most": limit, "holds": value <= limit })
+            Self::Figure { value, promise, .. } => {
+                let holds = promise.is_held_by(*value);
+                match promise {
+                    Promise::Nothing => json!(value),
+                    Promise::AtMost(limit) => {
+                        json!({ "value": value, "at_most": limit, "holds": holds })
+                    }
+                    Promise::AtLeast(limit) => {
+                        json!({ "value": value, "at_least": limit, "holds": holds })
+                    }
+                }
             }
             Self::Absent => Value::Null,
         }
@@ -82,12 +113,13 @@ impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => f.write_str(text),
-            Self::Figure { value, digits, at_most } => {
+            Self::Figure { value, digits, promise } => {
                 write!(f, "{value:.digits$}")?;
-                match at_most {
-                    Some(limit) if value <= limit => f.write_str(" ✓"),
-                    Some(limit) => write!(f, " ✗ (≤ {limit})"),
-                    None => Ok(()),
+                match (promise, promise.is_held_by(*value)) {
+                    (Promise::Nothing, _) => Ok(()),
+                    (_, true) => f.write_str(" ✓"),
+                    (Promise::AtMost(limit), false) => write!(f, " ✗ (≤ {limit})"),
+                    (Promise::AtLeast(limit), false) => write!(f, " ✗ (≥ {limit})"),
                 }
             }
             Self::Absent => f.write_str("–"),

@@ -79,6 +79,11 @@ Base units: seconds, bytes, ratios between 0 and 1. Every histogram is exposed b
 native. Counters of a closed set of labels exist at 0 from the first scrape. The thresholds of a
 probe's SLOs are boundaries of its classic histograms besides the standing ones. A target's own
 labels are on `tokenbeat_target_info` only: join it `on (instance, target, model)` with `group_left`.
+
+The gauges of a sweep's steps and results are those of the latest run that was carried out to its
+end: they change together, in one scrape, and stand while a run is on or after one that was cut off.
+`step` is the number of a load step, from 0; its load is a value, never a label. A percentile that
+lies among failed requests is `+Inf`; one without samples is absent.
 ";
 
 #[cfg(test)]

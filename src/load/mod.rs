@@ -1,10 +1,11 @@
 //! Plans become exchanges, beats become events, scenarios become records.
 //!
-//! Owns the driver of the beats, the runs and their thread, retries, content checks, and what one
-//! exchange spends. Knows nothing of the sinks behind [`crate::event::Sink`] and
+//! Owns the driver of the beats, the runs and their thread, retries, content checks, what one
+//! exchange spends, and the calibration of this machine's client. Knows nothing of the sinks behind [`crate::event::Sink`] and
 //! [`crate::event::RunSink`].
 
 mod beat;
+mod calibrate;
 mod driver;
 mod exchange;
 mod link;
@@ -14,6 +15,7 @@ mod runtime;
 mod sizes;
 
 pub use beat::Subject;
+pub use calibrate::{CalibrateError, calibrate};
 pub use driver::{Command, Driver, ProbeAnswer, ProbeRefused};
 pub use exchange::{Order, run};
 pub(crate) use link::Headers;

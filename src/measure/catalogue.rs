@@ -92,6 +92,8 @@ pub enum Family {
     Probe,
     /// The same beats held against SLOs.
     Slo,
+    /// Sweeps: what runs of load found.
+    Sweep,
     /// The daemon itself.
     Daemon,
     /// The process, under the names that every exporter uses.
@@ -100,13 +102,14 @@ pub enum Family {
 
 impl Family {
     /// Every family, in the order of the page.
-    pub const ALL: [Self; 4] = [Self::Probe, Self::Slo, Self::Daemon, Self::Process];
+    pub const ALL: [Self; 5] = [Self::Probe, Self::Slo, Self::Sweep, Self::Daemon, Self::Process];
 
     /// The label value in JSON.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Probe => "probe",
             Self::Slo => "slo",
+            Self::Sweep => "sweep",
             Self::Daemon => "daemon",
             Self::Process => "process",
         }
@@ -117,6 +120,7 @@ impl Family {
         match self {
             Self::Probe => "Probes",
             Self::Slo => "SLOs",
+            Self::Sweep => "Sweeps",
             Self::Daemon => "The daemon itself",
             Self::Process => "The process",
         }
@@ -156,7 +160,7 @@ pub struct Reading {
 }
 
 macro_rules! catalogue {
-    ($($family:ident $id:ident $name:literal $kind:expr, $unit:ident, [$($label:ident)* $(: $($value:ident)*)?] $help:literal)*) => {
+    ($($family:ident $id:ident $name:literal $kind:expr, $unit:ident, [$($label:ident)* $(: $($value:tt)*)?] $help:literal)*) => {
         /// The name of a row of the catalogue.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Id {
@@ -258,6 +262,77 @@ catalogue! {
     Slo SloVerdict "tokenbeat_slo_verdict" Gauge, None, [target model probe slo state: pass fail not_enough_data]
         "1 for the state of the SLO's verdict over its window, 0 for the others"
 
+    Sweep SweepRunning "tokenbeat_sweep_running" Gauge, None, [target model sweep]
+        "Whether a run is on"
+    Sweep SweepProgress "tokenbeat_sweep_progress_ratio" Gauge, Ratio, [target model sweep]
+        "How far the run is, a guess in a search; absent while none is on"
+    Sweep SweepLastDue "tokenbeat_sweep_last_due_timestamp_seconds" Gauge, Seconds, [target model sweep]
+        "When a run was last due, whether it was begun or skipped; absent before the first"
+    Sweep SweepLastStart "tokenbeat_sweep_last_start_timestamp_seconds" Gauge, Seconds, [target model sweep]
+        "When the latest run began; absent before the first"
+    Sweep SweepLastEnd "tokenbeat_sweep_last_end_timestamp_seconds" Gauge, Seconds, [target model sweep]
+        "When the latest run that has ended did, whatever became of it; absent before the first"
+    Sweep SweepLastSuccess "tokenbeat_sweep_last_success_timestamp_seconds" Gauge, Seconds, [target model sweep]
+        "When the latest run of which every step is valid ended, whatever its verdict; absent before the first"
+    Sweep SweepNextRun "tokenbeat_sweep_next_run_timestamp_seconds" Gauge, Seconds, [target model sweep]
+        "When the schedule has its next run; absent without one"
+    Sweep SweepResultTimestamp "tokenbeat_sweep_result_timestamp_seconds" Gauge, Seconds, [target model sweep]
+        "When the run ended that the gauges of steps and results are of: the latest that was carried out to its end"
+    Sweep SweepLastDuration "tokenbeat_sweep_last_duration_seconds" Gauge, Seconds, [target model sweep]
+        "How long the latest run that has ended took"
+    Sweep SweepMaxDuration "tokenbeat_sweep_max_duration_seconds" Gauge, Seconds, [target model sweep]
+        "How long a run may take before it is drained"
+    Sweep SweepRuns "tokenbeat_sweep_runs_total" Counter, None, [target model sweep result: success failed invalid interrupted cancelled]
+        "Runs that ended"
+    Sweep SweepSkipped "tokenbeat_sweep_skipped_total" Counter, None, [target model sweep reason: overlap budget guard maintenance not_leader]
+        "Runs that were due and not begun"
+    Sweep SweepRequests "tokenbeat_sweep_requests_total" Counter, None, [target model sweep outcome:
+            aborted local dns connect tls reset http_malformed http_401 http_404 http_429 http_3xx
+            http_4xx http_5xx too_large timeout_first_token stream_malformed stream_error stall
+            timeout_total stream_truncated empty model_mismatch usage_mismatch length_mismatch
+            garbage content_mismatch ok]
+        "Requests of runs that ended, warm-up included"
+    Sweep StepConcurrency "tokenbeat_sweep_step_concurrency" Gauge, None, [target model sweep step]
+        "Requests in flight that the step was to have; of closed loops only"
+    Sweep StepOffered "tokenbeat_sweep_step_offered_requests_per_second" Gauge, None, [target model sweep step]
+        "Requests a second that the step was to have; of open loops of a steady rate only"
+    Sweep StepTtft "tokenbeat_sweep_step_ttft_seconds" Gauge, Seconds, [target model sweep step q: 0.5 0.9 0.95 0.99]
+        "Percentile of the time to first token, in which a failed request counts as infinite"
+    Sweep StepTpot "tokenbeat_sweep_step_tpot_seconds" Gauge, Seconds, [target model sweep step q: 0.5 0.9 0.95 0.99]
+        "Percentile of the time per output token, in which a failed request counts as infinite"
+    Sweep StepItl "tokenbeat_sweep_step_itl_seconds" Gauge, Seconds, [target model sweep step q: 0.5 0.9 0.95 0.99]
+        "Percentile of the gaps between token-bearing events, in which a failed request counts as infinite"
+    Sweep StepE2e "tokenbeat_sweep_step_e2e_seconds" Gauge, Seconds, [target model sweep step q: 0.5 0.9 0.95 0.99]
+        "Percentile of the time to the end of the answer, in which a failed request counts as infinite"
+    Sweep StepRequestRate "tokenbeat_sweep_step_requests_per_second" Gauge, None, [target model sweep step]
+        "Requests a second that ended ok in the step's window; absent where that is too short"
+    Sweep StepOutputTokenRate "tokenbeat_sweep_step_output_tokens_per_second" Gauge, None, [target model sweep step]
+        "Output tokens a second that arrived in the step's window; absent where that is too short"
+    Sweep StepGoodputRate "tokenbeat_sweep_step_goodput_requests_per_second" Gauge, None, [target model sweep step]
+        "Requests a second that were ok and met every threshold of the SLO; absent without one"
+    Sweep StepGoodputRatio "tokenbeat_sweep_step_goodput_ratio" Gauge, Ratio, [target model sweep step]
+        "Share of the judged requests, failures included, that met every threshold of the SLO; absent without one"
+    Sweep StepSuccessRatio "tokenbeat_sweep_step_success_ratio" Gauge, Ratio, [target model sweep step]
+        "Share of the judged requests that were ok"
+    Sweep StepSamples "tokenbeat_sweep_step_samples" Gauge, None, [target model sweep step]
+        "Requests that the step judged"
+    Sweep StepValid "tokenbeat_sweep_step_valid" Gauge, None, [target model sweep step]
+        "Whether nothing speaks against the step's numbers"
+    Sweep StepInvalid "tokenbeat_sweep_step_invalid" Gauge, None, [target model sweep step reason: client_saturated rate_not_met throttled window_too_short contaminated]
+        "1 for what speaks against the step's numbers, 0 for what does not"
+    Sweep SweepMaxGoodput "tokenbeat_sweep_max_goodput_requests_per_second" Gauge, None, [target model sweep]
+        "Most good requests a second: a search's answer, or the best certified step's; absent without one"
+    Sweep SweepMaxOutputTokens "tokenbeat_sweep_max_output_tokens_per_second" Gauge, None, [target model sweep]
+        "Most output tokens a second of any step"
+    Sweep SweepKneeConcurrency "tokenbeat_sweep_knee_concurrency" Gauge, None, [target model sweep]
+        "Requests in flight beyond which latency grows faster than throughput; absent if there is no such step"
+    Sweep SweepKneeRate "tokenbeat_sweep_knee_requests_per_second" Gauge, None, [target model sweep]
+        "Requests a second beyond which latency grows faster than throughput; absent if there is no such step"
+    Sweep SweepCost "tokenbeat_sweep_cost_dollars_per_million_output_tokens" Gauge, None, [target model sweep]
+        "Price of a million output tokens at the most of them a second; absent where the target's cost is not known"
+    Sweep SweepVerdict "tokenbeat_sweep_verdict" Gauge, None, [target model sweep slo state: pass fail not_enough_data]
+        "1 for the state of the run under the SLO, 0 for the others"
+
     Daemon BuildInfo "tokenbeat_build_info" Gauge, None, [version revision]
         "1, labelled with what was built"
     Daemon TargetInfo "tokenbeat_target_info" Gauge, None, [target model api]
@@ -284,6 +359,8 @@ catalogue! {
         "Discoveries that failed; what was found before stays in force"
     Daemon DiscoveryDroppedModels "tokenbeat_discovery_dropped_models" Gauge, None, []
         "Models found at the last discovery and left out because of a target's limit"
+    Daemon StoreErrors "tokenbeat_store_errors_total" Counter, None, []
+        "Reads and writes of the store of runs that failed"
     Daemon LogMessages "tokenbeat_log_messages_total" Counter, None, [level: error warn info]
         "Log messages by level, as far as the level is logged"
 

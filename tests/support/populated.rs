@@ -1,5 +1,8 @@
 //! A sink with every family in it, from known values.
 
+#[path = "runs.rs"]
+mod runs;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, LazyLock},
@@ -8,7 +11,7 @@ use std::{
 
 use tokenbeat::{
     clock::Stamp,
-    event::{Beat, BeatKey, Skipped},
+    event::{Beat, BeatKey, RunResult, Skipped, SweepSkipped},
     measure::{
         Lateness, Measurement, Phase, Spoiled,
         catalogue::{Id, Reading},
@@ -149,5 +152,20 @@ pub fn sink() -> Prometheus {
     let late = Beat { spoiled: Some(Spoiled::SendLag), ..beat(145, Outcome::Ok) };
     sink.beat(&late);
     sink.skipped(&key, Skipped::Budget);
+    sink.store_error();
+    add_sweep(&sink);
     sink
+}
+
+/// Adds a sweep of which one run has ended and another is on.
+pub fn add_sweep(sink: &Prometheus) {
+    let key = runs::sweep_key();
+    sink.add_sweep(&runs::sweep(vec![interactive()]));
+    sink.sweep_due(&key, 1000.0);
+    sink.sweep_exchange(&key, Outcome::Ok);
+    sink.sweep_ended(&Arc::new(runs::record(1000.5, RunResult::Success)));
+    sink.sweep_skipped(&key, SweepSkipped::Guard);
+    sink.sweep_next_run(&key, Some(3000.0));
+    sink.sweep_started(&runs::started(2000));
+    sink.sweep_progress(&runs::progress(0.375));
 }

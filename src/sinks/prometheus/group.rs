@@ -140,6 +140,13 @@ impl<'a> Builder<'a> {
     }
 }
 
+/// Counts `which` on the counter that stands where it stands in `all`.
+pub(super) fn count<T: Copy + PartialEq>(all: &[T], counters: &[Counter], which: T) {
+    for (_, counter) in all.iter().zip(counters).filter(|(known, _)| **known == which) {
+        counter.inc();
+    }
+}
+
 /// The labels of one series.
 #[derive(Clone, Debug)]
 pub(super) struct LabelSet<'a> {

@@ -43,6 +43,7 @@ pub(super) struct Own {
     discovery_targets: Gauge,
     discovery_failures: Counter,
     discovery_dropped_models: Gauge,
+    store_errors: Counter,
 }
 
 impl Own {
@@ -66,6 +67,7 @@ impl Own {
             discovery_targets: own.gauge(Id::DiscoveryTargets, None),
             discovery_failures: own.counter(Id::DiscoveryFailures, None),
             discovery_dropped_models: own.gauge(Id::DiscoveryDroppedModels, None),
+            store_errors: own.counter(Id::StoreErrors, None),
             group: own.build(),
         }
     }
@@ -103,6 +105,10 @@ impl Own {
 
     pub(super) fn discovery_failed(&self) {
         self.discovery_failures.inc();
+    }
+
+    pub(super) fn store_error(&self) {
+        self.store_errors.inc();
     }
 
     pub(super) fn runtime_stall(&self, late: Duration) {

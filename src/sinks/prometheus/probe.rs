@@ -9,7 +9,7 @@ use prometheus_client::metrics::{counter::Counter, histogram::Histogram};
 
 use super::{
     buckets,
-    group::{Builder, Gauge, Group, Label},
+    group::{Builder, Gauge, Group, Label, count},
     slo::{self, Excluded, SloSeries},
 };
 use crate::{
@@ -268,13 +268,6 @@ const fn standing(id: Id) -> Buckets {
         Kind::Histogram(buckets) => buckets,
         // Only rows of histograms are asked for.
         Kind::Counter | Kind::Gauge => Buckets::Phase,
-    }
-}
-
-/// Counts `which` on the counter that stands where it stands in `all`.
-fn count<T: Copy + PartialEq>(all: &[T], counters: &[Counter], which: T) {
-    for (_, counter) in all.iter().zip(counters).filter(|(known, _)| **known == which) {
-        counter.inc();
     }
 }
 

@@ -16,15 +16,17 @@ use super::{
     group::{Group, LabelSet},
     own::Own,
     probe::Probe,
+    sweep::SweepSnapshot,
 };
 use crate::measure::catalogue::{Family, Kind, Reading, Row};
 
-/// What there is to expose. The instruments go on counting; which of them there are, and what was
-/// read from the system, stands still.
+/// What there is to expose. The instruments go on counting; which of them there are, the gauges of
+/// sweeps, and what was read from the system, stand still.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     pub(super) own: Arc<Own>,
     pub(super) probes: Vec<Arc<Probe>>,
+    pub(super) sweeps: Vec<SweepSnapshot>,
     pub(super) targets: Vec<Arc<Group>>,
     pub(super) readings: Vec<Reading>,
 }
@@ -57,6 +59,10 @@ impl Snapshot {
             Family::Slo => {
                 let mut slos = self.probes.iter().flat_map(|probe| &probe.slos);
                 slos.try_for_each(|slo| slo.group.encode(row.id, encoder))
+            }
+            Family::Sweep => {
+                let mut groups = self.sweeps.iter().flat_map(SweepSnapshot::groups);
+                groups.try_for_each(|group| group.encode(row.id, encoder))
             }
             Family::Daemon | Family::Process => {
                 self.own.build.encode(row.id, encoder)?;

@@ -13,29 +13,32 @@ use super::{
     probe::{Probe, ProbeSeries},
     render::{self, Exposition, ExpositionError},
     scrape::Snapshot,
+    sweep::Sweep,
     target,
 };
 use crate::{
-    event::{Beat, BeatKey, Skipped},
+    event::{Beat, BeatKey, RunKey, Skipped},
     measure::catalogue::Reading,
     protocol::Api,
 };
 
 /// The Prometheus sink. Everything it is told is applied when the call returns; a call never waits
-/// for a scrape, but for the moment in which probes come and go.
+/// for a scrape, but for the moment in which probes and sweeps come and go.
 pub struct Prometheus {
     own: Arc<Own>,
     probes: RwLock<HashMap<Arc<BeatKey>, Arc<Probe>>>,
+    pub(super) sweeps: RwLock<HashMap<Arc<RunKey>, Arc<Sweep>>>,
     targets: RwLock<BTreeMap<Subject, Arc<Group>>>,
     sources: RwLock<Vec<Source>>,
 }
 
 impl Prometheus {
-    /// A sink that knows no probe.
+    /// A sink that knows no probe and no sweep.
     pub fn new(build: BuildInfo) -> Self {
         Self {
             own: Arc::new(Own::new(build)),
             probes: RwLock::default(),
+            sweeps: RwLock::default(),
             targets: RwLock::default(),
             sources: RwLock::default(),
         }
@@ -116,6 +119,11 @@ impl Prometheus {
         self.own.discovery_failed();
     }
 
+    /// The store of runs could not be read or written.
+    pub fn store_error(&self) {
+        self.own.store_error();
+    }
+
     /// A timer of the measuring runtime fired late.
     pub fn runtime_stall(&self, late: Duration) {
         self.own.runtime_stall(late);
@@ -150,6 +158,7 @@ impl Prometheus {
         Snapshot {
             own: Arc::clone(&self.own),
             probes,
+            sweeps: self.sweep_snapshots(),
             targets: read(&self.targets).values().cloned().collect(),
             readings: read(&self.sources).iter().flat_map(|source| source()).collect(),
         }
@@ -165,16 +174,19 @@ type Subject = (Arc<str>, Arc<str>);
 
 impl fmt::Debug for Prometheus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (probes, targets) = (read(&self.probes).len(), read(&self.targets).len());
-        f.debug_struct("Prometheus").field("probes", &probes).field("targets", &targets).finish()
+        f.debug_struct("Prometheus")
+            .field("probes", &read(&self.probes).len())
+            .field("sweeps", &read(&self.sweeps).len())
+            .field("targets", &read(&self.targets).len())
+            .finish()
     }
 }
 
 /// A lock whose holder panicked is taken all the same: what it guards is whole at every step.
-fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+pub(super) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+pub(super) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     lock.write().unwrap_or_else(PoisonError::into_inner)
 }
