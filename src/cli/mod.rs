@@ -11,6 +11,7 @@ mod metrics;
 mod schema;
 mod serve;
 mod sim;
+mod target;
 
 use std::{
     io::{self, Write},
