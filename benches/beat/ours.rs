@@ -52,6 +52,9 @@ impl Ours {
             labels: BTreeMap::new(),
             cost_per_hour: None,
             budget: Budget::default(),
+            exclusive_group: None,
+            engine_metrics: None,
+            tokenizer: None,
         };
         Ok(Self { link: Link::new(Arc::new(target))?, tokens: job.tokens })
     }

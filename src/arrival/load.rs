@@ -23,12 +23,23 @@ pub enum Arrival {
 /// A closed loop.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Closed {
-    /// Requests in flight.
+    /// Requests in flight, once all users have entered.
     pub users: u32,
     /// Users that enter in a second at the step's start; absent: all at once.
     pub spawn_rate: Option<f64>,
-    /// Whether the number of users itself ramps up through the step, and over what time.
-    pub ramp: Option<(u32, Duration)>,
+    /// How the number of users rises through the step, in place of a spawn rate.
+    pub ramp: Option<UserRamp>,
+}
+
+/// A rising number of users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UserRamp {
+    /// Users at the start.
+    pub from: u32,
+    /// After so long all have entered.
+    pub over: Duration,
+    /// In so many equal steps; absent: one by one.
+    pub steps: Option<u32>,
 }
 
 /// An open loop.
@@ -68,7 +79,7 @@ pub enum Pattern {
         /// Time between two bursts.
         period: Duration,
     },
-    /// A Poisson or constant schedule whose rate rises or falls.
+    /// A rate that rises or falls.
     Ramp {
         /// Requests a second at the start.
         from: f64,
@@ -78,6 +89,8 @@ pub enum Pattern {
         over: Duration,
         /// In so many equal steps; absent: linearly.
         steps: Option<u32>,
+        /// Shape of the gaps as at a steady rate: 1 is Poisson, infinite is constant.
+        burstiness: f64,
     },
     /// What a trace recorded.
     Trace {
@@ -184,14 +197,5 @@ impl Arrival {
                 Pattern::Trace { .. } => "trace",
             },
         }
-    }
-}
-
-impl Open {
-    /// The demands, in ascending order of offset; endless but for a trace. The same seed gives the
-    /// same demands on every machine.
-    pub fn demands(&self, seed: u64) -> Box<dyn Iterator<Item = Demand> + Send> {
-        let _ = seed;
-        todo!("arrival helper")
     }
 }

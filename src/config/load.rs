@@ -34,7 +34,8 @@ pub fn load_str(name: &str, text: &str) -> Result<Config, Problems> {
     finish(&files, problems)
 }
 
-fn finish(files: &Files, mut problems: Problems) -> Result<Config, Problems> {
+/// What the files say, checked.
+pub(super) fn finish(files: &Files, mut problems: Problems) -> Result<Config, Problems> {
     // What a file that could not be read would have defined is not missing.
     let coverage = if problems.is_empty() { Coverage::Complete } else { Coverage::WithGaps };
     let schema = schema();

@@ -28,3 +28,10 @@ pub(in crate::config) fn check(
         hash: 0,
     }
 }
+
+impl Config {
+    /// The configuration of no file at all: nothing but defaults.
+    pub(in crate::config) fn empty() -> Self {
+        check(&Sections::default(), Coverage::Complete, &mut Problems::default())
+    }
+}
