@@ -73,6 +73,15 @@ impl Wall {
         best.map_or(Self { stamp: Stamp(0), unix_nanos: 0 }, |(_, wall)| wall)
     }
 
+    /// The pair as it is now, if the wall clock was set (or the machine slept) since it was read;
+    /// else the same, so that times of one process stay comparable while the clock is only slewed.
+    #[must_use]
+    pub fn renewed(self) -> Self {
+        const WAS_SET: Duration = Duration::from_millis(100);
+        let now = Self::anchor();
+        if now.apart(self) < WAS_SET { self } else { now }
+    }
+
     /// The monotonic half of the pair.
     pub const fn stamp(self) -> Stamp {
         self.stamp

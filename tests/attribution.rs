@@ -21,7 +21,7 @@ use tokenbeat::{
     load::{Link, Order, run},
     measure::Measurement,
     timeline::{Exchange, Outcome, Recorder, StampSource, Timeline},
-    workload::{Expect, RequestPlan},
+    workload::RequestPlan,
 };
 
 const EVENTS: usize = 40;
@@ -70,13 +70,7 @@ async fn exchange(address: SocketAddr) -> Exchange {
     let text = format!("targets: [{{name: t, url: 'http://{address}', models: [m]}}]\n");
     let config = config::load_str("a.yml", &text).expect("a configuration");
     let link = Link::new(Arc::clone(&config.targets[0])).expect("a link");
-    let plan = RequestPlan {
-        prompt: "hello".to_owned(),
-        max_tokens: 64,
-        exact_length: false,
-        temperature: 0.0,
-        expect: Expect::default(),
-    };
+    let plan = RequestPlan::completion("hello", 64);
     let limits = Limits {
         connect: Duration::from_secs(10),
         first_token: Duration::from_secs(60),

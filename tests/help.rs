@@ -5,8 +5,18 @@
 use std::process::Command;
 
 /// Every command; the first is the program itself.
-const COMMANDS: [&str; 9] =
-    ["", "demo", "serve", "check", "check config", "check target", "sim", "metrics", "schema"];
+const COMMANDS: [&str; 10] = [
+    "",
+    "demo",
+    "serve",
+    "check",
+    "check config",
+    "check target",
+    "check calibrate",
+    "sim",
+    "metrics",
+    "schema",
+];
 
 fn help(command: &str) -> String {
     let mut program = Command::new(env!("CARGO_BIN_EXE_tokenbeat"));

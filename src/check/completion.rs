@@ -36,13 +36,7 @@ pub(super) struct Completed {
 
 /// Asks `model` for a completion and looks at it.
 pub(super) async fn complete(link: &Link, ask: &Ask, model: &str) -> Option<Completed> {
-    let plan = RequestPlan {
-        prompt: ask.prompt.clone(),
-        max_tokens: ask.max_tokens,
-        exact_length: false,
-        temperature: 0.0,
-        expect: Expect::default(),
-    };
+    let plan = RequestPlan::completion(ask.prompt.as_str(), ask.max_tokens);
     let exchange = exchange(link, ask, model, &plan).await?;
     let numbers = Numbers::of(&exchange, link.refused());
     let text = exchange.text.as_deref().filter(|text| !text.is_empty());

@@ -3,6 +3,7 @@
 //! Owns flags, their environment variables and help, and the public exit codes. No logic here:
 //! a command builds values and hands them to the module that does the work.
 
+mod check_calibrate;
 mod check_config;
 pub mod check_target;
 mod demo;
@@ -34,7 +35,7 @@ enum Command {
     Demo(demo::Args),
     /// Run the daemon
     Serve(serve::Args),
-    /// Check a configuration, or try out a target
+    /// Check a configuration, try out a target, or measure this machine
     #[command(subcommand)]
     Check(Check),
     /// Run the simulated LLM server alone
@@ -51,6 +52,8 @@ enum Check {
     Config(check_config::Args),
     /// Try a target out: health, models, one streamed completion
     Target(check_target::CheckTarget),
+    /// Measure what this machine's client adds, and how far it can be trusted
+    Calibrate(check_calibrate::Args),
 }
 
 /// The exit codes, which are part of the public interface.
@@ -95,6 +98,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(&args, out),
         Command::Serve(args) => serve::run(args),
         Command::Check(Check::Config(args)) => check_config::run(&args, out),
+        Command::Check(Check::Calibrate(args)) => check_calibrate::run(&args, out),
         Command::Check(Check::Target(args)) => check_target::run(args, out),
         Command::Sim(args) => sim::run(args, out),
         Command::Metrics(args) => metrics::run(&args, out),

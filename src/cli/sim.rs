@@ -59,6 +59,9 @@ pub struct Args {
     /// Tokens per event
     #[arg(long, value_name = "N")]
     tokens_per_event: Option<u32>,
+    /// Events that go out in one write; the first goes alone
+    #[arg(long, value_name = "N")]
+    events_per_write: Option<u32>,
     /// Engine to pass for: vllm, sglang, llama_cpp, ollama, tgi or plain
     #[arg(long, value_name = "ENGINE", value_parser = flavour)]
     flavour: Option<Flavour>,
@@ -118,6 +121,7 @@ impl Args {
         set(&mut spec.seed, self.seed);
         set(&mut spec.reasoning_tokens, self.reasoning_tokens);
         set(&mut spec.tokens_per_event, self.tokens_per_event);
+        set(&mut spec.events_per_write, self.events_per_write);
         set(&mut spec.flavour, self.flavour);
         spec.mean_output_tokens = self.mean_output_tokens.or(spec.mean_output_tokens);
         spec.reply = self.reply.or(spec.reply);

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Most text that is kept of an answer, in bytes.
-const MAX_TEXT: usize = 64 * 1024;
+pub(super) const MAX_TEXT: usize = 64 * 1024;
 
 /// Most bytes that are kept of a body which is no event stream, to say what it was.
 const MAX_HEAD: usize = 16 * 1024;
@@ -101,11 +101,7 @@ impl Answer {
         if content.done {
             return Ok(Progress::Done);
         }
-        // One stamp of the lesser kind makes the whole exchange one of the lesser kind.
-        timeline.source = match timeline.source {
-            Some(StampSource::Read) => Some(StampSource::Read),
-            _ => Some(arrival.source),
-        };
+        timeline.note_source(arrival.source);
         *last = Some(arrival);
         if !bytes.is_empty() {
             timeline.note_more_in(arrival.read);
@@ -256,9 +252,9 @@ impl Content {
                 };
             }
             let Arrival { at, read_delay, read, .. } = arrival;
-            timeline.tokens.push(TokenEvent { at, read_delay, kind, read });
+            timeline.note_token(TokenEvent { at, read_delay, kind, read });
         } else if delta.choice {
-            timeline.empty_events = timeline.empty_events.saturating_add(1);
+            timeline.note_empty(arrival.at);
         }
         timeline.usage = delta.usage.or(timeline.usage);
         self.finish = delta.finish.or(self.finish);

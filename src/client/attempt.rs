@@ -3,22 +3,24 @@
 use std::{future::poll_fn, task::Poll};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 
 use super::{
     answer::Answer,
+    call::Call,
     connection::Connection,
     dial::{Speaks, dial},
     endpoint::{Endpoint, Limits},
     failure::Failure,
-    stream::Stream,
+    plain::Plain,
+    stream::{Reading, Stream},
     timer::Timer,
 };
 use crate::{
     clock::Stamp,
-    protocol::{self, Finish, Protocol},
+    protocol::{self, Finish},
     timeline::{Outcome, Timeline},
 };
 
@@ -26,16 +28,14 @@ use crate::{
 const ERROR_BODY: usize = 16 * 1024;
 
 /// What an attempt needs.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Attempt<'a> {
     /// Where to.
     pub endpoint: &'a Endpoint,
-    /// What is spoken there.
-    pub protocol: &'static dyn Protocol,
+    /// What.
+    pub call: Call<'a>,
     /// Headers besides those that the client sets itself.
     pub headers: &'a HeaderMap,
-    /// The request's body.
-    pub body: &'a Bytes,
     /// Whether an idle connection may be used.
     pub connections: Connections,
     /// Its limits.
@@ -82,7 +82,7 @@ pub struct Failed {
     pub failure: Failure,
     /// Whether a reused connection turned out to be dead before anything of the answer came.
     pub stale: bool,
-    /// The body of an answer other than 200, as far as it was read.
+    /// The body of an answer that tells of a failure, as far as it was read.
     pub body: Option<String>,
     /// The text that had come before the failure, if wanted.
     pub text: Option<String>,
@@ -103,7 +103,13 @@ impl Attempt<'_> {
         timeline.restart_attempt(Stamp::now());
         // From the start, not from the due time: our own lateness must not time a target out.
         let start = timeline.sent_start.unwrap_or(timeline.due);
-        let deadlines = self.limits.from(start);
+        let deadlines = match self.call {
+            Call::Streamed { .. } => self.limits.from(start),
+            // There is no first token to wait for.
+            Call::Plain { .. } => {
+                Limits { first_token: self.limits.total, ..self.limits }.from(start)
+            }
+        };
         let idle = match self.connections {
             Connections::Reuse => self.endpoint.idle.take(),
             Connections::Fresh | Connections::Renew => None,
@@ -116,17 +122,22 @@ impl Attempt<'_> {
                 Connection::start(dial(self.endpoint, limit, timeline).await?).await?
             }
         };
-        let request = self.request(connection.speaks())?;
+        let request = self.call.request(self.endpoint, self.headers, connection.speaks())?;
         let mut timer = Timer::new(deadlines.first_token);
         let first_token = deadlines.first_token;
         let response =
             self.head(&mut connection, request, &mut timer, first_token, timeline).await?;
         timeline.status = Some(response.status().as_u16());
-        if response.status() != StatusCode::OK {
+        if !self.call.is_answered_by(response.status()) {
             return Err(self.refused(connection, response, &mut timer, deadlines.total).await);
         }
-        let answer =
-            Answer::new(self.protocol, self.text == Text::Kept, self.limits.response_bytes);
+        let keep_text = self.text == Text::Kept;
+        let answer = match &self.call {
+            Call::Streamed { protocol, .. } => {
+                Reading::Events(Answer::new(*protocol, keep_text, self.limits.response_bytes))
+            }
+            Call::Plain { .. } => Reading::Whole(Plain::new(keep_text)),
+        };
         let mut stream = Stream::new(connection, response, answer, timer, self.limits, deadlines);
         match stream.read(timeline).await {
             Ok(()) => {
@@ -140,33 +151,6 @@ impl Attempt<'_> {
             }
             Err(failure) => Err(Failed { text: stream.text(), ..failure.into() }),
         }
-    }
-
-    fn request(&self, speaks: Speaks) -> Result<Request<Full<Bytes>>, Failure> {
-        let target = self.endpoint.request_target(self.protocol.path());
-        let target = match speaks {
-            Speaks::Http1 => target,
-            // HTTP/2 has no Host header; the authority travels in the target.
-            Speaks::Http2 => format!("https://{}{target}", self.endpoint.authority),
-        };
-        let unusable = |error: &dyn std::fmt::Display| {
-            Failure::new(Outcome::Local, format!("the request cannot be formed: {error}"))
-        };
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .uri(target)
-            .body(Full::new(self.body.clone()))
-            .map_err(|error| unusable(&error))?;
-        *request.headers_mut() = self.headers.clone();
-        let headers = request.headers_mut();
-        if speaks == Speaks::Http1 {
-            let host = HeaderValue::from_str(&self.endpoint.authority)
-                .map_err(|error| unusable(&error))?;
-            headers.insert(header::HOST, host);
-        }
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
-        Ok(request)
     }
 
     /// Sends the request and waits for the response head.
@@ -214,13 +198,16 @@ impl Attempt<'_> {
                 Err(Failed { stale, ..failure.into() })
             }
             None => {
-                Err(Failure::new(Outcome::TimeoutFirstToken, "no response head within the timeout")
-                    .into())
+                let outcome = match self.call {
+                    Call::Streamed { .. } => Outcome::TimeoutFirstToken,
+                    Call::Plain { .. } => Outcome::TimeoutTotal,
+                };
+                Err(Failure::new(outcome, "no response head within the timeout").into())
             }
         }
     }
 
-    /// An answer other than 200: its body says why.
+    /// An answer that tells of a failure: its body says why.
     async fn refused(
         &self,
         mut connection: Connection,

@@ -6,6 +6,7 @@
 pub mod answer;
 mod aside;
 mod attempt;
+mod call;
 mod connection;
 mod dial;
 mod endpoint;
@@ -13,6 +14,7 @@ mod failure;
 mod hush;
 mod kernel;
 mod marks;
+mod plain;
 mod pool;
 mod stamped;
 mod stream;
@@ -21,6 +23,7 @@ mod tls;
 
 pub(crate) use aside::Aside;
 pub use attempt::{Answered, Attempt, Connections, Failed, Text};
+pub use call::Call;
 pub use endpoint::{Endpoint, EndpointError, Limits};
 pub use failure::Failure;
 pub(crate) use failure::chain;

@@ -1,4 +1,4 @@
-//! Reading one streamed answer: frames, their arrival, the deadlines.
+//! Reading the body of one answer: frames, their arrival, the deadlines.
 
 use std::{future::poll_fn, pin::Pin, task::Poll, time::Duration};
 
@@ -13,6 +13,7 @@ use super::{
     dial::Speaks,
     endpoint::{Deadlines, Limits},
     failure::Failure,
+    plain::Plain,
     timer::Timer,
 };
 use crate::{
@@ -24,18 +25,28 @@ use crate::{
 /// the connection usable, and the server does not see a client that hangs up early.
 const REST: Duration = Duration::from_secs(1);
 
-/// One streamed answer being read.
+/// One answer being read.
 pub(crate) struct Stream {
     connection: Connection,
     body: Incoming,
     framing: Framing,
-    answer: Answer,
+    answer: Reading,
     timer: Timer,
     limits: Limits,
     deadlines: Deadlines,
     received: usize,
+    /// When the answer last moved on; absent before its first token. A plain one has begun with
+    /// its head.
     progress: Option<Stamp>,
     whole: bool,
+}
+
+/// What is made of the bytes.
+pub(crate) enum Reading {
+    /// A stream of events.
+    Events(Answer),
+    /// A whole body.
+    Whole(Plain),
 }
 
 /// Whether the body itself says where it ends.
@@ -56,14 +67,19 @@ impl Stream {
     pub(crate) fn new(
         connection: Connection,
         response: Response<Incoming>,
-        answer: Answer,
+        answer: Reading,
         timer: Timer,
         limits: Limits,
         deadlines: Deadlines,
     ) -> Self {
         let delimited = connection.speaks() == Speaks::Http2
             || response.headers().contains_key(header::TRANSFER_ENCODING)
-            || response.headers().contains_key(header::CONTENT_LENGTH);
+            || response.headers().contains_key(header::CONTENT_LENGTH)
+            || response.body().is_end_stream();
+        let progress = match answer {
+            Reading::Events(_) => None,
+            Reading::Whole(_) => Some(Stamp::now()),
+        };
         Self {
             connection,
             body: response.into_body(),
@@ -73,7 +89,7 @@ impl Stream {
             limits,
             deadlines,
             received: 0,
-            progress: None,
+            progress,
             whole: false,
         }
     }
@@ -101,8 +117,17 @@ impl Stream {
                     }
                     let arrival = self.arrival(timeline);
                     let tokens = timeline.tokens.len();
-                    let progress = self.answer.push(timeline, bytes, arrival)?;
-                    if timeline.tokens.len() > tokens {
+                    let (moved, progress) = match &mut self.answer {
+                        Reading::Events(answer) => {
+                            let progress = answer.push(timeline, bytes, arrival)?;
+                            (timeline.tokens.len() > tokens, progress)
+                        }
+                        Reading::Whole(plain) => {
+                            plain.push(timeline, bytes, arrival);
+                            (true, Progress::Open)
+                        }
+                    };
+                    if moved {
                         // Not the arrival: a stall is the server's, not that of a late reader.
                         self.progress =
                             Some(arrival.at.after(arrival.read_delay.unwrap_or_default()));
@@ -186,15 +211,20 @@ impl Stream {
     fn late(&self, timeline: &Timeline) -> Failure {
         let past = |deadline: Stamp| deadline.since(Stamp::now()).is_zero();
         let total = self.limits.total;
-        if timeline.tokens.is_empty() {
+        let Some(progress) = self.progress else {
             let limit = self.limits.first_token.min(total);
-            Failure::new(Outcome::TimeoutFirstToken, format!("no token within {limit:.1?}"))
-        } else if self.progress.is_some_and(|progress| past(progress.after(self.limits.idle))) {
-            let (tokens, idle) = (timeline.tokens.len(), self.limits.idle);
-            Failure::new(
-                Outcome::Stall,
-                format!("after {tokens} token events, silence for {idle:.1?}"),
-            )
+            return Failure::new(
+                Outcome::TimeoutFirstToken,
+                format!("no token within {limit:.1?}"),
+            );
+        };
+        if past(progress.after(self.limits.idle)) {
+            let idle = self.limits.idle;
+            let after = match self.answer {
+                Reading::Events(_) => format!("{} token events", timeline.tokens.len()),
+                Reading::Whole(_) => format!("{} bytes", self.received),
+            };
+            Failure::new(Outcome::Stall, format!("after {after}, silence for {idle:.1?}"))
         } else {
             Failure::new(Outcome::TimeoutTotal, format!("not complete within {total:.1?}"))
         }
@@ -227,11 +257,30 @@ impl Stream {
 
     /// The answer, and the connection if its body was read to the end.
     pub(crate) fn into_parts(mut self) -> (Answered, Option<Connection>) {
-        let answered = Answered {
-            text: self.answer.text(),
-            model: self.answer.model().map(str::to_owned),
-            finish: self.answer.finish(),
+        let text = self.answer.text();
+        let (model, finish) = match &self.answer {
+            Reading::Events(answer) => (answer.model().map(str::to_owned), answer.finish()),
+            Reading::Whole(_) => (None, None),
         };
+        let answered = Answered { text, model, finish };
         (answered, self.whole.then_some(self.connection))
+    }
+}
+
+impl Reading {
+    /// Judges the answer at the end of its body.
+    fn end(&mut self, timeline: &mut Timeline, at: Stamp, body: BodyEnd) -> Result<(), Failure> {
+        match self {
+            Self::Events(answer) => answer.end(timeline, at, body),
+            Self::Whole(plain) => plain.end(timeline, at, body),
+        }
+    }
+
+    /// Takes the text kept so far, if wanted.
+    fn text(&mut self) -> Option<String> {
+        match self {
+            Self::Events(answer) => answer.text(),
+            Self::Whole(plain) => plain.text(),
+        }
     }
 }

@@ -6,12 +6,12 @@ use bytes::Bytes;
 
 use super::link::{Headers, Link};
 use crate::{
-    client::{Answered, Attempt, Connections, Failed, Failure, Limits, Text},
+    client::{Answered, Attempt, Call, Connections, Failed, Failure, Limits, Text},
     clock::Stamp,
     config::{Connection, Retry},
     protocol::FieldSet,
     timeline::{Outcome, Recorder, Timeline},
-    workload::{Answer, RequestPlan},
+    workload::{Answer, Ask, RequestPlan},
 };
 
 /// An exchange to be made.
@@ -68,7 +68,6 @@ impl Order<'_> {
         headers: &Headers,
         timeline: &mut Timeline,
     ) -> Result<Answered, Failed> {
-        let protocol = self.link.target().api.protocol();
         let mut connections = match self.connection {
             Connection::Fresh => Connections::Fresh,
             Connection::Reuse => Connections::Reuse,
@@ -79,9 +78,8 @@ impl Order<'_> {
             let refused = self.link.refused().union(dropped);
             let attempt = Attempt {
                 endpoint: self.link.endpoint(),
-                protocol,
+                call: self.call(refused),
                 headers: &headers.map,
-                body: &Bytes::from(protocol.encode(self.plan, self.model, refused)),
                 connections,
                 limits: self.limits,
                 text: if self.plan.expect.needs_text() { Text::Kept } else { self.text },
@@ -94,7 +92,7 @@ impl Order<'_> {
                 Ok(answered) => return Ok(answered),
                 Err(failed) => failed,
             };
-            let sent = protocol.optional_fields(self.plan, refused);
+            let sent = self.optional_fields(refused);
             let Some(next) = self.next(&failed, sent, timeline) else { return Err(failed) };
             if let Next::Pause(pause) = next {
                 tokio::time::sleep(pause).await;
@@ -114,6 +112,32 @@ impl Order<'_> {
                 }
                 Next::Pause(_) => timeline.retries.configured += 1,
             }
+        }
+    }
+
+    /// What is asked, without the optional fields in `refused`.
+    fn call(&self, refused: FieldSet) -> Call<'_> {
+        match &self.plan.ask {
+            Ask::Completion => {
+                let protocol = self.link.target().api.protocol();
+                let body = protocol.encode(self.plan, self.model, refused).into();
+                Call::Streamed { protocol, body }
+            }
+            Ask::Http(ask) => Call::Plain {
+                method: &ask.method,
+                path: &ask.path,
+                body: ask.body.clone().map(Bytes::from),
+            },
+        }
+    }
+
+    /// The fields that could be left out of the call, should the target refuse them.
+    fn optional_fields(&self, refused: FieldSet) -> FieldSet {
+        match self.plan.ask {
+            Ask::Completion => {
+                self.link.target().api.protocol().optional_fields(self.plan, refused)
+            }
+            Ask::Http(_) => FieldSet::EMPTY,
         }
     }
 

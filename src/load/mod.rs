@@ -1,19 +1,24 @@
-//! Plans become exchanges, beats become events.
+//! Plans become exchanges, beats become events, scenarios become records.
 //!
-//! Owns the driver of the beats, retries, content checks, and what one exchange spends. Knows
-//! nothing of the sinks behind [`crate::event::Sink`].
+//! Owns the driver of the beats, the runs and their thread, retries, content checks, what one
+//! exchange spends, and the calibration of this machine's client. Knows nothing of the sinks behind [`crate::event::Sink`] and
+//! [`crate::event::RunSink`].
 
 mod beat;
+mod calibrate;
 mod driver;
 mod exchange;
 mod link;
+mod loader;
 mod run;
 mod runtime;
 
 pub use beat::Subject;
+pub use calibrate::{CalibrateError, calibrate};
 pub use driver::{Command, Driver, ProbeAnswer, ProbeRefused};
 pub use exchange::{Order, run};
 pub(crate) use link::Headers;
 pub use link::Link;
+pub use loader::Loader;
 pub use run::{Halt, HaltReason, RunOrder, run as run_scenario};
 pub use runtime::runtime;

@@ -143,7 +143,7 @@ fn tpot_mlperf(
 }
 
 /// `total ÷ parts` in whole nanoseconds, rounded down; undefined for no parts.
-fn divide(total: Duration, parts: u64) -> Option<Duration> {
+pub(super) fn divide(total: Duration, parts: u64) -> Option<Duration> {
     let nanos = total.as_nanos().checked_div(u128::from(parts))?;
     u64::try_from(nanos).ok().map(Duration::from_nanos)
 }

@@ -11,7 +11,7 @@ mod moments;
 mod phase;
 mod summary;
 
-pub use compat::Compat;
+pub use compat::{Compat, UnknownTool};
 pub use lateness::{Lateness, Spoiled};
 pub use measurement::{CountSource, Measurement};
 pub use moments::Moments;

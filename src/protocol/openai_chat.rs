@@ -6,14 +6,14 @@ use super::{
     DecodeError, Delta, Field, FieldSet, Protocol, openai_event,
     openai_sampling::{self, Sampling},
 };
-use crate::workload::RequestPlan;
+use crate::workload::{self, RequestPlan};
 
 pub(super) struct OpenaiChat;
 
 #[derive(Serialize)]
 struct Body<'a> {
     model: &'a str,
-    messages: [Message<'a>; 1],
+    messages: Vec<Message<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -28,6 +28,12 @@ struct Message<'a> {
     content: &'a str,
 }
 
+impl<'a> From<&'a workload::Message> for Message<'a> {
+    fn from(message: &'a workload::Message) -> Self {
+        Self { role: message.role.as_str(), content: &message.content }
+    }
+}
+
 impl Protocol for OpenaiChat {
     fn path(&self) -> &'static str {
         "/v1/chat/completions"
@@ -37,7 +43,7 @@ impl Protocol for OpenaiChat {
         let renamed = refused.contains(Field::MaxTokens);
         openai_sampling::to_json(&Body {
             model,
-            messages: [Message { role: "user", content: &plan.prompt }],
+            messages: plan.messages.iter().map(Message::from).collect(),
             max_tokens: (!renamed).then_some(plan.max_tokens),
             max_completion_tokens: renamed.then_some(plan.max_tokens),
             sampling: Sampling::new(plan, refused),

@@ -43,9 +43,17 @@ impl Job<'_> {
         let mut due = slot.admitted();
         let mut words = String::new();
         let mut reason_told = false;
+        let mut held = 0;
         while let Some(batch) = self.next_batch(&slot, due) {
             due = batch.due;
-            self.wire.pause(due).await?;
+            let first = slot.tokens() == 0;
+            // What goes out later, together with more, is not waited for.
+            let hold = !first
+                && slot.tokens() + batch.count < self.last_token()
+                && held + 1 < self.state.spec.events_per_write;
+            if !hold {
+                self.wire.pause(due).await?;
+            }
             if self.is_hidden(batch.kind) {
                 slot.generated(batch.count);
                 continue;
@@ -62,12 +70,15 @@ impl Job<'_> {
             self.odd(&mut events);
             let reason = ends.then(|| self.shape.finish.as_str());
             events.token(batch.kind, &words, reason, usage);
-            if self.shape.oddity == Oddity::Coalesced && slot.tokens() == 0 && !ends {
+            let coalesced = self.shape.oddity == Oddity::Coalesced && first && !ends;
+            if hold || coalesced {
                 slot.generated(batch.count);
+                held += 1;
                 continue;
             }
             let at = self.wire.send(events.bytes()).await?;
             events.clear();
+            held = 0;
             slot.sent(batch.count, at);
         }
         if let Some((_, strike)) = self.shape.strike {

@@ -23,10 +23,7 @@ impl Job<'_> {
     /// end, and where a fault strikes.
     pub(super) fn next_batch(&mut self, slot: &Slot, due: Stamp) -> Option<Batch> {
         let done = slot.tokens();
-        let end = match self.shape.strike {
-            Some((after, _)) => self.shape.tokens.min(after),
-            None => self.shape.tokens,
-        };
+        let end = self.last_token();
         // A batch does not mix reasoning and text.
         let (kind, border) = if done < self.shape.reasoning {
             (Kind::Reasoning, self.shape.reasoning.min(end))
@@ -43,6 +40,14 @@ impl Job<'_> {
             next = next.after(self.gap(token, slot.cached(), next));
         }
         (count > 0).then_some(Batch { due: next, count, kind })
+    }
+
+    /// The token with which the answer ends, or after which a fault strikes.
+    pub(super) fn last_token(&self) -> u32 {
+        match self.shape.strike {
+            Some((after, _)) => self.shape.tokens.min(after),
+            None => self.shape.tokens,
+        }
     }
 
     /// How long the engine takes for token number `token`.

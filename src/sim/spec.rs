@@ -128,6 +128,9 @@ pub struct SimSpec {
     pub reasoning_field: ReasoningField,
     /// Tokens per event; the first event always carries one.
     pub tokens_per_event: u32,
+    /// Events that go out in one write, as an engine writes them whose HTTP side lags behind; the
+    /// first event goes alone.
+    pub events_per_write: u32,
     /// When the role chunk is sent.
     pub role_chunk: RoleChunk,
     /// When usage is reported.
@@ -170,6 +173,7 @@ impl Default for SimSpec {
             reasoning_tokens: 0,
             reasoning_field: ReasoningField::default(),
             tokens_per_event: 1,
+            events_per_write: 1,
             role_chunk: RoleChunk::default(),
             usage: UsagePolicy::default(),
             refused_fields: Vec::new(),
@@ -231,6 +235,7 @@ impl SimSpec {
                 self.mean_output_tokens.is_none_or(|m| m.is_finite() && m >= 1.0),
             ),
             ("tokens_per_event", self.tokens_per_event > 0),
+            ("events_per_write", (1..=1_024).contains(&self.events_per_write)),
             ("reply", self.reply.as_deref().is_none_or(text::is_plain)),
             ("degrade", self.degrade.is_none_or(|degrade| degrade.is_sound())),
             ("accept_delay_ms", self.accept_delay_ms <= 60_000),

@@ -142,6 +142,10 @@ pub struct Timeline {
     pub source: Option<StampSource>,
     /// Events that spoke of a choice yet carried no token (role, empty text, finish).
     pub empty_events: u32,
+    /// The first of those, if it came before the first token: usually the one with the role.
+    pub opening: Option<Stamp>,
+    /// The last of those, if it came after the last token: usually the one with the finish reason.
+    pub closing: Option<Stamp>,
     /// The last usage reported.
     pub usage: Option<Usage>,
     /// Tokens in the first token-bearing event, where the server counts along.
@@ -178,6 +182,8 @@ impl Timeline {
             behind_first_token: Behind::Nothing,
             source: None,
             empty_events: 0,
+            opening: None,
+            closing: None,
             usage: None,
             first_event_tokens: None,
             status: None,
@@ -195,6 +201,41 @@ impl Timeline {
         let (sent_start, retries) = (self.sent_start.or(Some(at)), self.retries);
         *self =
             Self { sent_start, attempt_start: Some(at), tokens, retries, ..Self::new(self.due, 0) };
+    }
+
+    /// Notes where the stamp of a read comes from. One stamp of the lesser kind makes the whole
+    /// exchange one of the lesser kind.
+    pub fn note_source(&mut self, source: StampSource) {
+        self.source = match self.source {
+            Some(StampSource::Read) => Some(StampSource::Read),
+            _ => Some(source),
+        };
+    }
+
+    /// Records a token-bearing event.
+    pub fn note_token(&mut self, event: TokenEvent) {
+        self.tokens.push(event);
+        self.closing = None;
+    }
+
+    /// Records an event that spoke of a choice yet carried no token.
+    pub fn note_empty(&mut self, at: Stamp) {
+        self.empty_events = self.empty_events.saturating_add(1);
+        if self.tokens.is_empty() {
+            self.opening.get_or_insert(at);
+        } else {
+            self.closing = Some(at);
+        }
+    }
+
+    /// First event that spoke of a choice, with a token or without.
+    pub fn first_choice(&self) -> Option<Stamp> {
+        self.opening.or_else(|| self.first_token().map(|event| event.at))
+    }
+
+    /// Last event that spoke of a choice, with a token or without.
+    pub fn last_choice(&self) -> Option<Stamp> {
+        self.closing.or_else(|| self.last_token().map(|event| event.at)).or(self.opening)
     }
 
     /// First token-bearing event.

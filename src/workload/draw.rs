@@ -60,11 +60,13 @@ impl Synthetic {
         let input_tokens = self.input_tokens.draw(rng);
         let max_tokens = self.output_tokens.draw(rng);
         RequestPlan {
-            prompt: prompt::synthetic(input_tokens, self.shared_prefix_tokens, rng),
-            max_tokens,
             exact_length: true,
             temperature: self.temperature,
             expect: self.expect.clone(),
+            ..RequestPlan::completion(
+                prompt::synthetic(input_tokens, self.shared_prefix_tokens, rng),
+                max_tokens,
+            )
         }
     }
 }
@@ -72,11 +74,9 @@ impl Synthetic {
 impl Fixed {
     fn plan(&self) -> RequestPlan {
         RequestPlan {
-            prompt: self.prompt.clone(),
-            max_tokens: self.max_tokens,
-            exact_length: false,
             temperature: self.temperature,
             expect: self.expect.clone(),
+            ..RequestPlan::completion(self.prompt.as_str(), self.max_tokens)
         }
     }
 }
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_fixed_prompt_is_sent_as_it_is() {
         let plan = fixed("The capital of France is", 8).draw(&mut Pcg64::seed_from_u64(1));
-        assert_eq!((plan.prompt.as_str(), plan.max_tokens), ("The capital of France is", 8));
+        assert_eq!((&*plan.messages[0].content, plan.max_tokens), ("The capital of France is", 8));
         assert!(!plan.exact_length);
     }
 
@@ -149,8 +149,8 @@ mod tests {
         let draw = |seed| workload.draw(&mut Pcg64::seed_from_u64(seed));
         let (one, again, other) = (draw(1), draw(1), draw(2));
         assert!(one.exact_length && (8..=16).contains(&one.max_tokens));
-        assert_eq!((&one.prompt, one.max_tokens), (&again.prompt, again.max_tokens));
-        assert_ne!(one.prompt, other.prompt);
+        assert_eq!((&one.messages, one.max_tokens), (&again.messages, again.max_tokens));
+        assert_ne!(one.messages, other.messages);
         assert_eq!((workload.fewest_output_tokens(), workload.max_output_tokens()), (8, 16));
     }
 }

@@ -3,6 +3,7 @@
 //! Owns the checked workloads and the plans drawn from them; the configuration forms are in
 //! `spec`. Knows nothing of HTTP.
 
+mod dataset;
 mod degenerate;
 mod draw;
 mod expect;
@@ -15,9 +16,10 @@ mod sizing;
 mod spec;
 mod words;
 
+pub use dataset::{Dataset, DatasetError, DatasetFault};
 pub use expect::{Answer, Expect};
 pub use length::Length;
-pub use plan::RequestPlan;
+pub use plan::{Ask, HttpAsk, Message, RequestPlan, Role};
 pub use seed::seed;
 pub use session::{Seat, Session, Turn};
 pub use sizing::Sizing;

@@ -174,6 +174,18 @@ fn several_tokens_go_in_one_event_after_the_first() {
 }
 
 #[test]
+fn several_events_go_in_one_write_after_the_first() {
+    let sim = sim(SimSpec { events_per_write: 4, ..quick() });
+    let answer = Client::new(&sim).post(CHAT, &[], &chat(10));
+    assert_eq!((answer.words().len(), answer.end), (10, End::Complete));
+    assert_eq!(answer.events().last().unwrap()["usage"]["completion_tokens"], 10);
+    // One event, two writes of four, and the last one: four writes have three gaps.
+    let gaps = "vllm:inter_token_latency_seconds_count{engine=\"0\",model_name=\"sim-8b\"} 3.0\n";
+    let metrics = sim.handle().metrics();
+    assert!(metrics.contains(gaps), "{metrics}");
+}
+
+#[test]
 fn usage_is_told_as_the_policy_says() {
     for (policy, asked, with_usage) in [
         (UsagePolicy::Asked, true, 1),

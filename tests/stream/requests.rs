@@ -3,17 +3,11 @@
 use serde_json::{Value, json};
 use tokenbeat::{
     protocol::{Api, Field, FieldSet},
-    workload::{Expect, RequestPlan},
+    workload::RequestPlan,
 };
 
 fn plan(exact_length: bool) -> RequestPlan {
-    RequestPlan {
-        prompt: "Say \"hi\"\n".to_owned(),
-        max_tokens: 16,
-        exact_length,
-        temperature: 0.5,
-        expect: Expect::default(),
-    }
+    RequestPlan { exact_length, temperature: 0.5, ..RequestPlan::completion("Say \"hi\"\n", 16) }
 }
 
 fn body(api: Api, exact_length: bool, refused: FieldSet) -> Value {
