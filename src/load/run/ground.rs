@@ -1,0 +1,167 @@
+//! What a drive stands on: a clock, alarms, and whoever makes exchanges.
+//!
+//! Owns the seam at which the tests put a clock that they move and exchanges that they script.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use super::RunOrder;
+use crate::{
+    client::{Limits, Text},
+    clock::Stamp,
+    config::Connection,
+    load::{Link, exchange},
+    schedule::{Pacer, Wake},
+    timeline::{Exchange, Recorder, Timeline},
+    workload::{RequestPlan, Sizing},
+};
+
+/// Room for so many token events at most is made before an exchange begins: an answer that may be
+/// endless must not cost memory before it comes.
+const EXPECTED_TOKENS: u32 = 4_096;
+
+/// A due time that has come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bell {
+    /// When it was due.
+    pub(super) due: Stamp,
+    /// When it was handed over; what passes until somebody hears it is the runtime's delay.
+    pub(super) woke: Stamp,
+}
+
+/// Rings at due times.
+pub(super) trait Alarm: Send + 'static {
+    /// The next due time, once it has come. Absent after the last.
+    fn next(&mut self) -> impl Future<Output = Option<Bell>> + Send;
+}
+
+/// What a drive stands on.
+pub(super) trait Ground: Send + Sync + 'static {
+    /// What rings.
+    type Alarm: Alarm;
+
+    /// The time.
+    fn now(&self) -> Stamp;
+
+    /// Rings at each of `dues`, which must ascend, and is never early.
+    fn alarm(&self, dues: impl Iterator<Item = Stamp> + Send + 'static) -> Self::Alarm;
+
+    /// Makes one exchange. `on_close` receives it when it ends, also when the future is dropped.
+    fn exchange(
+        &self,
+        due: Stamp,
+        plan: &RequestPlan,
+        text: Text,
+        on_close: impl FnOnce(Exchange) + Send + 'static,
+    ) -> impl Future<Output = ()> + Send;
+
+    /// Spends one request with at most `output_tokens`, if the budget still has it.
+    fn spend(&self, output_tokens: u64) -> bool;
+
+    /// How lengths become prompts.
+    fn sizing(&self) -> Sizing;
+
+    /// Learns from what the server counted of a prompt that was so many words long.
+    fn learn(&self, words: u32, exchange: &Exchange);
+}
+
+/// Waits for one due time, by the pacer and not by the runtime's timers, which are a millisecond
+/// late.
+pub(super) async fn until<G: Ground>(ground: &G, due: Stamp) {
+    if due > ground.now() {
+        ground.alarm(std::iter::once(due)).next().await;
+    }
+}
+
+/// The real ground: the pacer and the target.
+pub(super) struct Live {
+    pacer: Arc<Pacer>,
+    link: Arc<Link>,
+    model: Arc<str>,
+    sweep: Arc<str>,
+    connection: Connection,
+    limits: Limits,
+}
+
+impl Live {
+    /// The ground of `order`.
+    pub(super) fn new(order: &RunOrder, pacer: Arc<Pacer>) -> Self {
+        let global = &order.global;
+        let total = order.scenario.timeout.unwrap_or(global.timeout);
+        Self {
+            pacer,
+            link: Arc::clone(&order.link),
+            model: Arc::clone(&order.key.model),
+            sweep: Arc::clone(&order.key.sweep),
+            connection: order.scenario.connection,
+            limits: Limits {
+                connect: global.connect_timeout,
+                first_token: global.first_token_timeout.unwrap_or(total),
+                total,
+                idle: global.idle_timeout,
+                response_bytes: global.max_response_bytes,
+            },
+        }
+    }
+
+    /// Longest exchange.
+    pub(super) fn longest(&self) -> Duration {
+        self.limits.total
+    }
+}
+
+/// The pacer's wakes.
+pub(super) struct Wakes(UnboundedReceiver<Wake>);
+
+impl Alarm for Wakes {
+    async fn next(&mut self) -> Option<Bell> {
+        self.0.recv().await.map(|Wake { due, woke, .. }| Bell { due, woke })
+    }
+}
+
+impl Ground for Live {
+    type Alarm = Wakes;
+
+    fn now(&self) -> Stamp {
+        Stamp::now()
+    }
+
+    fn alarm(&self, dues: impl Iterator<Item = Stamp> + Send + 'static) -> Wakes {
+        let (wake, wakes) = unbounded_channel();
+        // The schedule ends with its receiver: no ticket need be kept.
+        self.pacer.add(dues, wake);
+        Wakes(wakes)
+    }
+
+    async fn exchange(
+        &self,
+        due: Stamp,
+        plan: &RequestPlan,
+        text: Text,
+        on_close: impl FnOnce(Exchange) + Send + 'static,
+    ) {
+        let expected = plan.max_tokens.min(EXPECTED_TOKENS);
+        let timeline = Timeline::new(due, usize::try_from(expected).unwrap_or(0));
+        let order = exchange::Order {
+            link: &self.link,
+            model: &self.model,
+            probe: &self.sweep,
+            plan,
+            connection: self.connection,
+            limits: self.limits,
+            text,
+        };
+        exchange::run(order, Recorder::open(timeline, on_close)).await;
+    }
+
+    fn spend(&self, output_tokens: u64) -> bool {
+        self.link.spend(output_tokens)
+    }
+
+    fn sizing(&self) -> Sizing {
+        Sizing::default()
+    }
+
+    fn learn(&self, _words: u32, _exchange: &Exchange) {}
+}
