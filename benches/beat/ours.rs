@@ -1,6 +1,6 @@
 //! Our client as a probe uses it: recorder, exchange, measurement.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use tokenbeat::{
     client::{Limits, Text, keep_stamping_on},
@@ -10,7 +10,7 @@ use tokenbeat::{
     measure::Measurement,
     protocol::Api,
     timeline::{Outcome, Recorder, Timeline},
-    workload::{Expect, RequestPlan},
+    workload::RequestPlan,
 };
 use tokio::sync::oneshot;
 
@@ -39,23 +39,7 @@ pub(crate) struct Ours {
 impl Ours {
     pub(crate) fn new(job: &Job) -> anyhow::Result<Self> {
         keep_stamping_on();
-        let target = Target {
-            name: "bench".into(),
-            url: job.url.parse()?,
-            api: Api::OpenaiChat,
-            models: Models::List(vec![MODEL.into()]),
-            authorization: None,
-            http_headers: Vec::new(),
-            tls: TlsFiles { ca_file: job.ca_file.clone(), ..TlsFiles::default() },
-            proxy_url: None,
-            retry: None,
-            labels: BTreeMap::new(),
-            cost_per_hour: None,
-            budget: Budget::default(),
-            exclusive_group: None,
-            engine_metrics: None,
-            tokenizer: None,
-        };
+        let target = target(&job.url, job.ca_file.clone())?;
         Ok(Self { link: Link::new(Arc::new(target))?, tokens: job.tokens })
     }
 }
@@ -101,11 +85,26 @@ impl Exchanges for Ours {
 
 /// What both clients ask for.
 pub(crate) fn plan(key: &str, tokens: u32) -> RequestPlan {
-    RequestPlan {
-        prompt: prompt(key),
-        max_tokens: tokens,
-        exact_length: true,
-        temperature: 0.0,
-        expect: Expect::default(),
-    }
+    RequestPlan { exact_length: true, ..RequestPlan::completion(prompt(key), tokens) }
+}
+
+/// The simulator at `url` as a target.
+pub(crate) fn target(url: &str, ca_file: Option<PathBuf>) -> anyhow::Result<Target> {
+    Ok(Target {
+        name: "bench".into(),
+        url: url.parse()?,
+        api: Api::OpenaiChat,
+        models: Models::List(vec![MODEL.into()]),
+        authorization: None,
+        http_headers: Vec::new(),
+        tls: TlsFiles { ca_file, ..TlsFiles::default() },
+        proxy_url: None,
+        retry: None,
+        labels: BTreeMap::new(),
+        cost_per_hour: None,
+        budget: Budget::default(),
+        exclusive_group: None,
+        engine_metrics: None,
+        tokenizer: None,
+    })
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
-    control::Control,
-    engine::MODELS,
+    control::{CheckError, Control},
+    engine::{self, MODELS, Recognised},
     heard::Heard,
     report::{Check, Name, Status},
     words::{count, visible},

@@ -18,6 +18,13 @@ const FRAME: Frame = Frame::Box;
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page<'a> {
+    title: String,
+    runs: Vec<Shown<'a>>,
+    version: &'a str,
+}
+
+/// One run of a page.
+struct Shown<'a> {
     run: &'a RunRecord,
     heading: Vec<Line>,
     findings: Vec<Line>,
@@ -41,17 +48,27 @@ struct Step {
     lines: Vec<Line>,
 }
 
-/// The report of a run as one HTML page, with its charts.
+/// The report of runs as one HTML page, with their charts, one below the other.
 ///
 /// It has an inline style sheet and no script: where it is served under a content security policy,
 /// that has to allow `style-src 'unsafe-inline'` and nothing more.
 ///
 /// # Errors
 /// If the template fails, which none of its parts can.
-pub fn html(run: &RunRecord) -> Result<String, askama::Error> {
+pub fn html(runs: &[&RunRecord]) -> Result<String, askama::Error> {
+    let titles = runs.iter().map(|run| format!("{} · {}", run.target, run.model));
+    Page {
+        title: titles.collect::<Vec<_>>().join(", "),
+        runs: runs.iter().map(|run| shown_run(run)).collect(),
+        version: env!("CARGO_PKG_VERSION"),
+    }
+    .render()
+}
+
+fn shown_run(run: &RunRecord) -> Shown<'_> {
     let several = run.steps.len() > 1;
     let charts = [throughput(run), first_token(run), output_token(run), failures(run)];
-    Page {
+    Shown {
         run,
         heading: findings::heading(run, FRAME),
         findings: findings::lines(run, FRAME),
@@ -64,7 +81,6 @@ pub fn html(run: &RunRecord) -> Result<String, askama::Error> {
             .collect(),
         steps: run.steps.iter().map(|step| shown(run, step)).collect(),
     }
-    .render()
 }
 
 fn shown(run: &RunRecord, step: &StepRecord) -> Step {
@@ -195,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_page_needs_nothing_else() {
-        let page = html(&sample::sweep()).expect("a page");
+        let page = html(&[&sample::sweep()]).expect("a page");
         for banned in ["<script", "src=", "href=", "style=\"", "@import", "url(", "http-equiv"] {
             assert!(!page.contains(banned), "{banned}");
         }
@@ -211,18 +227,18 @@ mod tests {
         run.model = "<b>\"x\"</b>".to_owned();
         run.steps[0].workload = "<i>".to_owned();
         run.steps[0].load.text = "<u>".to_owned();
-        let page = html(&run).expect("a page");
+        let page = html(&[&run]).expect("a page");
         assert!(!page.contains("<b>\"") && !page.contains("<i>") && !page.contains("<u>"));
     }
 
     #[test]
     fn a_run_without_a_step_has_a_page() {
-        let page = html(&sample::failed()).expect("a page");
+        let page = html(&[&sample::failed()]).expect("a page");
         assert!(page.contains("connection refused") && !page.contains("<svg"), "{page}");
     }
 
     #[test]
     fn the_page_is_known() {
-        insta::assert_snapshot!(html(&sample::sweep()).expect("a page"));
+        insta::assert_snapshot!(html(&[&sample::sweep()]).expect("a page"));
     }
 }

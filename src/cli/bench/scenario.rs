@@ -54,7 +54,8 @@ pub(super) struct Bench {
 pub(super) fn build(args: &Args, config: Option<&Config>) -> anyhow::Result<Bench> {
     check_load(&args.load)?;
     check_workload(&args.workload)?;
-    let base = args.load.scenario.as_deref().map(|name| named_scenario(name, config)).transpose()?;
+    let base =
+        args.load.scenario.as_deref().map(|name| named_scenario(name, config)).transpose()?;
     let searches = args.load.find_max_goodput.is_some();
     if searches && args.judging.goodput.is_empty() && args.judging.slo.is_empty() {
         bail!(
@@ -304,10 +305,10 @@ fn check_load(load: &LoadArgs) -> anyhow::Result<()> {
             bail!("{flag} says how a rate is spread: give --request-rate too");
         }
     }
-    if load.max_concurrency.is_some() && !rated && load.trace.is_none() {
+    if load.max_concurrency.is_some() && (search.is_some() || !open && load.trace.is_none()) {
         bail!(
             "--max-concurrency limits how many requests of a rate are in flight: give \
-             --request-rate too, or --concurrency alone"
+             --request-rate too and no search, or --concurrency alone"
         );
     }
     match (arrival(load), load.burstiness, load.burst_size) {
@@ -336,9 +337,9 @@ fn named_scenario(name: &str, config: Option<&Config>) -> anyhow::Result<Arc<Sce
     if let Some(scenario) = own.or_else(|| config::shipped_scenario(name)) {
         return Ok(scenario);
     }
-    let own = config.into_iter().flat_map(|config| config.scenarios.keys().map(String::as_str));
-    let names = nearest(name, own.chain(config::shipped_scenario_names()));
-    bail!("there is no scenario {name}; nearest: {names}")
+    let known = config.into_iter().chain([config::shipped()]);
+    let names = known.flat_map(|config| config.scenarios.keys().map(String::as_str));
+    bail!("there is no scenario {name}; nearest: {}", nearest(name, names))
 }
 
 fn named_slo(name: &str, config: Option<&Config>) -> anyhow::Result<Arc<Slo>> {
@@ -346,7 +347,7 @@ fn named_slo(name: &str, config: Option<&Config>) -> anyhow::Result<Arc<Slo>> {
     if let Some(slo) = own.or_else(|| config::shipped_slo(name)) {
         return Ok(slo);
     }
-    let shipped = config::shipped().slos.keys().map(String::as_str);
-    let own = config.into_iter().flat_map(|config| config.slos.keys().map(String::as_str));
-    bail!("there is no SLO {name}; nearest: {}", nearest(name, own.chain(shipped)))
+    let known = config.into_iter().chain([config::shipped()]);
+    let names = known.flat_map(|config| config.slos.keys().map(String::as_str));
+    bail!("there is no SLO {name}; nearest: {}", nearest(name, names))
 }
