@@ -4,6 +4,8 @@
 //! done with the result. No logic here: see `load`.
 
 mod check;
+mod data;
+mod disk;
 mod include;
 mod load;
 mod mask;
