@@ -43,20 +43,18 @@ pub(super) async fn closed<G: Ground>(
 
 /// One user: a session after the other. The first request is due as the user enters, each further
 /// session's the moment the slot came free.
-async fn use_it<G: Ground>(drive: Arc<Drive<G>>, user: u64) {
+async fn user_loop<G: Ground>(drive: Arc<Drive<G>>, user: u64) {
     let seat = Seat { user, ..Seat::default() };
     let mut number = 0;
     let mut drawn = drive.session(seat, number);
     while let Some((session, first)) = drawn {
-        let opening =
-            Opening { due: drive.ground.now(), place: None, gated: Duration::ZERO };
+        let opening = Opening { due: drive.ground.now(), place: None, gated: Duration::ZERO };
         number += 1;
         // The next session is drawn while this one waits for its answer: drawn later, it would
         // make its own request late.
-        let (talked, next) =
-            tokio::join!(biased; talk(&drive, session, first, opening, None), async {
-                drive.session(seat, number)
-            });
+        let (talked, next) = tokio::join!(biased; talk(&drive, session, first, opening, None), async {
+            drive.session(seat, number)
+        });
         if talked == Talked::CutOff {
             return;
         }

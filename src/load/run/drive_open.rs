@@ -113,7 +113,8 @@ struct Gate {
 
 impl Gate {
     fn new(most: Option<u32>) -> Self {
-        let places = |most: u32| Arc::new(Semaphore::new(usize::try_from(most.max(1)).unwrap_or(1)));
+        let places =
+            |most: u32| Arc::new(Semaphore::new(usize::try_from(most.max(1)).unwrap_or(1)));
         Self { places: most.map(places), busy_until: None }
     }
 

@@ -1,15 +1,12 @@
-//! What a run is to do, and its doing.
+//! What a run is to do.
 
 use std::{sync::Arc, time::Duration};
 
-use super::Halt;
 use crate::{
-    clock::Wall,
     config::{Global, Scenario},
-    event::{Calibration, Engine, RunKey, RunRecord, RunSink, Trigger},
+    event::{Calibration, Engine, RunKey, Trigger},
     load::Link,
     measure::Compat,
-    schedule::Pacer,
     verdict::Slo,
 };
 
@@ -44,16 +41,4 @@ pub struct RunOrder {
     pub engine: Option<Engine>,
     /// What this machine's client costs, if measured.
     pub calibration: Option<Calibration>,
-}
-
-/// Carries the run out. It ends in a record whatever happens, with the steps that it had.
-pub async fn run(
-    order: RunOrder,
-    pacer: Arc<Pacer>,
-    wall: Wall,
-    sink: Arc<dyn RunSink>,
-    halt: Halt,
-) -> Arc<RunRecord> {
-    let _ = (order, pacer, wall, sink, halt);
-    todo!("run helper")
 }

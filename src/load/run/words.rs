@@ -71,7 +71,10 @@ mod tests {
             (closed(20), "20 users"),
             (open(Pattern::Constant { rate: 2.5 }, None), "2.5 req/s"),
             (open(Pattern::Poisson { rate: 20.0 }, Some(32)), "20 req/s poisson, gate 32"),
-            (open(Pattern::Gamma { rate: 1.0 / 3.0, burstiness: 0.5 }, None), "0.333 req/s gamma 0.5"),
+            (
+                open(Pattern::Gamma { rate: 1.0 / 3.0, burstiness: 0.5 }, None),
+                "0.333 req/s gamma 0.5",
+            ),
             (open(Pattern::Burst { size: 8, period }, None), "8 each 2s"),
         ] {
             assert_eq!(load(&arrival).text, text);

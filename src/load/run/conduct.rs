@@ -1,0 +1,170 @@
+//! A run, from its first step to its record.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{interval, sleep};
+
+use super::{
+    Halt, HaltReason, RunOrder,
+    drive::Ending,
+    ground::Live,
+    progress::{EVERY, Teller},
+    record::{Cut, Past, record, spent},
+    step::{Common, Done, StepPlan, step},
+    steps::Steps,
+};
+use crate::{
+    clock::{Stamp, Wall},
+    event::{RunRecord, RunSink, RunStarted, StepRecord},
+    schedule::Pacer,
+};
+
+/// Carries the run out. It ends in a record whatever happens, with the steps that it had.
+pub async fn run(
+    order: RunOrder,
+    pacer: Arc<Pacer>,
+    wall: Wall,
+    sink: Arc<dyn RunSink>,
+    halt: Halt,
+) -> Arc<RunRecord> {
+    let began = Stamp::now();
+    let mut steps = Steps::new(&order);
+    sink.started(&RunStarted {
+        key: Arc::clone(&order.key),
+        id: Arc::clone(&order.id),
+        at_unix_nanos: wall.unix_nanos(began),
+        steps: steps.most(),
+    });
+    let conduct = Conduct { order: &order, pacer, wall, sink: &sink, halt: &halt };
+    let (records, cut) = conduct.within_time(&mut steps).await;
+    let past = Past { began, steps: records, cut, search: steps.outcome() };
+    let record = Arc::new(record(&order, wall, &halt, past));
+    sink.ended(&record);
+    record
+}
+
+struct Conduct<'a> {
+    order: &'a RunOrder,
+    pacer: Arc<Pacer>,
+    wall: Wall,
+    sink: &'a Arc<dyn RunSink>,
+    halt: &'a Halt,
+}
+
+impl Conduct<'_> {
+    /// Makes the steps; what is still to come when the time is over is not begun.
+    async fn within_time(&self, steps: &mut Steps) -> (Vec<StepRecord>, Cut) {
+        let all = self.all(steps);
+        let Some(most) = self.order.max_duration else { return all.await };
+        tokio::pin!(all);
+        tokio::select! {
+            biased;
+            ended = &mut all => return ended,
+            () = sleep(most) => {
+                let why = format!("the run reached its `max_duration` of {most:?}");
+                self.halt.drain(HaltReason::Interrupted, why);
+            }
+        }
+        all.await
+    }
+
+    async fn all(&self, steps: &mut Steps) -> (Vec<StepRecord>, Cut) {
+        let mut records = Vec::new();
+        while !self.halt.is_draining()
+            && let Some(plan) = steps.next()
+        {
+            if plan.step > 0 {
+                self.settle(&plan).await;
+            }
+            if self.halt.is_draining() {
+                break;
+            }
+            let Some(done) = self.step(&plan).await else {
+                let cut = if self.halt.is_draining() { Cut::None } else { self.nothing() };
+                return (records, cut);
+            };
+            steps.ended(&done);
+            self.sink.step(&self.order.key, &done.record);
+            let cut = self.cut(&plan, &done);
+            records.push(done.record);
+            match (cut, done.ending) {
+                (Cut::None, Ending::Full | Ending::Decided(_)) => {}
+                (cut, _) => return (records, cut),
+            }
+        }
+        let cut = if records.is_empty() && !self.halt.is_draining() {
+            Cut::Failed("the scenario has no steps".to_owned())
+        } else {
+            Cut::None
+        };
+        (records, cut)
+    }
+
+    async fn step(&self, plan: &StepPlan) -> Option<Done> {
+        let Self { order, sink, .. } = self;
+        let ground = Live::new(order, Arc::clone(&self.pacer));
+        let common = Common {
+            key: &order.key,
+            sink,
+            seed: order.seed,
+            scenario: &order.scenario,
+            slos: &order.slos,
+            compat: order.compat,
+            wall: self.wall,
+            halt: self.halt,
+            longest: ground.longest(),
+        };
+        step(ground, &common, plan).await
+    }
+
+    /// Whether a step that was made ends the run as one that was cut off or has failed.
+    fn cut(&self, plan: &StepPlan, done: &Done) -> Cut {
+        if done.ending == Ending::Budget {
+            return Cut::Budget(spent(self.order));
+        }
+        // A load that breaks a server that bore less is a finding; a server that never answered is
+        // none.
+        if plan.step == 0 && done.counts.ok == 0 {
+            let commonest = done.failures.commonest(done.counts.ended).unwrap_or_default();
+            return Cut::Failed(format!("no exchange of the first step succeeded: {commonest}"));
+        }
+        Cut::None
+    }
+
+    /// Why a step began nothing though nobody halted it.
+    fn nothing(&self) -> Cut {
+        let budget = self.order.link.target().budget;
+        if budget.requests_per_hour.is_some() || budget.output_tokens_per_hour.is_some() {
+            Cut::Budget(spent(self.order))
+        } else {
+            Cut::Failed("the step had nothing to ask: its workload or its schedule is empty".into())
+        }
+    }
+
+    /// Lets the target settle before the step.
+    async fn settle(&self, plan: &StepPlan) {
+        let pause = self.order.scenario.settle;
+        if pause == Duration::ZERO {
+            return;
+        }
+        let teller = Teller {
+            key: Arc::clone(&self.order.key),
+            sink: Arc::clone(self.sink),
+            step: plan.step,
+            steps: plan.steps,
+            began: Stamp::now(),
+            of: None,
+        };
+        let mut ticks = interval(EVERY);
+        let settled = sleep(pause);
+        tokio::pin!(settled);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.halt.draining() => return,
+                () = &mut settled => return,
+                _ = ticks.tick() => teller.settling(),
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The record of a run, put together from its steps.
+
+use super::{Halt, HaltReason, RunOrder, environment::environment};
+use crate::{
+    analysis::{FindingsContext, SearchOutcome, findings},
+    clock::{Stamp, Wall},
+    event::{RunRecord, RunResult, SCHEMA_VERSION, StepRecord},
+};
+
+/// Why a run had no more steps, other than that it was halted.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Cut {
+    /// It had them all, or a stop rule ended it.
+    None,
+    /// The target's budget is spent.
+    Budget(String),
+    /// It could not be carried out: why.
+    Failed(String),
+}
+
+/// What a run was, at its end.
+pub(super) struct Past {
+    /// When it began.
+    pub(super) began: Stamp,
+    /// Its steps.
+    pub(super) steps: Vec<StepRecord>,
+    /// Why there are no more.
+    pub(super) cut: Cut,
+    /// What the search has found, if it was one.
+    pub(super) search: Option<SearchOutcome>,
+}
+
+/// The record of the run that ends now.
+pub(super) fn record(order: &RunOrder, wall: Wall, halt: &Halt, past: Past) -> RunRecord {
+    let Past { began, steps, cut, search } = past;
+    let (result, reason) = result(&steps, cut, halt);
+    let target = order.link.target();
+    let context =
+        FindingsContext { cost_per_hour: target.cost_per_hour, slos: order.slos.clone(), search };
+    let seconds = |unix_nanos: i64| unix_nanos as f64 / 1e9;
+    RunRecord {
+        schema_version: SCHEMA_VERSION,
+        id: order.id.to_string(),
+        tokenbeat_version: env!("CARGO_PKG_VERSION").to_owned(),
+        trigger: order.trigger,
+        result,
+        reason,
+        due_at: seconds(order.due_unix_nanos),
+        started_at: wall.unix_seconds(began),
+        ended_at: wall.unix_seconds(Stamp::now()),
+        sweep: order.key.sweep.to_string(),
+        scenario: order.scenario.name.to_string(),
+        target: order.key.target.to_string(),
+        // Scheme, host and port: nothing that could hold a secret.
+        origin: target.url.origin().ascii_serialization(),
+        model: order.key.model.to_string(),
+        api: target.api.as_str().to_owned(),
+        engine: order.engine.clone(),
+        environment: environment(),
+        labels: target.labels.clone(),
+        cost_per_hour: target.cost_per_hour,
+        seed: order.seed,
+        calibration: order.calibration.clone(),
+        findings: findings(&steps, &context),
+        steps,
+    }
+}
+
+/// What became of the run, and why it is no success.
+fn result(steps: &[StepRecord], cut: Cut, halt: &Halt) -> (RunResult, Option<String>) {
+    if let Some((reason, why)) = halt.reason() {
+        let result = match reason {
+            HaltReason::Cancelled => RunResult::Cancelled,
+            HaltReason::Interrupted => RunResult::Interrupted,
+        };
+        return (result, Some(why.clone()));
+    }
+    match cut {
+        Cut::Budget(why) => return (RunResult::Interrupted, Some(why)),
+        Cut::Failed(why) => return (RunResult::Failed, Some(why)),
+        Cut::None => {}
+    }
+    let invalid: Vec<String> = steps
+        .iter()
+        .filter(|step| !step.validity.is_valid())
+        .map(|step| {
+            let marks: Vec<_> = step.validity.marks.iter().map(|mark| mark.as_str()).collect();
+            format!("step {}: {}", step.step, marks.join(", "))
+        })
+        .collect();
+    if invalid.is_empty() {
+        (RunResult::Success, None)
+    } else {
+        (RunResult::Invalid, Some(invalid.join("; ")))
+    }
+}
+
+/// Why a spent budget ended the run: the key of the configuration that says so.
+pub(super) fn spent(order: &RunOrder) -> String {
+    let target = order.link.target();
+    let budget = target.budget;
+    let keys: Vec<String> = [
+        ("requests_per_hour", budget.requests_per_hour),
+        ("output_tokens_per_hour", budget.output_tokens_per_hour),
+    ]
+    .into_iter()
+    .filter_map(|(key, limit)| limit.map(|limit| format!("`budget.{key}: {limit}`")))
+    .collect();
+    let name = &target.name;
+    format!("the budget of target `{name}` for this hour is spent: {}", keys.join(" or "))
+}

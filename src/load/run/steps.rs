@@ -1,0 +1,147 @@
+//! Which step comes next: the levels of a scenario, or those of a search.
+
+use std::{sync::Arc, vec};
+
+use super::{
+    decide::Decider,
+    drive::Ending,
+    order::RunOrder,
+    step::{Done, StepPlan},
+};
+use crate::{
+    analysis::{Decision, Search, SearchOutcome},
+    arrival::{self, Arrival, Load},
+    config::Requests,
+    event::Mark,
+    verdict::State,
+    workload::Workload,
+};
+
+/// Most steps of a run: their number is a label.
+const MOST: usize = 32;
+
+/// The steps of a run.
+pub(super) struct Steps {
+    kind: Kind,
+    next: u32,
+    steps: u32,
+}
+
+enum Kind {
+    /// Every level with every workload, a workload after the other.
+    Levels(vec::IntoIter<(Arc<str>, Arc<Workload>, Arrival)>),
+    /// Levels that depend on what became of the last.
+    Search(Box<Searching>),
+}
+
+struct Searching {
+    spec: arrival::Search,
+    search: Search,
+    workload: (Arc<str>, Arc<Workload>),
+    decider: Decider,
+    /// The level that is being tried.
+    level: f64,
+}
+
+impl Steps {
+    /// The steps of `order`.
+    pub(super) fn new(order: &RunOrder) -> Self {
+        let scenario = &order.scenario;
+        match (&scenario.load, scenario.workloads.first()) {
+            (Load::Levels(levels), _) => {
+                let mut plans: Vec<_> = scenario
+                    .workloads
+                    .iter()
+                    .flat_map(|(name, workload)| {
+                        let of = |level: &Arrival| {
+                            (Arc::clone(name), Arc::clone(workload), level.clone())
+                        };
+                        levels.iter().map(of)
+                    })
+                    .collect();
+                plans.truncate(MOST);
+                let steps = u32::try_from(plans.len()).unwrap_or(u32::MAX);
+                Self { kind: Kind::Levels(plans.into_iter()), next: 0, steps }
+            }
+            (Load::Search(spec), Some(workload)) => {
+                let cap = match scenario.requests_per_step {
+                    Some(Requests::Count(count)) => Some(count),
+                    // Users change from level to level.
+                    Some(Requests::PerUser(_)) | None => None,
+                };
+                let searching = Searching {
+                    spec: spec.clone(),
+                    search: Search::new(spec.clone(), order.known_answer),
+                    workload: workload.clone(),
+                    decider: Decider::new(order.slos.clone(), cap),
+                    level: 0.0,
+                };
+                let most = u32::try_from(MOST).unwrap_or(u32::MAX);
+                let steps = spec.max_steps.min(most);
+                Self { kind: Kind::Search(Box::new(searching)), next: 0, steps }
+            }
+            (Load::Search(_), None) => {
+                Self { kind: Kind::Levels(Vec::new().into_iter()), next: 0, steps: 0 }
+            }
+        }
+    }
+
+    /// How many there will be; of a search the most.
+    pub(super) fn most(&self) -> u32 {
+        self.steps
+    }
+
+    /// The next step.
+    pub(super) fn next(&mut self) -> Option<StepPlan> {
+        if self.next >= self.steps {
+            return None;
+        }
+        let (workload_name, workload, arrival, decider) = match &mut self.kind {
+            Kind::Levels(plans) => {
+                let (name, workload, arrival) = plans.next()?;
+                (name, workload, arrival, None)
+            }
+            Kind::Search(searching) => {
+                let level = searching.search.next()?;
+                searching.level = level;
+                let (name, workload) = searching.workload.clone();
+                let decider = Some(searching.decider.clone());
+                (name, workload, searching.spec.at(level), decider)
+            }
+        };
+        let step = self.next;
+        self.next += 1;
+        Some(StepPlan { step, steps: self.steps, workload_name, workload, arrival, decider })
+    }
+
+    /// Takes in what became of the step that came last.
+    pub(super) fn ended(&mut self, done: &Done) {
+        let Kind::Search(searching) = &mut self.kind else { return };
+        let decider = &searching.decider;
+        let found = match done.ending {
+            Ending::Decided(found) => Some(found),
+            _ => None,
+        };
+        let verdict = decider.verdict(found, &done.looked);
+        // That we were late ourselves speaks against a failure, not against a pass.
+        let spoiled =
+            done.record.validity.marks.iter().any(|mark| {
+                matches!(mark, Mark::ClientSaturated | Mark::Throttled | Mark::RateNotMet)
+            });
+        let state = if spoiled && verdict == State::Fail { State::NotEnoughData } else { verdict };
+        searching.search.decided(Decision {
+            level: searching.level,
+            state,
+            miss_ratio: decider.miss_ratio(&done.looked),
+            goodput: done.record.rates.goodput_requests_per_second,
+        });
+    }
+
+    /// What the search has found, if it is one.
+    pub(super) fn outcome(&self) -> Option<SearchOutcome> {
+        match &self.kind {
+            Kind::Levels(_) => None,
+            Kind::Search(searching) => Some(searching.search.outcome()),
+        }
+    }
+}
