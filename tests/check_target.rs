@@ -318,6 +318,9 @@ fn config(url: &str, tls: TlsFiles, key_file: &Path) -> Config {
         labels: BTreeMap::new(),
         cost_per_hour: None,
         budget: Budget::default(),
+        exclusive_group: None,
+        engine_metrics: None,
+        tokenizer: None,
     };
     let global = Global {
         timeout: Duration::from_secs(60),
@@ -334,6 +337,8 @@ fn config(url: &str, tls: TlsFiles, key_file: &Path) -> Config {
         probes: Vec::new(),
         slos: BTreeMap::new(),
         workloads: BTreeMap::new(),
+        scenarios: BTreeMap::new(),
+        sweeps: Vec::new(),
         files: Vec::new(),
         hash: 0,
     }

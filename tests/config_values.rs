@@ -148,7 +148,7 @@ fn the_mlperf_packs_are_those_of_their_sources() {
 }
 
 #[test]
-fn the_example_targets_are_nine() {
+fn the_example_targets_are_those_of_the_documents() {
     let config = load("config/targets.yml");
     let names: Vec<&str> = config.targets.iter().map(|target| &*target.name).collect();
     assert_eq!(
@@ -157,6 +157,12 @@ fn the_example_targets_are_nine() {
             "gke-t4",
             "llm-d-pattern2-gpu",
             "llm-d-pattern3-gpu",
+            "eks-g5-8xlarge",
+            "eks-g5-12xlarge",
+            "eks-g5-16xlarge",
+            "eks-g5-48xlarge",
+            "ec2-t4",
+            "dynamo-disaggregated",
             "tpu-v6e",
             "ollama-local",
             "lmstudio-local",
@@ -166,7 +172,9 @@ fn the_example_targets_are_nine() {
         ]
     );
     assert_eq!(config.targets[1].retry.expect("retries").attempts, 10);
-    for target in &config.targets[7..] {
+    let costs: Vec<_> = config.targets.iter().filter_map(|target| target.cost_per_hour).collect();
+    assert_eq!(costs, [2.448, 5.672, 4.352, 16.288]);
+    for target in &config.targets[13..] {
         let authorization = target.authorization.as_ref().expect("credentials");
         assert_eq!(authorization.credentials, SecretSource::Env("OPENAI_API_KEY".into()));
     }

@@ -17,8 +17,10 @@ mod load;
 mod poisson;
 mod ramp;
 mod schedule;
+mod spec;
 mod sum;
 mod trace;
 
 pub use load::{Arrival, Closed, Demand, Load, Open, Pattern, Quantity, Search, UserRamp};
+pub(crate) use spec::LoadSpec;
 pub use trace::{Trace, TraceError, TraceForm, parse_trace};

@@ -4,5 +4,6 @@
 //! is. Knows nothing of what is scheduled.
 
 mod cron;
+mod field;
 
 pub use cron::{Cron, CronError};

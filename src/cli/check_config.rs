@@ -37,6 +37,8 @@ fn contents(config: &Config) -> String {
         counted(config.probes.len(), "probe"),
         counted(config.workloads.len(), "workload"),
         counted(config.slos.len(), "SLO"),
+        counted(config.scenarios.len(), "scenario"),
+        counted(config.sweeps.len(), "sweep"),
     ];
     let files = match config.files.len() {
         1 => String::new(),
@@ -66,8 +68,9 @@ mod tests {
         assert!(good);
         assert_eq!(
             shown,
-            "✓ tests/config/ok/minimal.yml: 1 target, 1 probe, 1 workload, 0 SLOs\n\
-             ✓ config/tokenbeat.yml: 2 targets, 2 probes, 4 workloads, 15 SLOs in 2 files\n"
+            "✓ tests/config/ok/minimal.yml: 1 target, 1 probe, 1 workload, 0 SLOs, 0 \
+             scenarios, 0 sweeps\n\
+             ✓ config/tokenbeat.yml: 2 targets, 2 probes, 4 workloads, 15 SLOs, 0 scenarios, 0 sweeps in 2 files\n"
         );
     }
 
@@ -77,6 +80,6 @@ mod tests {
         assert!(!good);
         assert!(shown.starts_with("✗ tests/config/bad/tls-half.yml: 2 problems\n\n"), "{shown}");
         assert!(shown.contains("tls-half.yml:5:29: a certificate without its key"), "{shown}");
-        assert!(shown.ends_with("✓ config/slos.yml: 0 targets, 0 probes, 0 workloads, 14 SLOs\n"));
+        assert!(shown.ends_with("✓ config/slos.yml: 0 targets, 0 probes, 0 workloads, 14 SLOs, 0 scenarios, 0 sweeps\n"));
     }
 }

@@ -2,14 +2,10 @@
 //!
 //! Owns reading, the globs of `include`, and cycles. Knows nothing of the other keys.
 
-use std::{
-    fs,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::{
-    mask,
+    disk, mask,
     problem::{Problem, Problems},
     source::{Source, Span},
     tree::{self, Node, Value},
@@ -50,7 +46,7 @@ impl Default for Fnv {
 }
 
 impl Fnv {
-    fn write(&mut self, bytes: &[u8]) {
+    pub(super) fn write(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
@@ -142,18 +138,8 @@ impl Files {
 }
 
 fn read_text(path: &Path) -> Result<String, Box<Problem>> {
-    let problem = |message: String| Box::new(Problem::of_file(path, message));
-    let cannot = |error: std::io::Error| problem(format!("cannot be read: {error}"));
-    // A pipe could keep us waiting for ever.
-    if !fs::metadata(path).map_err(cannot)?.is_file() {
-        return Err(problem("cannot be read: not a regular file".to_owned()));
-    }
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(cannot)?;
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(cannot)?;
-    if bytes.len() as u64 > MOST_BYTES {
-        return Err(problem(format!("larger than {} MiB", MOST_BYTES >> 20)));
-    }
+    let bytes = disk::bytes(path, MOST_BYTES)
+        .map_err(|message| Box::new(Problem::of_file(path, message)))?;
     String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         let text = String::from_utf8_lossy(error.as_bytes()).into_owned();

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{
     check::{Coverage, check},
+    data::DataFiles,
     include::Files,
     model::Config,
     problem::Problems,
@@ -34,15 +35,18 @@ pub fn load_str(name: &str, text: &str) -> Result<Config, Problems> {
     finish(&files, problems)
 }
 
-fn finish(files: &Files, mut problems: Problems) -> Result<Config, Problems> {
+/// What the files say, checked.
+pub(super) fn finish(files: &Files, mut problems: Problems) -> Result<Config, Problems> {
     // What a file that could not be read would have defined is not missing.
     let coverage = if problems.is_empty() { Coverage::Complete } else { Coverage::WithGaps };
     let schema = schema();
     let sections = Sections::read(&files.list, &schema, &mut problems);
-    let config = check(&sections, coverage, &mut problems);
+    let mut data = DataFiles::new(files.hash);
+    let config = check(&sections, coverage, &mut data, &mut problems);
     if !problems.is_empty() {
         return Err(problems.sorted());
     }
-    let paths = files.list.iter().map(|file| file.source.path.clone()).collect();
-    Ok(Config { files: paths, hash: files.hash.folded(), ..config })
+    let own = files.list.iter().map(|file| file.source.path.clone());
+    let paths = own.chain(data.paths).collect();
+    Ok(Config { files: paths, hash: data.hash.folded(), ..config })
 }

@@ -25,7 +25,7 @@ const SECRETS: [&str; 12] = [
 ];
 
 /// Keys of the configuration itself that sound like secrets and hold none.
-const HARMLESS: [&str; 8] = [
+const HARMLESS: [&str; 9] = [
     "input_tokens",
     "output_tokens",
     "shared_prefix_tokens",
@@ -34,6 +34,7 @@ const HARMLESS: [&str; 8] = [
     "min_output_tokens",
     "output_tokens_per_hour",
     "key_file",
+    "tokenizer",
 ];
 
 /// Keys whose value says where a secret is.

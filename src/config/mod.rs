@@ -4,6 +4,8 @@
 //! done with the result. No logic here: see `load`.
 
 mod check;
+mod data;
+mod disk;
 mod include;
 mod load;
 mod mask;
@@ -12,6 +14,7 @@ mod problem;
 mod schema;
 mod secret;
 mod sections;
+mod shipped;
 mod source;
 mod spec;
 mod tree;
@@ -29,4 +32,5 @@ pub use model::{
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub use secret::{Secret, SecretError, SecretSource};
+pub use shipped::{shipped, shipped_scenario, shipped_scenario_names, shipped_slo};
 pub use source::Position;

@@ -3,6 +3,8 @@
 //! An item with a structural problem keeps its name, so that a reference to it is not reported as
 //! dangling too. Knows the top-level keys and nothing below them.
 
+use std::path::Path;
+
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
@@ -10,7 +12,7 @@ use super::{
     include::File,
     problem::{Problem, Problems},
     source::Span,
-    spec::{GlobalSpec, ProbeSpec, TargetSpec},
+    spec::{GlobalSpec, ProbeSpec, ScenarioSpec, SweepSpec, TargetSpec},
     tree::{Entry, Node, Value},
     walk::Walk,
 };
@@ -36,12 +38,19 @@ pub(super) struct Sections<'a> {
     pub(super) workloads: Vec<Item<'a, WorkloadSpec>>,
     pub(super) slos: Vec<Item<'a, SloSpec>>,
     pub(super) probes: Vec<Item<'a, ProbeSpec>>,
+    pub(super) scenarios: Vec<Item<'a, ScenarioSpec>>,
+    pub(super) sweeps: Vec<Item<'a, SweepSpec>>,
 }
 
 impl<T> Item<'_, T> {
     /// A problem at what stands below the keys of `path`.
     pub(super) fn problem(&self, path: &[&str], message: impl AsRef<str>) -> Problem {
         Problem::at(&self.file.source, self.node.place(path), message)
+    }
+
+    /// The folder of its file, to which paths in it are relative.
+    pub(super) fn folder(&self) -> &Path {
+        self.file.source.path.parent().unwrap_or(Path::new(""))
     }
 
     /// `file:line` of the item.
@@ -79,6 +88,8 @@ impl<'a> Sections<'a> {
         match entry.key.as_str() {
             "targets" => self.targets.extend(list(walk, file, entry, schema)),
             "probes" => self.probes.extend(list(walk, file, entry, schema)),
+            "sweeps" => self.sweeps.extend(list(walk, file, entry, schema)),
+            "scenarios" => self.scenarios.extend(map(walk, file, entry, schema)),
             "workloads" => self.workloads.extend(map(walk, file, entry, schema)),
             "slos" => self.slos.extend(map(walk, file, entry, schema)),
             "global" if main => {

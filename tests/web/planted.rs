@@ -168,6 +168,9 @@ pub fn target(url: &str) -> Arc<Target> {
         labels: std::iter::once(("team".into(), secret.into())).collect(),
         cost_per_hour: None,
         budget: Budget::default(),
+        exclusive_group: None,
+        engine_metrics: None,
+        tokenizer: None,
     })
 }
 

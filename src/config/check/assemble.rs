@@ -1,12 +1,15 @@
 //! The sections become the checked configuration.
 
-use super::{Coverage, global, probe, slo, target, workload};
-use crate::config::{model::Config, problem::Problems, sections::Sections};
+use super::{Coverage, global, probe, scenario, slo, sweep, target, workload};
+use crate::config::{
+    data::DataFiles, include::Fnv, model::Config, problem::Problems, sections::Sections,
+};
 
 /// Checks everything. The result is of use only if no problem has been reported.
 pub(in crate::config) fn check(
     sections: &Sections<'_>,
     coverage: Coverage,
+    data: &mut DataFiles,
     problems: &mut Problems,
 ) -> Config {
     let global = global::check(sections.global.as_ref(), problems);
@@ -16,15 +19,32 @@ pub(in crate::config) fn check(
     let context =
         probe::Context { global: &global, workloads: &workloads, slos: &slos, targets: &targets };
     let probes = probe::check(&sections.probes, &context, problems);
+    let scenarios = scenario::check(&sections.scenarios, &workloads, coverage, data, problems);
+    let context = sweep::Context {
+        targets: &targets,
+        scenarios: &scenarios,
+        slos: &slos,
+        // Of a faulty probe it is not known which targets it beats at.
+        probes: (probes.len() == sections.probes.len()).then_some(&probes),
+    };
+    let sweeps = sweep::check(&sections.sweeps, &context, problems);
     Config {
         global,
         targets: targets.in_order,
         workloads: workloads.sound(),
         slos: slos.sound(),
         probes,
-        scenarios: std::collections::BTreeMap::new(),
-        sweeps: Vec::new(),
+        scenarios: scenarios.sound(),
+        sweeps,
         files: Vec::new(),
         hash: 0,
+    }
+}
+
+impl Config {
+    /// The configuration of no file at all: nothing but defaults.
+    pub(in crate::config) fn empty() -> Self {
+        let mut data = DataFiles::new(Fnv::default());
+        check(&Sections::default(), Coverage::Complete, &mut data, &mut Problems::default())
     }
 }

@@ -1,18 +1,57 @@
-//! `maintenance`: `Sat 00:00-06:00`, `Mon-Fri 22:00-06:00`, `Sat,Sun 00:00-24:00`, `00:00-01:00`.
+//! `maintenance` (`Sat 00:00-06:00`, `Mon-Fri 22:00-06:00`, `Sat,Sun 00:00-24:00`, `00:00-01:00`)
+//! and `timezone`.
 
 use jiff::tz::TimeZone;
 
-use crate::config::model::MaintenanceWindow;
+use super::reference::places;
+use crate::config::{
+    model::MaintenanceWindow,
+    problem::{Problem, Problems},
+    sections::Item,
+};
 
 /// What such a window looks like, in words.
-pub(super) const FORM: &str =
+const FORM: &str =
     "days and times such as `Sat 00:00-06:00`, `Mon-Fri 22:00-06:00` or `00:00-01:00`";
 
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const MINUTES_OF_A_DAY: u16 = 24 * 60;
 
+/// The time zone `name` that stands at the key `timezone`; UTC if there is none of that name.
+pub(super) fn zone<S>(item: &Item<'_, S>, name: &str, problems: &mut Problems) -> TimeZone {
+    // `UTC` must not depend on the machine's database of time zones.
+    if name == "UTC" {
+        return TimeZone::UTC;
+    }
+    TimeZone::get(name).unwrap_or_else(|_| {
+        let message = format!("there is no time zone `{name}` in the database of this machine");
+        let expected = "an IANA name such as Europe/Berlin";
+        problems.push(item.problem(&["timezone"], message).expected(expected));
+        TimeZone::UTC
+    })
+}
+
+/// The windows that stand at the key `maintenance`.
+pub(super) fn windows<S>(
+    item: &Item<'_, S>,
+    texts: &[String],
+    zone: &TimeZone,
+    problems: &mut Problems,
+) -> Vec<MaintenanceWindow> {
+    let mut windows = Vec::new();
+    for (text, place) in texts.iter().zip(places(item, "maintenance")) {
+        match window(text, zone) {
+            Some(window) => windows.push(window),
+            None => problems.push(
+                Problem::at(&item.file.source, place, "not a maintenance window").expected(FORM),
+            ),
+        }
+    }
+    windows
+}
+
 /// Reads a window; absent if the text is none.
-pub(super) fn window(text: &str, zone: &TimeZone) -> Option<MaintenanceWindow> {
+fn window(text: &str, zone: &TimeZone) -> Option<MaintenanceWindow> {
     let mut words = text.split_whitespace();
     let (days, times) = match (words.next()?, words.next()) {
         (times, None) => ([true; 7], times),

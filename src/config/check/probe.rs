@@ -1,21 +1,17 @@
 //! `probes`: their references, and whether their times make sense together.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use jiff::tz::TimeZone;
-
-use super::{Coverage, Known, maintenance, target::Targets};
+use super::{Coverage, Known, maintenance, reference, target::Targets};
 use crate::{
     config::{
-        model::{Global, MaintenanceWindow, Probe, Target},
-        problem::{Problem, Problems},
+        model::{Global, Probe},
+        problem::Problems,
         sections::Item,
-        source::Span,
-        spec::{ProbeSpec, ProbeTargetsSpec, SlosSpec},
-        tree::Node,
+        spec::ProbeSpec,
     },
     units::Period,
-    verdict::{Metric, Slo},
+    verdict::Slo,
     workload::Workload,
 };
 
@@ -55,14 +51,16 @@ fn probe(
     problems: &mut Problems,
 ) -> Option<Probe> {
     let timeout = times(item, spec, context, problems);
-    let targets = targets(item, spec, context, problems);
-    let slos = slos(item, spec, context, problems);
-    let maintenance = maintenance(item, spec, problems);
+    let targets = reference::targets(item, &spec.targets, context.targets, problems);
+    let slos = reference::named(item, "slo", "SLO", spec.slo.names(), context.slos, problems);
+    let zone = maintenance::zone(item, &spec.timezone, problems);
+    let maintenance = maintenance::windows(item, &spec.maintenance, &zone, problems);
     let place = item.node.place(&["workload"]);
-    let workload = find(item, place, "workload", &spec.workload, context.workloads, problems);
+    let workload =
+        reference::find(item, place, "workload", &spec.workload, context.workloads, problems);
     if let Some(workload) = &workload {
         for slo in &slos {
-            enough_tokens(item, spec, slo, workload, problems);
+            reference::enough_tokens(item, slo, &spec.workload, workload, problems);
         }
     }
     Some(Probe {
@@ -75,32 +73,6 @@ fn probe(
         connection: spec.connection,
         maintenance,
     })
-}
-
-/// Looks up what a probe refers to. Absent, too, if it is there but faulty.
-fn find<T>(
-    item: &Item<'_, ProbeSpec>,
-    place: Span,
-    what: &str,
-    name: &str,
-    known: &Known<T>,
-    problems: &mut Problems,
-) -> Option<Arc<T>> {
-    let found = known.get(name);
-    if found.is_none() {
-        let problem = Problem::at(&item.file.source, place, format!("there is no {what} `{name}`"));
-        problems.push(problem.nearest(name, known.names()));
-    }
-    found.flatten().cloned()
-}
-
-/// The places of a list's items, or of the one item.
-fn places(item: &Item<'_, ProbeSpec>, key: &str) -> Vec<Span> {
-    let Some(entry) = item.node.get(key) else { return Vec::new() };
-    match entry.node.items() {
-        [] => vec![entry.node.span],
-        items => items.iter().map(|node: &Node| node.span).collect(),
-    }
 }
 
 fn times(
@@ -129,124 +101,4 @@ fn times(
         problems.push(item.problem(&["timeout"], "`timeout` must be longer than zero"));
     }
     timeout
-}
-
-fn targets(
-    item: &Item<'_, ProbeSpec>,
-    spec: &ProbeSpec,
-    context: &Context<'_>,
-    problems: &mut Problems,
-) -> Vec<Arc<Target>> {
-    let all = &context.targets.in_order;
-    match &spec.targets {
-        ProbeTargetsSpec::All(_) => {
-            let known = &context.targets.known;
-            if known.names().next().is_none() && known.is_sound() {
-                problems.push(item.problem(&["targets"], "there are no targets"));
-            }
-            all.clone()
-        }
-        ProbeTargetsSpec::Names(names) => {
-            let mut found = Vec::new();
-            let mut seen = BTreeSet::new();
-            for (name, place) in names.iter().zip(places(item, "targets")) {
-                if !seen.insert(name) {
-                    let message = format!("the target `{name}` stands here twice");
-                    problems.push(Problem::at(&item.file.source, place, message));
-                    continue;
-                }
-                found.extend(find(item, place, "target", name, &context.targets.known, problems));
-            }
-            found
-        }
-        ProbeTargetsSpec::Match(selector) => {
-            let fits = |target: &&Arc<Target>| {
-                let mut labels = selector.labels.iter();
-                labels.all(|(name, value)| target.labels.get(name) == Some(value))
-            };
-            let found: Vec<_> = all.iter().filter(fits).cloned().collect();
-            // A faulty or unread target could have matched.
-            if found.is_empty() && context.targets.known.is_sound() {
-                let message = "no target has all of these labels";
-                problems.push(item.problem(&["targets", "match"], message));
-            }
-            found
-        }
-    }
-}
-
-fn slos(
-    item: &Item<'_, ProbeSpec>,
-    spec: &ProbeSpec,
-    context: &Context<'_>,
-    problems: &mut Problems,
-) -> Vec<Arc<Slo>> {
-    let names = match &spec.slo {
-        SlosSpec::One(name) => std::slice::from_ref(name),
-        SlosSpec::Many(names) => names.as_slice(),
-    };
-    let mut slos: Vec<Arc<Slo>> = Vec::new();
-    for (name, place) in names.iter().zip(places(item, "slo")) {
-        if slos.iter().any(|slo| &*slo.name == name.as_str()) {
-            let message = format!("the SLO `{name}` stands here twice");
-            problems.push(Problem::at(&item.file.source, place, message));
-            continue;
-        }
-        slos.extend(find(item, place, "SLO", name, context.slos, problems));
-    }
-    slos
-}
-
-/// A latency between tokens is undefined in an answer of one token, so that no beat would be good.
-fn enough_tokens(
-    item: &Item<'_, ProbeSpec>,
-    spec: &ProbeSpec,
-    slo: &Slo,
-    workload: &Workload,
-    problems: &mut Problems,
-) {
-    let between = |metric: Metric| match metric {
-        Metric::Tpot => Some("tpot"),
-        Metric::Ttst => Some("ttst"),
-        Metric::Itl => Some("itl"),
-        Metric::TpotMlperf => Some("tpot_mlperf"),
-        Metric::Ttft | Metric::E2e | Metric::Ttfo => None,
-    };
-    let metric = slo.thresholds.iter().find_map(|threshold| between(threshold.metric));
-    if let Some(metric) = metric.filter(|_| workload.fewest_output_tokens() < 2) {
-        let message = format!(
-            "the SLO `{}` bounds {metric}, which needs two tokens, but the workload `{}` asks for \
-             fewer",
-            slo.name, spec.workload
-        );
-        problems.push(item.problem(&["slo"], message));
-    }
-}
-
-fn maintenance(
-    item: &Item<'_, ProbeSpec>,
-    spec: &ProbeSpec,
-    problems: &mut Problems,
-) -> Vec<MaintenanceWindow> {
-    // `UTC` must not depend on the machine's database of time zones.
-    let zone = match spec.timezone.as_str() {
-        "UTC" => TimeZone::UTC,
-        name => TimeZone::get(name).unwrap_or_else(|_| {
-            let message = format!("there is no time zone `{name}` in the database of this machine");
-            let expected = "an IANA name such as Europe/Berlin";
-            problems.push(item.problem(&["timezone"], message).expected(expected));
-            TimeZone::UTC
-        }),
-    };
-    let mut windows = Vec::new();
-    for (text, place) in spec.maintenance.iter().zip(places(item, "maintenance")) {
-        match maintenance::window(text, &zone) {
-            Some(window) => windows.push(window),
-            None => problems.push(
-                Problem::at(&item.file.source, place, "not a maintenance window")
-                    .expected(maintenance::FORM),
-            ),
-        }
-    }
-    windows
 }

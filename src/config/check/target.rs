@@ -35,13 +35,20 @@ fn target(
     spec: &TargetSpec,
     problems: &mut Problems,
 ) -> Option<Target> {
-    let folder = item.file.source.path.parent().unwrap_or(Path::new(""));
+    let folder = item.folder();
     let url = url::target(&spec.url)
         .map_err(|error| problems.push(item.problem(&["url"], error.to_string())))
         .ok();
     let proxy_url = spec.proxy_url.as_ref().and_then(|proxy| {
         url::proxy(proxy)
             .map_err(|error| problems.push(item.problem(&["proxy_url"], error.to_string())))
+            .ok()
+    });
+    let engine_metrics = spec.engine_metrics.as_ref().and_then(|metrics| {
+        url::metrics(&metrics.url)
+            .map_err(|error| {
+                problems.push(item.problem(&["engine_metrics", "url"], error.to_string()));
+            })
             .ok()
     });
     let authorization = spec
@@ -68,9 +75,9 @@ fn target(
             requests_per_hour: spec.budget.requests_per_hour,
             output_tokens_per_hour: spec.budget.output_tokens_per_hour,
         },
-        exclusive_group: None,
-        engine_metrics: None,
-        tokenizer: None,
+        exclusive_group: spec.exclusive_group.as_deref().map(Into::into),
+        engine_metrics,
+        tokenizer: spec.tokenizer.as_ref().map(|tokenizer| folder.join(&tokenizer.file)),
     })
 }
 

@@ -1,4 +1,4 @@
-//! URLs of targets and proxies.
+//! URLs of targets, their metrics and proxies.
 
 use url::Url;
 
@@ -40,6 +40,11 @@ pub(super) fn proxy(text: &str) -> Result<Url, UrlError> {
         ("http", _) => Err(UrlError::ProxyPath),
         _ => Err(UrlError::ProxyScheme),
     }
+}
+
+/// The URL of an engine's own metrics.
+pub(super) fn metrics(text: &str) -> Result<Url, UrlError> {
+    plain(text)
 }
 
 fn plain(text: &str) -> Result<Url, UrlError> {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{ProbeSpec, TargetSpec, text};
+use super::{ProbeSpec, ScenarioSpec, SweepSpec, TargetSpec, text};
 use crate::{
     units::{Period, Size},
     verdict::SloSpec,
@@ -32,6 +32,11 @@ pub(in crate::config) struct FileSpec {
     pub(in crate::config) slos: BTreeMap<String, SloSpec>,
     /// One small request on an interval, for ever.
     pub(in crate::config) probes: Vec<ProbeSpec>,
+    /// Load tests, by name.
+    #[schemars(transform = text::name_keys)]
+    pub(in crate::config) scenarios: BTreeMap<String, ScenarioSpec>,
+    /// Scenarios on a schedule.
+    pub(in crate::config) sweeps: Vec<SweepSpec>,
 }
 
 /// Settings for everything.

@@ -52,6 +52,31 @@ pub(in crate::config) struct TargetSpec {
     /// What may be spent on it in an hour; unlimited if absent.
     #[serde(default)]
     pub(in crate::config) budget: BudgetSpec,
+    /// No two sweeps run at once at targets of one group. Default: the target is alone in its own.
+    #[schemars(transform = text::name)]
+    pub(in crate::config) exclusive_group: Option<String>,
+    /// The engine's own metrics.
+    pub(in crate::config) engine_metrics: Option<EngineMetricsSpec>,
+    /// The model's tokenizer, for exact lengths of prompts.
+    pub(in crate::config) tokenizer: Option<TokenizerSpec>,
+}
+
+/// Where the engine's own metrics are.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct EngineMetricsSpec {
+    /// A Prometheus exposition, such as http://vllm.example.com:8000/metrics.
+    #[schemars(transform = text::url)]
+    pub(in crate::config) url: String,
+}
+
+/// A local tokenizer.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct TokenizerSpec {
+    /// The model's `tokenizer.json`.
+    #[schemars(transform = text::not_empty)]
+    pub(in crate::config) file: PathBuf,
 }
 
 /// A list of models, or `all`.

@@ -3,6 +3,8 @@
 use schemars::Schema;
 use serde_json::{Value, json};
 
+use crate::verdict::Metric;
+
 /// A pattern, and what it is in words. `patternErrorMessage` is what editors show, and so do we.
 fn grammar(pattern: &str, words: &str) -> Value {
     json!({ "pattern": pattern, "patternErrorMessage": words })
@@ -66,4 +68,28 @@ pub(super) fn url(schema: &mut Schema) {
 /// A path or another text that must not be empty.
 pub(super) fn not_empty(schema: &mut Schema) {
     schema.insert("minLength".into(), json!(1));
+}
+
+/// So many times, such as `10x`.
+pub(super) fn times(schema: &mut Schema) {
+    apply(schema, grammar("^[1-9][0-9]{0,8}x$", "a number of requests for each user, such as 10x"));
+}
+
+/// The values of a mapping from any key become those of the percentiles of the latencies.
+pub(super) fn percentile_keys(schema: &mut Schema) {
+    let Some(bound) = schema.insert("additionalProperties".into(), Value::Bool(false)) else {
+        return;
+    };
+    if let Some(Value::Object(keys)) = schema.get_mut("properties") {
+        keys.extend(percentiles().map(|(key, _, _)| (key, bound.clone())));
+    }
+}
+
+/// The keys of percentiles, such as `e2e_p95`, with what they say.
+pub(in crate::config) fn percentiles() -> impl Iterator<Item = (String, Metric, f64)> {
+    let quantiles = [50, 75, 90, 95, 99].map(|percent| (percent, f64::from(percent) / 100.0));
+    Metric::ALL.into_iter().flat_map(move |metric| {
+        let key = move |percent| format!("{}_p{percent}", metric.as_str());
+        quantiles.map(|(percent, quantile)| (key(percent), metric, quantile))
+    })
 }

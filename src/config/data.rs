@@ -1,0 +1,63 @@
+//! Files that a configuration names for their data: traces.
+//!
+//! They are part of the configuration: read with it, held with it, and in its hash, so that a
+//! changed one is a changed configuration.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{disk, include::Fnv, problem::Problems, sections::Item};
+use crate::arrival::{Demand, parse_trace};
+
+/// Largest trace.
+const MOST_TRACE_BYTES: u64 = 256 << 20;
+
+/// The files of data that were read.
+#[derive(Debug)]
+pub(super) struct DataFiles {
+    /// Of the bytes of the configuration and of these files.
+    pub(super) hash: Fnv,
+    /// Where they are, in the order in which they were read.
+    pub(super) paths: Vec<PathBuf>,
+}
+
+impl DataFiles {
+    /// None yet; `hash` is that of the configuration itself.
+    pub(super) fn new(hash: Fnv) -> Self {
+        Self { hash, paths: Vec::new() }
+    }
+
+    /// The trace in `file`, which `item` names at the keys `path`. Absent if it cannot be used,
+    /// which is reported.
+    pub(super) fn trace<S>(
+        &mut self,
+        item: &Item<'_, S>,
+        path: &[&str],
+        file: &Path,
+        problems: &mut Problems,
+    ) -> Option<Arc<[Demand]>> {
+        let trace = self
+            .text(item.folder(), file, MOST_TRACE_BYTES)
+            .and_then(|text| parse_trace(&text).map_err(|error| error.to_string()));
+        let fault = |why: String| {
+            let message = format!("the trace {} cannot be used: {why}", file.display());
+            problems.push(item.problem(path, message));
+        };
+        trace.map_err(fault).ok()
+    }
+
+    /// The text of a file, which may be named relative to `folder`.
+    fn text(&mut self, folder: &Path, file: &Path, most: u64) -> Result<String, String> {
+        let path = folder.join(file);
+        let bytes = disk::bytes(&path, most)?;
+        self.hash.write(&bytes);
+        self.paths.push(path);
+        String::from_utf8(bytes).map_err(|error| {
+            let text = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let line = text.iter().filter(|byte| **byte == b'\n').count() + 1;
+            format!("line {line} is not UTF-8")
+        })
+    }
+}
