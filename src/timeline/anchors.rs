@@ -268,3 +268,26 @@ impl Timeline {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_without_a_token_count_at_the_ends_only() {
+        let at = |nanos| Stamp::from_nanos(nanos);
+        let token =
+            |nanos| TokenEvent { at: at(nanos), read_delay: None, kind: TokenKind::Text, read: 1 };
+        let mut timeline = Timeline::new(at(0), 0);
+        assert_eq!((timeline.first_choice(), timeline.last_choice()), (None, None));
+        timeline.note_empty(at(1));
+        timeline.note_empty(at(2));
+        assert_eq!((timeline.first_choice(), timeline.last_choice()), (Some(at(1)), Some(at(1))));
+        timeline.note_token(token(3));
+        timeline.note_empty(at(4));
+        assert_eq!(timeline.last_choice(), Some(at(4)));
+        timeline.note_token(token(5));
+        assert_eq!((timeline.first_choice(), timeline.last_choice()), (Some(at(1)), Some(at(5))));
+        assert_eq!((timeline.closing, timeline.empty_events), (None, 3));
+    }
+}
