@@ -31,6 +31,7 @@ demo: ## two simulated targets, the daemon and its page
 generate: ## rewrite the generated files that the tests compare
 	@mkdir -p target
 	cargo run --locked --quiet -- schema > target/generated && mv target/generated config/schema.json
+	cargo run --locked --quiet -- schema --run-record > target/generated && mv target/generated docs/run-record.schema.json
 	cargo run --locked --quiet -- metrics > target/generated && mv target/generated docs/metrics.md
 	INSTA_UPDATE=always cargo test --locked
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{
-    control::Control,
-    engine::MODELS,
+    control::{CheckError, Control},
+    engine::{self, MODELS, Recognised},
     heard::Heard,
     report::{Check, Name, Status},
     words::{count, visible},
@@ -36,6 +36,33 @@ pub(crate) async fn listed(link: &Link, limit: Duration) -> Result<Vec<String>, 
         (Some(names), _) => Ok(names),
         (None, check) => Err(check.detail),
     }
+}
+
+/// What is behind `link`, in a few control requests of at most `limit` each: the models that it
+/// lists, or why it lists none, and the engine, if it is recognised.
+///
+/// # Errors
+/// If nothing can be sent at all: credentials or TLS material that cannot be read.
+pub(crate) async fn survey(
+    link: &Link,
+    limit: Duration,
+) -> Result<(Result<Vec<String>, String>, Option<Recognised>), CheckError> {
+    let mut control = Control::new(link, limit).await?;
+    let models = match control.ask(MODELS).await {
+        Ok(heard) => match list(heard, None) {
+            (Some(names), _) => Ok(names),
+            (None, check) => Err(control.scrub(check.detail)),
+        },
+        Err(silence) => Err(control.scrub(format!("{MODELS}: {silence}"))),
+    };
+    let engine = if models.is_ok() { engine::recognise(&mut control).await } else { None };
+    Ok((models, engine))
+}
+
+/// Of several models the first that writes text, as far as its name tells.
+pub(crate) fn first_that_speaks(listed: &[String]) -> Option<&String> {
+    let speaks = |name: &&String| !MUTE.iter().any(|piece| name.contains(piece));
+    listed.iter().find(speaks).or(listed.first())
 }
 
 /// The two checks, and the model to ask: `asked` if there is one, else the first on the list.
@@ -111,8 +138,7 @@ fn choose(listed: Option<&[String]>, asked: Option<&str>) -> (Check, Option<Stri
             (check, Some(asked.to_owned()))
         }
         (Some(listed), None) => {
-            let speaks = |name: &&String| !MUTE.iter().any(|piece| name.contains(piece));
-            let Some(first) = listed.iter().find(speaks).or(listed.first()) else {
+            let Some(first) = first_that_speaks(listed) else {
                 return (check(Status::Failed, "none".to_owned()), None);
             };
             let how = match listed.len() {

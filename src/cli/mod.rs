@@ -3,6 +3,7 @@
 //! Owns flags, their environment variables and help, and the public exit codes. No logic here:
 //! a command builds values and hands them to the module that does the work.
 
+mod bench;
 mod check_calibrate;
 mod check_config;
 pub mod check_target;
@@ -12,6 +13,7 @@ mod metrics;
 mod schema;
 mod serve;
 mod sim;
+mod target;
 
 use std::{
     io::{self, Write},
@@ -37,6 +39,8 @@ enum Command {
     /// Check a configuration, try out a target, or measure this machine
     #[command(subcommand)]
     Check(Check),
+    /// Benchmark a target: one load, a sweep, or the search for the highest that it bears
+    Bench(Box<bench::Args>),
     /// Run the simulated LLM server alone
     Sim(sim::Args),
     /// Print the catalogue of metrics
@@ -64,6 +68,10 @@ pub enum Exit {
     NotMeasured,
     /// A usage, configuration or I/O error.
     Error,
+    /// Measured, and an SLO was missed.
+    Missed,
+    /// Measured, but there is not enough data, or it is not valid.
+    Uncertain,
     /// Ended by this signal, at once.
     Signal(u8),
 }
@@ -74,6 +82,8 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Error => 1,
             Exit::NotMeasured => 2,
+            Exit::Missed => 3,
+            Exit::Uncertain => 4,
             Exit::Signal(signal) => 128 + signal,
         })
     }
@@ -99,6 +109,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
         Command::Check(Check::Config(args)) => check_config::run(&args, out),
         Command::Check(Check::Calibrate(args)) => check_calibrate::run(&args, out),
         Command::Check(Check::Target(args)) => check_target::run(args, out),
+        Command::Bench(args) => bench::run(&args, out),
         Command::Sim(args) => sim::run(args, out),
         Command::Metrics(args) => metrics::run(&args, out),
         Command::Schema(args) => schema::run(&args, out),

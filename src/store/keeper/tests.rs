@@ -120,10 +120,10 @@ fn records_survive_and_the_newest_complete_one_is_found() {
     store.close();
     let store = place.open();
     let due_at = |record: Option<Arc<RunRecord>>| record.map(|record| record.due_at);
-    let Latest { newest, complete, last_due } = store.latest(&one);
+    let Latest { newest, complete, last_due, .. } = store.latest(&one);
     assert_eq!((due_at(newest), due_at(complete)), (Some(300.0), Some(200.0)));
     assert_eq!(last_due, Some(350 * SECOND));
-    let Latest { newest, complete, last_due } = store.latest(&other);
+    let Latest { newest, complete, last_due, .. } = store.latest(&other);
     assert_eq!((due_at(newest), due_at(complete), last_due), (Some(400.0), None, None));
     let list = |sweep: &str, limit| {
         let query = RunQuery { sweep: sweep.to_owned(), target: String::new(), limit };

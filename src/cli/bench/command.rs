@@ -1,0 +1,109 @@
+//! The command: from flags to results and an exit code.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    path::Path,
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, anyhow};
+
+use super::{
+    super::Exit,
+    args::Args,
+    output::Outputs,
+    runs::{self, Runs},
+    scenario::{self, Bench},
+    signals::Signals,
+    target::{self, Surveyed},
+    verdict,
+};
+use crate::{
+    config::{self, Config, Global, Target},
+    event::{Calibration, RunRecord},
+    load,
+    report::Frame,
+};
+
+/// Runs the benchmark. Results go to `out`, everything else to standard error.
+pub(in crate::cli) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    // Everything that can be wrong on our side is found out before anything is sent.
+    let config = args.how.config_file.as_deref().map(read).transpose()?;
+    let bench = scenario::build(args, config.as_ref())?;
+    let known = |_: &Path| config.clone().ok_or_else(|| anyhow!("there is no --config.file"));
+    let (target, global) = target::target(args, known)?;
+    let outputs = Outputs::prepare(&args.output, frame_of_stdout())?;
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let went = runtime.block_on(carry_out(args, &bench, target, global));
+    // Neither a name resolution nor a calibration that still goes on is waited for.
+    runtime.shutdown_background();
+    finish(&went?, outputs, out).map(ExitCode::from)
+}
+
+/// Calibrates, asks the target what it is, and makes the runs.
+async fn carry_out(
+    args: &Args,
+    bench: &Bench,
+    target: Target,
+    global: Global,
+) -> anyhow::Result<Runs> {
+    let mut signals = Signals::listen()?;
+    let calibration = match args.steps.calibrate {
+        true => tokio::select! {
+            calibration = calibrated() => Some(calibration?),
+            signal = signals.next() => return Ok(Runs::ended_by(signal)),
+        },
+        false => None,
+    };
+    let surveyed = tokio::select! {
+        surveyed = target::survey(args, target, global) => surveyed?,
+        signal = signals.next() => return Ok(Runs::ended_by(signal)),
+    };
+    match surveyed {
+        Surveyed::Subjects(subjects) => {
+            runs::all(args, bench, &subjects, calibration, &mut signals).await
+        }
+        Surveyed::NoModel(why) => {
+            tell(&why);
+            Ok(Runs::default())
+        }
+    }
+}
+
+/// Prints and writes what there is. The exit code is the signal's if one came, 1 if a result could
+/// not be written, else that of the runs.
+fn finish(runs: &Runs, outputs: Outputs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let records: Vec<&RunRecord> = runs.records.iter().map(AsRef::as_ref).collect();
+    let written = if records.is_empty() { Ok(()) } else { outputs.write(&records, out) };
+    match (runs.signal, written) {
+        (Some(signal), written) => {
+            if let Err(error) = written {
+                tell(&format!("{error:#}"));
+            }
+            Ok(Exit::Signal(signal))
+        }
+        (None, Err(error)) => Err(error),
+        (None, Ok(())) => Ok(verdict::exit(&records)),
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<Config> {
+    config::load(file).map_err(|problems| anyhow!("{problems}"))
+}
+
+/// Measures this machine's client, on a thread of its own.
+async fn calibrated() -> anyhow::Result<Calibration> {
+    let calibrating = tokio::task::spawn_blocking(|| load::calibrate(&mut |stage| tell(stage)));
+    calibrating.await?.context("the client cannot be calibrated")
+}
+
+/// Box drawing for a terminal, ASCII for everything else.
+fn frame_of_stdout() -> Frame {
+    if io::stdout().is_terminal() { Frame::Box } else { Frame::Ascii }
+}
+
+/// A line on standard error, which nobody has to read.
+fn tell(text: &str) {
+    let _ = writeln!(io::stderr(), "tokenbeat: {text}");
+}

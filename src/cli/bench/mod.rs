@@ -1,0 +1,18 @@
+//! `tokenbeat bench`: a one-shot benchmark.
+//!
+//! Owns the flags, the progress and the exit code. What is run is `load`'s, how it looks `report`'s.
+//! No logic here: see `command`.
+
+mod args;
+mod command;
+mod output;
+mod progress;
+mod runs;
+mod scenario;
+mod signals;
+mod slo;
+mod target;
+mod verdict;
+
+pub(super) use args::Args;
+pub(super) use command::run;

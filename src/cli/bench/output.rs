@@ -1,0 +1,183 @@
+//! Where the results of a benchmark go.
+//!
+//! Owns the files: that they can be written is found out before the run, and each appears whole or
+//! not at all. A file that cannot be written costs no other form its result.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+
+use super::args::{Format, OutputArgs};
+use crate::{
+    event::RunRecord,
+    report::{self, Frame},
+};
+
+/// The files of a benchmark, ready to be written.
+pub(super) struct Outputs {
+    format: Format,
+    frame: Frame,
+    files: Vec<(Form, Pending)>,
+}
+
+/// What is in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Record,
+    Csv,
+    Html,
+}
+
+/// A file that will be there when it is whole.
+struct Pending {
+    path: PathBuf,
+    /// Written beside it and then moved; absent where the path is no regular file, but a pipe or a
+    /// device, which is written to directly.
+    beside: Option<PathBuf>,
+}
+
+impl Outputs {
+    /// Makes sure that every file can be written.
+    ///
+    /// # Errors
+    /// If one cannot: its folder is missing or may not be written to, or its path is a folder.
+    pub(super) fn prepare(args: &OutputArgs, frame: Frame) -> anyhow::Result<Self> {
+        let mut files = Vec::new();
+        for (form, path) in
+            [(Form::Record, &args.output), (Form::Csv, &args.csv), (Form::Html, &args.html)]
+        {
+            if let Some(path) = path {
+                let pending = Pending::prepare(path)
+                    .with_context(|| format!("cannot write {}", path.display()))?;
+                files.push((form, pending));
+            }
+        }
+        Ok(Self { format: args.format, frame, files })
+    }
+
+    /// Prints the results and writes the files, all that can be written.
+    ///
+    /// # Errors
+    /// If one could not be written: all that went wrong, in one message.
+    pub(super) fn write(self, runs: &[&RunRecord], out: &mut dyn Write) -> anyhow::Result<()> {
+        let mut wrong = Vec::new();
+        for (form, file) in &self.files {
+            let written = form.bytes(runs).and_then(|bytes| Ok(file.write(&bytes)?));
+            if let Err(error) = written {
+                wrong.push(format!("cannot write {}: {error:#}", file.path.display()));
+            }
+        }
+        self.print(runs, out)?;
+        anyhow::ensure!(wrong.is_empty(), "{}", wrong.join("; "));
+        Ok(())
+    }
+
+    fn print(&self, runs: &[&RunRecord], out: &mut dyn Write) -> anyhow::Result<()> {
+        let text = match self.format {
+            Format::Table => {
+                let texts: Vec<_> = runs.iter().map(|run| report::text(run, self.frame)).collect();
+                texts.join("\n\n")
+            }
+            Format::Markdown => {
+                let texts: Vec<_> = runs.iter().map(|run| report::markdown(run)).collect();
+                texts.join("\n")
+            }
+            Format::Json => report::json(runs)?,
+            Format::FlatJson => report::flat_json(runs)?,
+        };
+        out.write_all(text.as_bytes())?;
+        out.flush()?;
+        Ok(())
+    }
+}
+
+impl Form {
+    fn bytes(self, runs: &[&RunRecord]) -> anyhow::Result<Vec<u8>> {
+        Ok(match self {
+            Self::Record => report::json(runs)?.into_bytes(),
+            Self::Csv => report::csv(runs)?,
+            Self::Html => report::html(runs)?.into_bytes(),
+        })
+    }
+}
+
+impl Pending {
+    fn prepare(path: &Path) -> io::Result<Self> {
+        let path = path.to_owned();
+        match fs::metadata(&path) {
+            Ok(found) if found.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+            Ok(found) if !found.is_file() => return Ok(Self { path, beside: None }),
+            Ok(_) => {
+                // Moving would replace what may not be written to.
+                File::options().append(true).open(&path)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        // Of a link, what it points to is replaced, not the link.
+        let place = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+        let name = place.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        let name = format!(".{}.{}.part", name.to_string_lossy(), std::process::id());
+        let beside = place.with_file_name(name);
+        File::create_new(&beside)?;
+        Ok(Self { path: place, beside: Some(beside) })
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let Some(beside) = &self.beside else {
+            return File::options().write(true).open(&self.path)?.write_all(bytes);
+        };
+        let mut file = File::create(beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(beside, &self.path)
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        // What was moved is no longer there.
+        if let Some(beside) = &self.beside {
+            let _ = fs::remove_file(beside);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_appears_whole_and_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("run.json");
+        let pending = Pending::prepare(&path).expect("can be written");
+        assert!(!path.exists());
+        pending.write(b"whole").expect("written");
+        drop(pending);
+        assert_eq!(fs::read(&path).expect("readable"), b"whole");
+        let again = Pending::prepare(&path).expect("can be written anew");
+        drop(again);
+        assert_eq!(fs::read(&path).expect("still there"), b"whole");
+        assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_found_out_before() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert!(Pending::prepare(folder.path()).is_err());
+        assert!(Pending::prepare(&folder.path().join("none/run.json")).is_err());
+    }
+
+    #[test]
+    fn a_device_is_written_to_directly() {
+        let pending = Pending::prepare(Path::new("/dev/full")).expect("can be opened");
+        assert!(pending.write(b"x").is_err());
+        Pending::prepare(Path::new("/dev/null")).expect("there").write(b"x").expect("swallowed");
+        assert!(Path::new("/dev/null").exists());
+    }
+}

@@ -1,0 +1,155 @@
+//! The runs of a benchmark, one after the other: a run a model.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::oneshot,
+    time::{Instant, MissedTickBehavior, interval_at, sleep_until},
+};
+
+use super::{
+    args::Args,
+    progress::{Display, Told, listen},
+    scenario::Bench,
+    signals::Signals,
+    target::Subjects,
+};
+use crate::{
+    clock::{Stamp, Wall},
+    event::{Calibration, RunKey, RunRecord, Trigger},
+    load::{Halt, HaltReason, Loader, RunOrder},
+};
+
+/// Name of the sweep of a one-shot run.
+const SWEEP: &str = "bench";
+
+/// How long a run that was told to give up may still take.
+const GIVE_UP: Duration = Duration::from_secs(5);
+
+/// What came of the runs.
+#[derive(Default)]
+pub(super) struct Runs {
+    /// Their records, also of one that was cut short.
+    pub(super) records: Vec<Arc<RunRecord>>,
+    /// The signal that ended them, if one did.
+    pub(super) signal: Option<u8>,
+}
+
+impl Runs {
+    /// Ended before the first run.
+    pub(super) const fn ended_by(signal: u8) -> Self {
+        Self { records: Vec::new(), signal: Some(signal) }
+    }
+}
+
+/// Makes a run for each model, until a signal comes.
+///
+/// # Errors
+/// If the system gives no thread, or a run breaks off.
+pub(super) async fn all(
+    args: &Args,
+    bench: &Bench,
+    subjects: &Subjects,
+    calibration: Option<Calibration>,
+    signals: &mut Signals,
+) -> anyhow::Result<Runs> {
+    let wall = Wall::anchor();
+    let loader = Loader::start(wall)?;
+    let display = Display::of_stderr();
+    let mut records = Vec::new();
+    for model in &subjects.models {
+        let now = wall.unix_nanos(Stamp::now());
+        let order = RunOrder {
+            id: id(now),
+            key: Arc::new(RunKey {
+                target: Arc::clone(&subjects.link.target().name),
+                model: Arc::clone(model),
+                sweep: SWEEP.into(),
+            }),
+            trigger: Trigger::Bench,
+            due_unix_nanos: now,
+            link: Arc::clone(&subjects.link),
+            scenario: Arc::clone(&bench.scenario),
+            slos: bench.slos.clone(),
+            seed: bench.scenario.seed.unwrap_or_else(|| drawn(now)),
+            global: Arc::new(subjects.global.clone()),
+            known_answer: None,
+            max_duration: None,
+            compat: args.judging.compat,
+            engine: subjects.engine.clone(),
+            calibration: calibration.clone(),
+        };
+        display.say(&format!(
+            "{} of {model} at {}",
+            bench.scenario.name,
+            subjects.link.target().name
+        ));
+        let (listener, told) = listen();
+        let halt = Halt::default();
+        let record = loader.run(order, listener, halt.clone());
+        let ended = follow(record, told, &halt, &display, signals).await;
+        display.clear();
+        records.extend(ended?);
+        if signals.first().is_some() {
+            break;
+        }
+    }
+    // Its thread ends with its last run, which has ended or is given up.
+    drop(loader);
+    Ok(Runs { records, signal: signals.first() })
+}
+
+/// Shows how far a run is until it has ended. The first signal lets what is in flight end, the
+/// second gives it up. Absent if the run did not even end then.
+async fn follow(
+    record: oneshot::Receiver<Arc<RunRecord>>,
+    mut told: Told,
+    halt: &Halt,
+    display: &Display,
+    signals: &mut Signals,
+) -> anyhow::Result<Option<Arc<RunRecord>>> {
+    let mut record = pin!(record);
+    let mut ticks = interval_at(Instant::now() + display.interval(), display.interval());
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut given_up: Option<Instant> = None;
+    loop {
+        tokio::select! {
+            ended = &mut record => {
+                while let Ok(step) = told.steps.try_recv() {
+                    display.say(&step);
+                }
+                return Ok(Some(ended.map_err(|_| anyhow::anyhow!("the run broke off; this is a bug"))?));
+            }
+            Some(step) = told.steps.recv() => display.say(&step),
+            _ = ticks.tick() => {
+                if let Some(progress) = told.progress.borrow_and_update().as_ref() {
+                    display.show(progress);
+                }
+            }
+            () = sleep_until(given_up.unwrap_or_else(Instant::now)), if given_up.is_some() => {
+                display.say("the run does not end; what it had is lost");
+                return Ok(None);
+            }
+            _ = signals.next() => {
+                if halt.is_draining() {
+                    display.say("giving up what is in flight");
+                    halt.abort(HaltReason::Cancelled, "interrupted twice");
+                    given_up.get_or_insert_with(|| Instant::now() + GIVE_UP);
+                } else {
+                    display.say("letting what is in flight end; once more gives it up");
+                    halt.drain(HaltReason::Cancelled, "interrupted");
+                }
+            }
+        }
+    }
+}
+
+/// An id that sorts by time, and differs between processes of the same moment.
+fn id(unix_nanos: i64) -> Arc<str> {
+    format!("{unix_nanos:016x}-{:x}", std::process::id()).into()
+}
+
+/// A seed where nobody gave one: of the time, and short enough to be typed again.
+const fn drawn(unix_nanos: i64) -> u64 {
+    (unix_nanos.cast_unsigned() / 1_000) % 1_000_000_000
+}

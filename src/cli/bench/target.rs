@@ -1,0 +1,148 @@
+//! The subjects of a benchmark: the target, its models, and the engine behind it.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::bail;
+
+use super::args::Args;
+use crate::{
+    check,
+    config::{Config, Global, Models, Retry, Target},
+    event::Engine,
+    load::Link,
+};
+
+/// Longest control request.
+const CONTROL: Duration = Duration::from_secs(10);
+/// Pause before the second attempt, where attempts are repeated; then twice as long each time.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// Whom the benchmark asks.
+pub(super) struct Subjects {
+    pub(super) link: Arc<Link>,
+    pub(super) models: Vec<Arc<str>>,
+    pub(super) engine: Option<Engine>,
+    pub(super) global: Global,
+}
+
+/// What came of asking the target.
+pub(super) enum Surveyed {
+    /// Whom the benchmark asks.
+    Subjects(Subjects),
+    /// There is nobody to ask: why, and what to do.
+    NoModel(String),
+}
+
+/// The target of the flags, with what goes for all targets.
+///
+/// # Errors
+/// If there is no such target, or a flag cannot be taken.
+pub(super) fn target(
+    args: &Args,
+    load: impl FnOnce(&Path) -> anyhow::Result<Config>,
+) -> anyhow::Result<(Target, Global)> {
+    let (mut target, global) = args.how.subject(&args.target, load)?;
+    if let Some(attempts) = args.whom.retry {
+        target.retry = Some(Retry { attempts, delay: RETRY_DELAY, exponential: true });
+    }
+    if let Some(file) = &args.whom.tokenizer {
+        if !file.is_file() {
+            bail!("--tokenizer: {} is no file", file.display());
+        }
+        target.tokenizer = Some(file.clone());
+    }
+    Ok((target, global))
+}
+
+/// Asks the target what it is and which models it has, in a few control requests.
+///
+/// # Errors
+/// If nothing can be sent: credentials or TLS material that cannot be read.
+pub(super) async fn survey(
+    args: &Args,
+    target: Target,
+    global: Global,
+) -> anyhow::Result<Surveyed> {
+    let link = Link::new(Arc::new(target))?;
+    let (listed, engine) = check::survey(&link, CONTROL).await?;
+    let engine =
+        engine.map(|engine| Engine { name: engine.name.to_owned(), version: engine.version });
+    let known = &link.target().models;
+    let models = if args.whom.all_models {
+        all(known, listed)
+    } else {
+        one(args.whom.model.as_deref(), known, listed).map(|model| vec![model])
+    };
+    Ok(match models {
+        Ok(models) => Surveyed::Subjects(Subjects { link, models, engine, global }),
+        Err(why) => Surveyed::NoModel(why),
+    })
+}
+
+/// Every model: those of the configuration, else those that are listed.
+fn all(known: &Models, listed: Result<Vec<String>, String>) -> Result<Vec<Arc<str>>, String> {
+    let limit = match known {
+        Models::List(models) if !models.is_empty() => return Ok(models.clone()),
+        Models::List(_) => usize::MAX,
+        Models::All { limit } => *limit,
+    };
+    let listed = listed.map_err(|why| format!("--all-models: {why}"))?;
+    if listed.is_empty() {
+        return Err("--all-models: the target lists no model".to_owned());
+    }
+    Ok(listed.into_iter().take(limit).map(Into::into).collect())
+}
+
+/// One model: the one that is named, the first of the configuration, the first that is listed.
+fn one(
+    named: Option<&str>,
+    known: &Models,
+    listed: Result<Vec<String>, String>,
+) -> Result<Arc<str>, String> {
+    if let Some(named) = named {
+        return Ok(named.into());
+    }
+    if let Models::List(models) = known
+        && let Some(first) = models.first()
+    {
+        return Ok(Arc::clone(first));
+    }
+    let listed = listed.map_err(|why| format!("{why}; name the model with --model"))?;
+    let first = check::first_that_speaks(&listed);
+    first
+        .map(|first| first.as_str().into())
+        .ok_or_else(|| "the target lists no model: load one, or name it with --model".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(names: &[&str]) -> Result<Vec<String>, String> {
+        Ok(names.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_named_model_goes_before_a_configured_one_and_that_before_a_listed_one() {
+        let known = Models::List(vec!["configured".into()]);
+        let none = Models::List(Vec::new());
+        let names = listed(&["text-embed", "llama"]);
+        for (named, known, wanted) in
+            [(Some("mine"), &known, "mine"), (None, &known, "configured"), (None, &none, "llama")]
+        {
+            assert_eq!(&*one(named, known, names.clone()).expect("a model"), wanted);
+        }
+        let why = one(None, &none, Err("no connection".to_owned())).expect_err("none");
+        assert!(why.contains("no connection") && why.contains("--model"), "{why}");
+    }
+
+    #[test]
+    fn all_models_are_those_of_the_configuration_or_those_listed_up_to_a_limit() {
+        let configured = Models::List(vec!["a".into(), "b".into()]);
+        assert_eq!(all(&configured, listed(&["c"])).expect("models").len(), 2);
+        let names = ["a", "b", "c"];
+        assert_eq!(all(&Models::All { limit: 2 }, listed(&names)).expect("models").len(), 2);
+        assert_eq!(all(&Models::List(Vec::new()), listed(&names)).expect("models").len(), 3);
+        assert!(all(&Models::List(Vec::new()), listed(&[])).is_err());
+    }
+}

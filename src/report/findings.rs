@@ -1,0 +1,157 @@
+//! What follows from a run, in lines.
+
+use super::{
+    Frame,
+    marks::{self, Line, Tone},
+    number::{Statistic, grouped, percent, seconds},
+};
+use crate::event::{Findings, RunRecord, StepRecord};
+
+/// The findings of a run; empty if it had no step.
+pub(super) fn lines(run: &RunRecord, frame: Frame) -> Vec<Line> {
+    let findings = &run.findings;
+    let mut lines = Vec::new();
+    let mut fact = |label: &str, text: Option<String>| {
+        lines.extend(text.map(|text| Line::new(Tone::Plain, label, text)));
+    };
+    if run.steps.len() > 1 {
+        fact("best latency", at(run, findings.best_latency_step, |step| latency(step, frame)));
+        fact(
+            "peak throughput",
+            at(run, findings.peak_throughput_step, |step| peak(step, findings)),
+        );
+        fact("knee", knee(run, findings));
+        fact("saturation", saturation(run, findings));
+    }
+    fact("max goodput", goodput(findings));
+    fact(
+        "cost",
+        findings
+            .cost_dollars_per_million_output_tokens
+            .map(|dollars| format!("${dollars:.2} for a million output tokens, at the peak")),
+    );
+    fact(
+        "prefix cache",
+        findings.prefix_cache_speedup.map(|times| {
+            format!("median TTFT of cold prompts is {times:.2} times that of warm ones")
+        }),
+    );
+    for (slo, state) in &findings.verdicts {
+        let text = marks::verdict(*state);
+        lines.push(Line::new(Tone::of(*state), format!("SLO {slo}"), text));
+    }
+    for rule in &findings.unmet_rules {
+        lines.push(Line::new(Tone::Warning, "rule not met", rule));
+    }
+    for warning in &findings.warnings {
+        lines.push(Line::new(Tone::Warning, &warning.code, &warning.text));
+    }
+    lines
+}
+
+/// The load of the step `number`, and what `tell` says of it.
+fn at(
+    run: &RunRecord,
+    number: Option<u32>,
+    tell: impl Fn(&StepRecord) -> String,
+) -> Option<String> {
+    let step = run.steps.iter().find(|step| Some(step.step) == number)?;
+    Some(format!("{}: {}", step.load.text, tell(step)))
+}
+
+fn latency(step: &StepRecord, frame: Frame) -> String {
+    let e2e = step.latencies.get("e2e").cloned().unwrap_or_default();
+    let [mean, p99] = [Statistic::Mean, Statistic::P99].map(|it| it.of(&e2e).seconds(frame));
+    format!("{mean} avg, {p99} p99")
+}
+
+fn peak(step: &StepRecord, findings: &Findings) -> String {
+    let rates = &step.rates;
+    let tokens = findings
+        .max_output_tokens_per_second
+        .or(rates.output_tokens_per_second)
+        .map(|tokens| format!("{} tokens/s", grouped(tokens, 1)));
+    let requests = rates.requests_per_second.or(rates.requests_per_second_whole_run);
+    let requests = requests.map(|requests| format!("{} req/s", grouped(requests, 2)));
+    tokens.into_iter().chain(requests).collect::<Vec<_>>().join(", ")
+}
+
+fn knee(run: &RunRecord, findings: &Findings) -> Option<String> {
+    at(run, findings.knee_step, |_| "beyond it latency grows faster than throughput".to_owned())
+        .or_else(|| {
+            let users = findings.knee_concurrency?;
+            Some(format!("{} users", grouped(users, 1)))
+        })
+        .or_else(|| {
+            let rate = findings.knee_requests_per_second?;
+            Some(format!("{} req/s", grouped(rate, 2)))
+        })
+}
+
+fn saturation(run: &RunRecord, findings: &Findings) -> Option<String> {
+    at(run, findings.saturation_step, |_| {
+        "more load brings no more throughput from here".to_owned()
+    })
+}
+
+fn goodput(findings: &Findings) -> Option<String> {
+    let mut text = match (findings.max_goodput_requests_per_second, findings.bracket_high) {
+        (Some(goodput), _) => format!("{} good requests/s", grouped(goodput, 2)),
+        (None, Some(_)) => "no level was certified to meet the SLO".to_owned(),
+        (None, None) => return None,
+    };
+    let low = findings.bracket_low.map(|low| format!("met at a level of {}", grouped(low, 2)));
+    let high = findings.bracket_high.map(|high| format!("missed at {}", grouped(high, 2)));
+    let bracket: Vec<_> = low.into_iter().chain(high).collect();
+    if !bracket.is_empty() {
+        text.push_str(&format!("; certified: {}", bracket.join(", ")));
+        if let Some(confidence) = findings.bracket_confidence {
+            text.push_str(&format!(", each with {} confidence", percent(confidence)));
+        }
+    }
+    Some(text)
+}
+
+/// The heading facts of a run: what was run, where, and how it ended.
+pub(super) fn heading(run: &RunRecord, frame: Frame) -> Vec<Line> {
+    let plain = |label: &str, text: String| Line::new(Tone::Plain, label, text);
+    let dot = frame.dot();
+    let mut lines = vec![
+        plain("target", [run.target.as_str(), &run.origin, &run.api].join(dot)),
+        plain("model", run.model.clone()),
+        plain("scenario", format!("{}{dot}seed {}", run.scenario, run.seed)),
+        plain(
+            "started",
+            format!(
+                "{}{dot}took {}",
+                super::number::day_time(run.started_at),
+                seconds((run.ended_at - run.started_at).max(0.0))
+            ),
+        ),
+    ];
+    if let Some(engine) = &run.engine {
+        let version = engine.version.as_deref().unwrap_or_default();
+        lines.push(plain("engine", format!("{} {version}", engine.name).trim_end().to_owned()));
+    }
+    if let Some(calibration) = &run.calibration {
+        lines.push(plain(
+            "client",
+            format!(
+                "reads {} late at the median, {} at p99{dot}trusted up to {} req/s and {} tokens/s",
+                seconds(calibration.ttft_overhead_p50),
+                seconds(calibration.ttft_overhead_p99),
+                grouped(calibration.trusted_requests_per_second, 0),
+                grouped(calibration.trusted_tokens_per_second, 0)
+            ),
+        ));
+    }
+    let tone = match run.result {
+        crate::event::RunResult::Success => Tone::Good,
+        crate::event::RunResult::Failed | crate::event::RunResult::Invalid => Tone::Bad,
+        crate::event::RunResult::Interrupted | crate::event::RunResult::Cancelled => Tone::Warning,
+    };
+    let result = run.result.as_str();
+    let reason = run.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+    lines.push(Line::new(tone, "result", format!("{result}{reason}")));
+    lines
+}

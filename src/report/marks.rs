@@ -1,0 +1,220 @@
+//! What a reader must know of a step besides its numbers, in sentences.
+//!
+//! Owns the words for outcomes, verdicts, marks and warnings. Knows nothing of where they stand.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Frame,
+    number::{count, grouped, optional, percent, seconds},
+};
+use crate::{
+    event::{Mark, Standing, StepRecord},
+    verdict::State,
+};
+
+/// How much a line asks for attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tone {
+    /// A fact.
+    Plain,
+    /// Well.
+    Good,
+    /// Worth knowing.
+    Warning,
+    /// Wrong.
+    Bad,
+}
+
+/// A line below a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) tone: Tone,
+    pub(super) label: String,
+    pub(super) text: String,
+}
+
+impl Line {
+    pub(super) fn new(tone: Tone, label: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { tone, label: label.into(), text: text.into() }
+    }
+}
+
+impl Tone {
+    /// The sign at the head of a line of text.
+    pub(super) const fn sign(self) -> char {
+        match self {
+            Self::Plain | Self::Good => ' ',
+            Self::Warning | Self::Bad => '!',
+        }
+    }
+
+    /// Its class in a page.
+    pub(super) const fn class(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Good => "good",
+            Self::Warning => "warning",
+            Self::Bad => "bad",
+        }
+    }
+
+    pub(super) const fn of(state: State) -> Self {
+        match state {
+            State::Pass => Self::Good,
+            State::Fail => Self::Bad,
+            State::NotEnoughData => Self::Warning,
+        }
+    }
+}
+
+/// A verdict in words.
+pub(super) const fn verdict(state: State) -> &'static str {
+    match state {
+        State::Pass => "pass",
+        State::Fail => "FAIL",
+        State::NotEnoughData => "not enough data",
+    }
+}
+
+/// Everything below the table of a step.
+pub(super) fn lines(step: &StepRecord, frame: Frame) -> Vec<Line> {
+    let mut lines = vec![
+        Line::new(Tone::Plain, "exchanges", outcomes(step, frame)),
+        Line::new(Tone::Plain, "load", load(step, frame)),
+    ];
+    if step.retried.attempts_max > 1 {
+        let mean = optional(step.retried.attempts_mean, 2, frame);
+        let reasons = listed(&step.retried.reasons);
+        let text = format!("attempts mean {mean}, most {}: {reasons}", step.retried.attempts_max);
+        lines.push(Line::new(Tone::Warning, "retries", text));
+    }
+    lines.extend(verdicts(&step.standings));
+    if let Some(why) = &step.stopped {
+        lines.push(Line::new(Tone::Warning, "stopped", why));
+    }
+    for mark in &step.validity.marks {
+        let label = format!("not valid: {}", mark.as_str());
+        lines.push(Line::new(Tone::Bad, label, why(*mark, step)));
+    }
+    for warning in &step.warnings {
+        lines.push(Line::new(Tone::Warning, &warning.code, &warning.text));
+    }
+    lines
+}
+
+/// The verdict of each SLO, with its thresholds where there are several.
+pub(super) fn verdicts(standings: &[Standing]) -> Vec<Line> {
+    let joint = standings.iter().filter(|standing| standing.metric.is_none());
+    joint
+        .map(|joint| {
+            let parts: Vec<_> = standings
+                .iter()
+                .filter(|standing| standing.slo == joint.slo)
+                .filter_map(|standing| {
+                    let metric = standing.metric.as_deref()?;
+                    let most = standing.threshold.map(seconds).unwrap_or_default();
+                    let misses = grouped(standing.misses as f64, 0);
+                    Some(format!(
+                        "{metric} {most} at {}: {misses} missed, {}",
+                        percent(standing.objective),
+                        verdict(standing.state)
+                    ))
+                })
+                .collect();
+            let n = grouped(joint.n as f64, 0);
+            let mut text = format!(
+                "{} ({} of {n} missed",
+                verdict(joint.state),
+                grouped(joint.misses as f64, 0)
+            );
+            if !parts.is_empty() {
+                text.push_str("; ");
+                text.push_str(&parts.join("; "));
+            }
+            text.push(')');
+            Line::new(Tone::of(joint.state), format!("SLO {}", joint.slo), text)
+        })
+        .collect()
+}
+
+fn outcomes(step: &StepRecord, frame: Frame) -> String {
+    let mut text = format!("{} judged", grouped(step.n as f64, 0));
+    if !step.outcomes.is_empty() {
+        text.push_str(": ");
+        text.push_str(&listed(&step.outcomes));
+    }
+    if let Some(ratio) = step.rates.success_ratio {
+        text.push_str(&format!("{}{} ok", frame.dot(), percent(ratio)));
+    }
+    if step.window.warmup > 0 {
+        let warmup = count(step.window.warmup, "exchange");
+        text.push_str(&format!("{}{warmup} of warm-up left out", frame.dot()));
+    }
+    text
+}
+
+fn load(step: &StepRecord, frame: Frame) -> String {
+    let achieved = &step.achieved;
+    let mut parts = vec![format!("window {}", seconds(step.window.seconds))];
+    parts.push(format!("whole run {}", seconds(step.window.whole_run_seconds)));
+    if let Some(ratio) = achieved.rate_ratio {
+        // More than was meant is possible: the last bit of a random schedule.
+        parts.push(format!("{:.1} % of the intended rate", ratio * 100.0));
+    }
+    if let Some(mean) = achieved.in_flight_mean {
+        let most = grouped(achieved.in_flight_max as f64, 0);
+        parts.push(format!("in flight mean {}, most {most}", grouped(mean, 1)));
+    }
+    if achieved.gated > 0 {
+        parts.push(format!("{} waited at the gate", grouped(achieved.gated as f64, 0)));
+    }
+    if let Some(lag) = step.validity.send_lag_p99 {
+        parts.push(format!("send lag p99 {}", seconds(lag)));
+    }
+    parts.join(frame.dot())
+}
+
+/// `98 ok, 2 timeout_total`, the most frequent first.
+fn listed(counts: &BTreeMap<String, u64>) -> String {
+    let mut counts: Vec<_> = counts.iter().filter(|(_, count)| **count > 0).collect();
+    counts.sort_by(|(a, one), (b, other)| other.cmp(one).then(a.cmp(b)));
+    let counts =
+        counts.iter().map(|(name, count)| format!("{} {name}", grouped(**count as f64, 0)));
+    counts.collect::<Vec<_>>().join(", ")
+}
+
+/// Why the numbers cannot be trusted, with the evidence and what to do.
+fn why(mark: Mark, step: &StepRecord) -> String {
+    let validity = &step.validity;
+    let known = |value: Option<f64>| value.map_or_else(|| "unknown".to_owned(), seconds);
+    match mark {
+        Mark::ClientSaturated => format!(
+            "this machine itself sent or read late (p99 of the send lag {}, of late stamps {}, of \
+             stalls {}; {} is tolerated): use a quieter machine or a lower load",
+            known(validity.send_lag_p99),
+            known(validity.stamp_late_p99),
+            known(validity.stall_p99),
+            seconds(validity.tolerated)
+        ),
+        Mark::RateNotMet => format!(
+            "{} of the intended rate was sent: raise --max-concurrency, or lower the rate",
+            step.achieved.rate_ratio.map_or_else(
+                || "less than 99 %".to_owned(),
+                |ratio| format!("{:.1} %", ratio * 100.0)
+            )
+        ),
+        Mark::Throttled => format!(
+            "the limit of CPU held this process back for {}: give it more CPU",
+            known(validity.throttled_seconds)
+        ),
+        Mark::WindowTooShort => format!(
+            "the window of {} is shorter than twice the median exchange: more requests or a longer \
+             duration",
+            seconds(step.window.seconds)
+        ),
+        Mark::Contaminated => {
+            "somebody else loaded the engine: run while nobody else does".to_owned()
+        }
+    }
+}
