@@ -9,7 +9,13 @@ mod daemon;
 #[path = "support/exposition.rs"]
 mod exposition;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpListener,
+    path::PathBuf,
+    thread,
+};
 
 use daemon::{Answer, Daemon, until};
 use nix::sys::signal::Signal;
@@ -113,7 +119,9 @@ fn run_now(daemon: &Daemon) -> String {
 #[test]
 fn a_sweep_runs_when_it_is_due_and_everything_of_it_is_told() {
     let site = Site::new();
-    site.configure("- {name: s, cron: '*/3 * * * * *', targets: [t], scenario: short, slo: fast}\n");
+    site.configure(
+        "- {name: s, cron: '*/3 * * * * *', targets: [t], scenario: short, slo: fast}\n",
+    );
     let mut daemon = site.serve(&[]);
     let of = [("sweep", "s"), ("target", "t"), ("model", "sim-8b")];
     let runs: f64 = until("two runs", || {
@@ -241,7 +249,8 @@ fn a_daemon_that_starts_again_knows_what_was() {
     let second = site.serve(&[]);
     at_least(&second, "tokenbeat_sweep_last_end_timestamp_seconds", &of, ended);
     assert_eq!(value(&second, "tokenbeat_sweep_step_samples", &step), samples);
-    let runs = value(&second, "tokenbeat_sweep_runs_total", &[("sweep", "s"), ("result", "success")]);
+    let runs =
+        value(&second, "tokenbeat_sweep_runs_total", &[("sweep", "s"), ("result", "success")]);
     assert_eq!(runs, Some(0.0), "what was restored is not counted");
     assert_eq!(sweep(&second)["last_run"]["trigger"], "manual");
 }
@@ -265,7 +274,7 @@ fn a_run_at_the_end_of_the_daemon_is_kept_as_interrupted() {
             (answer.status == 200).then(|| json(&answer)["result"].clone())
         });
         assert_eq!(result, "interrupted", "{signal}");
-        assert!(site.files(".running").is_empty());
+        until("the end of the draft", || site.files(".running").is_empty().then_some(()));
     }
 }
 
@@ -307,7 +316,7 @@ fn a_folder_that_takes_nothing_stops_no_sweep() {
 #[test]
 fn without_a_sweep_nothing_is_stored() {
     let site = Site::new();
-    site.configure("[]\n");
+    site.configure(" []\n");
     let mut daemon = site.serve(&[]);
     daemon.attempts("t", 3.0);
     daemon.signal(Signal::SIGTERM);
@@ -321,11 +330,52 @@ fn a_guard_holds_a_sweep_back() {
     site.configure(
         "- {name: s, targets: [t], scenario: short, guard: {probe_failure_ratio: 50%}}\n",
     );
-    site.sim.handle().set_faults(["http_500"; 200]).expect("a known fault");
+    site.sim.handle().set_faults(["http_503"; 400]).expect("a known fault");
     let daemon = site.serve(&["--web.enable-lifecycle"]);
     daemon.attempts("t", 5.0);
     let held = ask(&daemon, "/api/v1/sweeps/s/run", JSON);
     assert_eq!(held.status, 409, "{}", held.body);
     let refused = &json(&held)["refused"][0];
     assert!(refused["reason"].as_str().is_some_and(|why| why.starts_with("guard")), "{refused}");
+}
+
+/// An engine's metrics page that always tells of so many waiting requests.
+fn queue_of(waiting: u32) -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    // The thread ends with the test's process.
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request);
+            let body = format!("vllm:num_requests_waiting{{model_name=\"m\"}} {waiting}.0\n");
+            let length = body.len();
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close");
+            let _ = write!(stream, "{head}\r\n\r\n{body}");
+        }
+    });
+    format!("http://{address}/metrics")
+}
+
+#[test]
+fn a_full_queue_holds_a_sweep_back_and_an_unknown_one_does_not() {
+    for (url, status) in [
+        (queue_of(3), 409),
+        (queue_of(2), 202),
+        // Nobody listens there.
+        ("http://127.0.0.1:1/metrics".to_owned(), 202),
+    ] {
+        let site = Site::new();
+        let guard = "guard: {engine_requests_waiting: 2}";
+        site.configure(&format!("- {{name: s, targets: [t], scenario: short, {guard}}}\n"));
+        let text = fs::read_to_string(site.file()).expect("written");
+        let metrics = format!("models: [sim-8b], engine_metrics: {{url: \"{url}\"}}}}");
+        fs::write(site.file(), text.replace("models: [sim-8b]}", &metrics)).expect("written");
+        let daemon = site.serve(&["--web.enable-lifecycle"]);
+        let answer = ask(&daemon, "/api/v1/sweeps/s/run", JSON);
+        assert_eq!(answer.status, status, "{url}: {}", answer.body);
+        let warned = daemon.output().contains("the engine's queue is not known");
+        assert_eq!(warned, url.contains(":1/"), "{}", daemon.output());
+    }
 }
