@@ -17,7 +17,7 @@ use super::{
     lifecycle::{NotTaken, closed, send},
     reply::text,
 };
-use crate::event::{Findings, Mark, RunRecord};
+use crate::event::{Findings, Mark, RunRecord, RunResult, Trigger};
 
 /// Runs in one answer, unless asked for otherwise, and at most.
 const LIMIT: usize = 50;
@@ -46,8 +46,8 @@ pub(super) struct RunLine<'a> {
     target: &'a str,
     model: &'a str,
     scenario: &'a str,
-    trigger: crate::event::Trigger,
-    result: crate::event::RunResult,
+    trigger: Trigger,
+    result: RunResult,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     due_at: String,

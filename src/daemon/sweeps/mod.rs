@@ -6,6 +6,7 @@
 mod asked;
 mod circumstances;
 mod desk;
+mod dispatch;
 mod draft;
 mod ears;
 mod history;
