@@ -24,6 +24,8 @@ pub(super) struct Fleet {
 pub(super) struct Swept {
     pub(super) sweep: Arc<Sweep>,
     pub(super) link: Arc<Link>,
+    /// The links to every target of that origin, by whatever name: the load is theirs too.
+    pub(super) beside: Vec<Arc<Link>>,
     pub(super) models: Vec<Arc<str>>,
 }
 
@@ -108,7 +110,10 @@ impl Fleet {
         let of = |sweep: &Arc<Sweep>, target: &Arc<Target>| {
             let (_, link) = self.links.get(&target.name)?;
             let models = models(link, known).to_vec();
-            Some(Swept { sweep: Arc::clone(sweep), link: Arc::clone(link), models })
+            let origin = target.url.origin();
+            let all = self.links.values().map(|(_, link)| link);
+            let beside = all.filter(|link| link.target().url.origin() == origin).cloned().collect();
+            Some(Swept { sweep: Arc::clone(sweep), link: Arc::clone(link), beside, models })
         };
         let sweeps = config.sweeps.iter();
         sweeps.flat_map(|sweep| sweep.targets.iter().filter_map(|at| of(sweep, at))).collect()

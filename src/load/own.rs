@@ -7,8 +7,8 @@ use std::{
 
 use crate::clock::Stamp;
 
-/// Sweeps remembered after their end. They do not overlap each other, so a beat that ran beside
-/// one that is forgotten also ran beside a later one.
+/// Sweeps remembered after their end. On one target they come one after the other, so a beat that
+/// ran beside one that is forgotten also ran beside a later one.
 const REMEMBERED: usize = 64;
 
 /// When our own sweeps ran on one endpoint.

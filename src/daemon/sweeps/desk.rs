@@ -60,6 +60,8 @@ pub(in crate::daemon) struct Desk {
 
 pub(super) struct Subject {
     pub(super) link: Arc<Link>,
+    /// The links to the same origin, this one among them.
+    pub(super) beside: Vec<Arc<Link>>,
     pub(super) sweep: Arc<Sweep>,
 }
 
@@ -115,7 +117,7 @@ impl Desk {
         let mut planned = Vec::new();
         let mut before = std::mem::take(&mut self.subjects);
         let mut new = Vec::new();
-        for Swept { sweep, link, models } in swept {
+        for Swept { sweep, link, beside, models } in swept {
             let target = link.target();
             let mut keys = Vec::new();
             for model in models {
@@ -136,7 +138,8 @@ impl Desk {
                     slos: sweep.slos.clone(),
                 });
                 self.sinks.sweeps.add(&key, SweepView::of(link.target(), &sweep));
-                let subject = Subject { link: Arc::clone(&link), sweep: Arc::clone(&sweep) };
+                let (link, sweep) = (Arc::clone(&link), Arc::clone(&sweep));
+                let subject = Subject { link, beside: beside.clone(), sweep };
                 self.subjects.insert(Arc::clone(&key), subject);
                 keys.push(key);
             }

@@ -129,7 +129,7 @@ impl Desk {
             store: self.store.clone(),
         };
         tracing::info!(run = %id, sweep = %key.sweep, target = %key.target, model = %key.model, trigger = ?due.trigger, "a run begins");
-        let sweeping = subject.link.sweeping();
+        let sweeping: Vec<_> = subject.beside.iter().map(|link| link.sweeping()).collect();
         let halt = Halt::default();
         let record = loader.run(order, Arc::new(ears), halt.clone());
         self.running.insert(id.clone(), Running { key: Arc::clone(key), halt });
