@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`clock`] | monotonic stamps and the wall-clock anchor; the only reader of clocks |
 //! | [`config`] | files become a checked, immutable `Config`, or problems with their source |
-//! | [`schedule`] | when a beat is due: stable phases, the pacer thread, maintenance, budgets |
+//! | [`schedule`] | when a beat or a sweep is due: phases, the pacer thread, the plan, guards |
 //! | [`calendar`] | cron expressions and maintenance windows in a time zone |
 //! | [`arrival`] | when requests of a load are due: closed loops and seeded open schedules |
 //! | [`workload`] | what is asked: seeded request plans |
@@ -24,8 +24,8 @@
 //! | [`analysis`] | what follows from steps: knee, saturation, the search for max goodput |
 //! | [`report`] | a run's record as table, JSON, CSV, Markdown, HTML |
 //! | [`store`] | the records of runs on disk |
-//! | [`sinks`] | Prometheus exposition; recent beats |
-//! | [`telemetry`] | our own process: CPU throttling and pressure |
+//! | [`sinks`] | Prometheus exposition; recent beats; where sweeps stand |
+//! | [`telemetry`] | our own process: CPU throttling and pressure; the queue of an engine |
 //! | [`web`] | HTTP: metrics, health, pages; starts nothing itself |
 //! | [`daemon`] | assembly, supervision, signals, drain |
 //! | [`check`] | the quick test of one target, and the engine behind it |

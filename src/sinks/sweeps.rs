@@ -191,3 +191,48 @@ impl Sweeps {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view() -> SweepView {
+        SweepView { cron: None, zone: None, scenario: "s".into(), origin: "http://t".to_owned() }
+    }
+
+    fn key() -> Arc<RunKey> {
+        Arc::new(RunKey { target: "t".into(), model: "m".into(), sweep: "nightly".into() })
+    }
+
+    #[test]
+    fn a_sweep_is_remembered_through_a_reload_and_forgotten_with_its_key() {
+        let (sweeps, key) = (Sweeps::default(), key());
+        sweeps.skipped(&key, SweepSkipped::Guard, 1, "unheard");
+        sweeps.add(&key, view());
+        sweeps.skipped(&key, SweepSkipped::Guard, 2, "one");
+        sweeps.skipped(&key, SweepSkipped::Guard, 3, "two");
+        assert!(sweeps.next(&key, Some(9)) && !sweeps.next(&key, Some(9)));
+        sweeps.add(&key, SweepView { scenario: "other".into(), ..view() });
+        let all = sweeps.snapshot();
+        let guard = &all[0].skipped["guard"];
+        assert_eq!((guard.times, guard.last_unix_nanos, &*guard.words), (2, 3, "two"));
+        assert_eq!((&*all[0].view.scenario, all[0].next_unix_nanos), ("other", Some(9)));
+        sweeps.remove(&key);
+        assert!(sweeps.snapshot().is_empty() && !sweeps.next(&key, None));
+    }
+
+    #[test]
+    fn a_run_is_not_hidden_by_the_next_one_that_waits() {
+        let (sweeps, key) = (Sweeps::default(), key());
+        sweeps.add(&key, view());
+        let id: Arc<str> = "id".into();
+        sweeps.started(&RunStarted { key: Arc::clone(&key), id, at_unix_nanos: 5, steps: 1 });
+        sweeps.waiting(&key, true);
+        let running = |sweeps: &Sweeps| {
+            matches!(sweeps.snapshot()[0].doing, Doing::Running { since_unix_nanos: 5, .. })
+        };
+        assert!(running(&sweeps));
+        sweeps.waiting(&key, false);
+        assert!(running(&sweeps));
+    }
+}

@@ -94,3 +94,22 @@ fn a_long_detail_is_cut_between_characters() {
     let detail = probe.beats[0].detail.as_deref().expect("kept");
     assert_eq!(detail.chars().count(), DETAIL_CHARS + 1);
 }
+
+#[test]
+fn failures_of_a_target_leave_out_the_old_the_unmeasured_and_the_swept() {
+    let recent = Recent::new();
+    for (probe, due, outcome, own_sweep) in [
+        ("a", 1, Outcome::Http5xx, false),
+        ("a", 10, Outcome::Http5xx, false),
+        ("a", 11, Outcome::Ok, false),
+        ("b", 12, Outcome::Ok, false),
+        ("b", 13, Outcome::Local, false),
+        ("b", 14, Outcome::Http5xx, true),
+    ] {
+        let key = key(probe);
+        recent.add_probe(Arc::clone(&key), view(&[]));
+        recent.beat(&Beat { own_sweep, ..beat(&key, due, outcome, None) });
+    }
+    assert_eq!(recent.failed_of("t", 1), (3, 1));
+    assert_eq!(recent.failed_of("other", 0), (0, 0));
+}
