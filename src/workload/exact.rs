@@ -10,7 +10,7 @@ use rand_pcg::Pcg64;
 
 use super::{Tokenizer, prose};
 
-/// Most texts that are tried for a length. Most lengths are hit by the third.
+/// Most texts that are tried for a length. Where each of our words is one token, the second has it.
 const MOST_TRIES: usize = 40;
 
 /// Every so many tries, the bracket is halved.
@@ -98,17 +98,20 @@ impl Draft<'_> {
     /// Fills what is missing, token by token.
     fn fill(&self, words: u32, mut fitted: Fitted, wanted: u64) -> Fitted {
         let mut filler = String::new();
+        // What was one token last time probably is one again.
+        let mut pieces = FILLERS;
         for _ in 0..MOST_TRIES {
             if fitted.tokens >= wanted {
                 break;
             }
-            let longer = FILLERS.iter().find_map(|piece| {
+            let longer = pieces.iter().enumerate().find_map(|(index, piece)| {
                 let longer = format!("{filler}{piece}");
                 let tried = self.with(words, &longer);
-                (tried.tokens == fitted.tokens + 1).then_some((longer, tried))
+                (tried.tokens == fitted.tokens + 1).then_some((index, longer, tried))
             });
-            let Some(found) = longer else { break };
-            (filler, fitted) = found;
+            let Some((index, longer, tried)) = longer else { break };
+            pieces.swap(0, index);
+            (filler, fitted) = (longer, tried);
         }
         fitted
     }
