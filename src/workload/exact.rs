@@ -10,7 +10,7 @@ use rand_pcg::Pcg64;
 
 use super::{Tokenizer, prose};
 
-/// Most texts that are tried for a length. Where each of our words is one token, the second has it.
+/// Most texts that are tried for a length. Where our words have one token each, the second has it.
 const MOST_TRIES: usize = 40;
 
 /// Every so many tries, the bracket is halved.
@@ -18,7 +18,7 @@ const HALVE_EVERY: usize = 3;
 
 /// What fills the last gap, where no number of words has the wanted length: each is one token in
 /// some vocabularies.
-const FILLERS: [&str; 6] = [" the", " a", ".", "!", " I", "a"];
+const FILLERS: [&str; 12] = [" the", " a", ".", "!", " I", "a", ",", " of", ":", " to", "?", " 1"];
 
 /// A text and its length.
 #[derive(Debug)]
@@ -67,8 +67,8 @@ impl Draft<'_> {
     /// The most words whose text is not too long, by false position from `low`, the fewest.
     fn bracket(&self, mut low: (u32, Fitted), wanted: u64) -> (u32, Fitted) {
         let mut high: Option<(u32, u64)> = None;
-        // About one token a word, until it is known better.
-        let mut next = low.0.saturating_add(words(wanted - low.1.tokens));
+        let likely = |tokens: u64| words((tokens as f64 / self.tokenizer.tokens_per_word()) as u64);
+        let mut next = low.0.saturating_add(likely(wanted - low.1.tokens));
         for tries in 0..MOST_TRIES {
             let tried = self.with(next, "");
             match tried.tokens.cmp(&wanted) {
@@ -78,7 +78,7 @@ impl Draft<'_> {
             }
             let missing = wanted - low.1.tokens;
             let Some((most, tokens)) = high else {
-                next = low.0.saturating_add(words(missing));
+                next = low.0.saturating_add(likely(missing));
                 continue;
             };
             let width = most.saturating_sub(low.0);
