@@ -7,11 +7,13 @@ pub mod catalogue;
 mod compat;
 mod lateness;
 mod measurement;
+mod moments;
 mod phase;
 mod summary;
 
 pub use compat::Compat;
 pub use lateness::{Lateness, Spoiled};
 pub use measurement::{CountSource, Measurement};
+pub use moments::Moments;
 pub use phase::Phase;
-pub use summary::{Quantile, Summary};
+pub use summary::{HistogramError, Quantile, Summary, Unit};

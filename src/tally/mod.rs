@@ -4,6 +4,16 @@
 //! validity, standings. Memory does not grow with the number of exchanges. Pure: is told of every
 //! due time and every end, and of the step's own lateness; knows nothing of who makes exchanges.
 
+mod latencies;
+mod rates;
+mod retried;
+mod standings;
 mod step;
+mod tokens;
+mod told;
+mod validity;
+mod warnings;
+mod window;
 
-pub use step::{Ended, Looked, Phase, StepTally, Surroundings, TallySpec};
+pub use step::StepTally;
+pub use told::{Ended, Looked, Phase, Surroundings, TallySpec};
