@@ -24,6 +24,10 @@ const WORD_VARIANCE: f64 = 0.05;
 /// Rounds of re-weighting. The weights settle in a few.
 const ROUNDS: usize = 8;
 
+/// The line is drawn anew when one in so many of the remembered prompts is new to it: each of the
+/// first ones, later every sixteenth. Learning then costs next to nothing at any rate.
+const ONE_IN: usize = 4;
+
 /// A count so many typical deviations away from the line begins to lose weight.
 const TYPICAL: f64 = 2.0;
 
@@ -47,6 +51,8 @@ const MOST_ADDED: f64 = 100_000.0;
 pub struct Calibrator {
     seen: VecDeque<(f64, f64)>,
     line: Option<Line>,
+    /// Prompts since the line was drawn.
+    new: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +73,11 @@ impl Calibrator {
             self.seen.pop_front();
         }
         self.seen.push_back((x, y));
-        self.line = Some(self.fit());
+        self.new += 1;
+        if self.new * ONE_IN >= self.seen.len() {
+            self.line = Some(self.fit());
+            self.new = 0;
+        }
     }
 
     /// How the next prompts are sized. Whoever needs prompts that stay the same keeps the value.

@@ -73,7 +73,7 @@ impl Steps {
                     spec: spec.clone(),
                     search: Search::new(spec.clone(), order.known_answer),
                     workload: workload.clone(),
-                    decider: Decider::new(order.slos.clone(), cap),
+                    decider: Decider::new(&order.slos, cap),
                     level: 0.0,
                 };
                 let most = u32::try_from(MOST).unwrap_or(u32::MAX);
