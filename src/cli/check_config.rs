@@ -80,6 +80,8 @@ mod tests {
         assert!(!good);
         assert!(shown.starts_with("✗ tests/config/bad/tls-half.yml: 2 problems\n\n"), "{shown}");
         assert!(shown.contains("tls-half.yml:5:29: a certificate without its key"), "{shown}");
-        assert!(shown.ends_with("✓ config/slos.yml: 0 targets, 0 probes, 0 workloads, 14 SLOs, 0 scenarios, 0 sweeps\n"));
+        assert!(shown.ends_with(
+            "✓ config/slos.yml: 0 targets, 0 probes, 0 workloads, 14 SLOs, 0 scenarios, 0 sweeps\n"
+        ));
     }
 }

@@ -1,4 +1,4 @@
-//! Files that a configuration names for their data: traces.
+//! Files that a configuration names for their data: traces and datasets.
 //!
 //! They are part of the configuration: read with it, held with it, and in its hash, so that a
 //! changed one is a changed configuration.
@@ -8,8 +8,16 @@ use std::{
     sync::Arc,
 };
 
-use super::{disk, include::Fnv, problem::Problems, sections::Item};
-use crate::arrival::{Demand, parse_trace};
+use super::{
+    disk,
+    include::Fnv,
+    problem::{Problem, Problems},
+    sections::Item,
+};
+use crate::{
+    arrival::{Demand, parse_trace},
+    workload::Dataset,
+};
 
 /// Largest trace.
 const MOST_TRACE_BYTES: u64 = 256 << 20;
@@ -38,14 +46,23 @@ impl DataFiles {
         file: &Path,
         problems: &mut Problems,
     ) -> Option<Arc<[Demand]>> {
-        let trace = self
-            .text(item.folder(), file, MOST_TRACE_BYTES)
-            .and_then(|text| parse_trace(&text).map_err(|error| error.to_string()));
-        let fault = |why: String| {
-            let message = format!("the trace {} cannot be used: {why}", file.display());
-            problems.push(item.problem(path, message));
-        };
-        trace.map_err(fault).ok()
+        let text = self.text(item.folder(), file, MOST_TRACE_BYTES);
+        let trace = text.and_then(|text| parse_trace(&text).map_err(|error| error.to_string()));
+        trace.map_err(|why| problems.push(fault(item, path, file, &why))).ok()
+    }
+
+    /// The dataset in `file`, likewise.
+    pub(super) fn dataset<S>(
+        &mut self,
+        item: &Item<'_, S>,
+        path: &[&str],
+        file: &Path,
+        problems: &mut Problems,
+    ) -> Option<Arc<Dataset>> {
+        let text = self.text(item.folder(), file, Dataset::MOST_BYTES as u64);
+        let dataset =
+            text.and_then(|text| Dataset::parse(&text).map_err(|error| error.to_string()));
+        dataset.map(Arc::new).map_err(|why| problems.push(fault(item, path, file, &why))).ok()
     }
 
     /// The text of a file, which may be named relative to `folder`.
@@ -53,11 +70,18 @@ impl DataFiles {
         let path = folder.join(file);
         let bytes = disk::bytes(&path, most)?;
         self.hash.write(&bytes);
-        self.paths.push(path);
+        // Two workloads may share a file.
+        if !self.paths.contains(&path) {
+            self.paths.push(path);
+        }
         String::from_utf8(bytes).map_err(|error| {
             let text = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             let line = text.iter().filter(|byte| **byte == b'\n').count() + 1;
             format!("line {line} is not UTF-8")
         })
     }
+}
+
+fn fault<S>(item: &Item<'_, S>, path: &[&str], file: &Path, why: &str) -> Problem {
+    item.problem(path, format!("{} cannot be used: {why}", file.display()))
 }

@@ -16,7 +16,10 @@ use super::{
 use crate::verdict::Slo;
 
 /// The shipped files: their names and their texts.
-const FILES: [(&str, &str); 1] = [("slos.yml", include_str!("../../config/slos.yml"))];
+const FILES: [(&str, &str); 2] = [
+    ("scenarios.yml", include_str!("../../config/scenarios.yml")),
+    ("slos.yml", include_str!("../../config/slos.yml")),
+];
 
 /// What the shipped files define: SLOs, scenarios and the workloads of those; no targets.
 pub fn shipped() -> &'static Config {
@@ -58,7 +61,26 @@ mod tests {
     #[test]
     fn the_shipped_files_load() {
         let config = read().map_err(|problems| problems.to_string()).expect("no problems");
-        assert!(config.slos.contains_key("interactive"));
+        assert_eq!((config.targets.len(), config.sweeps.len()), (0, 0));
         assert!(shipped_slo("standard").is_some() && shipped_slo("none").is_none());
+        let names: Vec<_> = shipped_scenario_names().collect();
+        assert_eq!(
+            names,
+            [
+                "concurrency_sweep",
+                "find_capacity",
+                "http_only",
+                "latency_benchmark",
+                "load_test",
+                "poisson_goodput",
+                "prefix_cache",
+                "quick_validation",
+                "stress_test",
+                "throughput_benchmark",
+            ]
+        );
+        for name in names {
+            assert!(shipped_scenario(name).is_some_and(|scenario| &*scenario.name == name));
+        }
     }
 }

@@ -13,7 +13,7 @@ pub(in crate::config) fn check(
     problems: &mut Problems,
 ) -> Config {
     let global = global::check(sections.global.as_ref(), problems);
-    let workloads = workload::check(&sections.workloads, coverage, problems);
+    let workloads = workload::check(&sections.workloads, coverage, data, problems);
     let slos = slo::check(&sections.slos, coverage, problems);
     let targets = target::check(&sections.targets, coverage, problems);
     let context =

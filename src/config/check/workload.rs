@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{Coverage, Known};
 use crate::{
     config::{
+        data::DataFiles,
         problem::{Problem, Problems},
         sections::Item,
     },
@@ -14,6 +15,7 @@ use crate::{
 pub(super) fn check(
     items: &[Item<'_, WorkloadSpec>],
     coverage: Coverage,
+    data: &mut DataFiles,
     problems: &mut Problems,
 ) -> Known<Workload> {
     let mut known = Known::new(coverage);
@@ -23,11 +25,9 @@ pub(super) fn check(
             Some(WorkloadSpec::Synthetic(spec)) => usable(item, spec.build(), problems),
             Some(WorkloadSpec::Fixed(spec)) => usable(item, spec.build(), problems),
             Some(WorkloadSpec::Http(spec)) => usable(item, spec.build(), problems),
-            Some(WorkloadSpec::Dataset(spec)) => {
-                let message = format!("the dataset {} is not read yet", spec.file.display());
-                problems.push(item.problem(&["dataset", "file"], message));
-                None
-            }
+            Some(WorkloadSpec::Dataset(spec)) => data
+                .dataset(item, &["dataset", "file"], &spec.file, problems)
+                .and_then(|dataset| usable(item, spec.build(dataset), problems)),
             Some(WorkloadSpec::Mix(shares)) => {
                 mixes.push((item, shares));
                 None
