@@ -7,6 +7,7 @@
 #[expect(dead_code, reason = "shared with tests/serve.rs, which uses it all")]
 mod daemon;
 #[path = "support/echo.rs"]
+#[expect(dead_code, reason = "shared with tests/secrets.rs, which uses it all")]
 mod echo;
 #[expect(dead_code, reason = "shared with tests/metrics.rs, which uses it all")]
 #[path = "support/exposition.rs"]
@@ -104,7 +105,9 @@ fn a_sweep_is_told_in_every_form() {
     assert_eq!((&record["seed"], &record["trigger"]), (&7.into(), &"bench".into()));
     assert_eq!(record["model"], "sim-8b");
 
-    for wanted in ["Time to first token (ms)", "Concurrency | Req/sec", "n too small", "Step 2 of 2"] {
+    for wanted in
+        ["Time to first token (ms)", "Concurrency | Req/sec", "n too small", "Step 2 of 2"]
+    {
         assert!(out.contains(wanted), "{wanted}: {out}");
     }
     assert!(out.is_ascii(), "not a terminal: {out}");
@@ -150,7 +153,8 @@ fn a_missed_slo_and_too_little_data_have_their_codes() {
 fn a_rate_is_sent_on_its_schedule() {
     let sim = quick();
     let flags = ["--request-rate", "40", "--arrival", "constant", "--duration", "2s"];
-    let output = run(sim.base_url(), &[&flags[..], &["--warmup", "0", "--format", "json"]].concat());
+    let output =
+        run(sim.base_url(), &[&flags[..], &["--warmup", "0", "--format", "json"]].concat());
     let record = json(&output.stdout);
     let step = &record["steps"][0];
     assert_eq!(step["load"]["arrival"], "constant");
@@ -202,7 +206,6 @@ fn wrong_flags_are_refused_before_anything_is_sent() {
         (&["--header", "x-api-key: sk-1"], "--api-key-env"),
         (&["--api-key-env", "TOKENBEAT_TEST_UNSET"], "TOKENBEAT_TEST_UNSET"),
         (&["--output", &missing], "cannot write"),
-        (&["--dataset", &missing], "none/run.json"),
         (&["--tokenizer", &missing], "--tokenizer"),
     ] {
         let output = run(sim.base_url(), flags);
@@ -211,6 +214,10 @@ fn wrong_flags_are_refused_before_anything_is_sent() {
         assert!(said.contains(words), "{flags:?}: {said}");
         assert!(output.stdout.is_empty(), "{flags:?}");
     }
+    let output = tokenbeat(&["bench", sim.base_url(), "--dataset", &missing]).output();
+    let output = output.expect("the binary runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("none/run.json"), "{}", text(&output.stderr));
     assert_eq!(sim.handle().requests(), 0);
     let output = run("nowhere", &[]);
     assert_eq!(output.status.code(), Some(1));
@@ -287,7 +294,8 @@ fn a_planted_secret_comes_out_nowhere() {
     let (echo, folder) = (Echo::start(), tempfile::tempdir().expect("a folder"));
     let [record, csv, html] = ["run.json", "run.csv", "run.html"].map(|it| path(folder.path(), it));
     let header = format!("X-Tenant: {TENANT}");
-    let flags = ["--model", "m", "--requests", "30", "--api-key-env", "PLANTED", "--header", &header];
+    let flags =
+        ["--model", "m", "--requests", "30", "--api-key-env", "PLANTED", "--header", &header];
     let files = ["--output", &record, "--csv", &csv, "--html", &html];
     let output = bench(&echo.url(), &[&flags[..], &files].concat())
         .env("PLANTED", BEARER)

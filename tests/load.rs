@@ -34,8 +34,7 @@ fn the_throughput_of_a_closed_loop_is_right_in_both_forms() {
     // throughput of slots ÷ time of service, which the engine itself has stamped.
     const USERS: u32 = 16;
     let sim = engine(400.0, SimSpec { slots: 16, stamps: true, ..SimSpec::default() });
-    let scenario =
-        Scenario { requests_per_step: count(480), ..scenario(vec![closed(USERS)], 1) };
+    let scenario = Scenario { requests_per_step: count(480), ..scenario(vec![closed(USERS)], 1) };
     let record = Runner::at(&sim.base_url()).run(scenario);
     let stamps = sim.handle().stamps();
     let service: f64 = stamps
@@ -45,10 +44,9 @@ fn the_throughput_of_a_closed_loop_is_right_in_both_forms() {
         / stamps.len() as f64;
     let capacity = f64::from(USERS) / service;
     let rates = &record.steps[0].rates;
-    for (form, rate) in [
-        ("window", rates.requests_per_second),
-        ("whole run", rates.requests_per_second_whole_run),
-    ] {
+    for (form, rate) in
+        [("window", rates.requests_per_second), ("whole run", rates.requests_per_second_whole_run)]
+    {
         let ratio = rate.expect("a rate") / capacity;
         assert!((ratio - 1.0).abs() <= 0.02, "{form}: {ratio} of {capacity}, {rates:?}");
     }
@@ -98,10 +96,10 @@ fn a_cancelled_run_lets_what_is_in_flight_end() {
     runner.wait_for("six in flight", || sim.handle().requests() == 6);
     halt.drain(HaltReason::Cancelled, "somebody asked");
     let record = record.blocking_recv().expect("a record");
-    assert_eq!((record.result, record.reason.as_deref()), (
-        RunResult::Cancelled,
-        Some("somebody asked")
-    ));
+    assert_eq!(
+        (record.result, record.reason.as_deref()),
+        (RunResult::Cancelled, Some("somebody asked"))
+    );
     assert_eq!((outcome(&record, 0, "ok"), sim.handle().requests()), (6, 6));
     assert!(!sim.handle().metrics().contains("finished_reason=\"abort\"} 1"));
 }
@@ -137,8 +135,8 @@ fn a_dead_port_fails_with_what_to_do() {
     let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound");
     let duration = Some(Duration::from_secs(600));
     let levels = vec![closed(3), closed(6)];
-    let record = Runner::at(&format!("http://{free}"))
-        .run(Scenario { duration, ..scenario(levels, 2) });
+    let record =
+        Runner::at(&format!("http://{free}")).run(Scenario { duration, ..scenario(levels, 2) });
     assert_eq!((record.result, record.steps.len()), (RunResult::Failed, 1));
     let reason = record.reason.expect("a reason");
     assert!(reason.contains("connect in") && reason.contains("the server runs"), "{reason}");

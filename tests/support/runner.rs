@@ -124,8 +124,7 @@ impl Runner {
 
     pub fn order(&self, scenario: Scenario) -> RunOrder {
         let (url, more) = (&self.url, &self.target);
-        let text =
-            format!("targets: [{{name: t, url: \"{url}\", models: [sim-8b]{more}}}]\n");
+        let text = format!("targets: [{{name: t, url: \"{url}\", models: [sim-8b]{more}}}]\n");
         let config = config::load_str("target.yml", &text).expect("a target");
         let mut global = config.global.clone();
         global.idle_timeout = self.idle_timeout;

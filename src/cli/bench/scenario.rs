@@ -432,7 +432,8 @@ mod tests {
 
     #[test]
     fn a_search_begins_and_ends_where_it_is_told() {
-        let flags = ["--find-max-goodput=concurrency", "--goodput", "ttft:1s", "--concurrency=4,64"];
+        let flags =
+            ["--find-max-goodput=concurrency", "--goodput", "ttft:1s", "--concurrency=4,64"];
         let bench = bench(&flags).expect("a scenario");
         let Load::Search(search) = &bench.scenario.load else { panic!("a search") };
         assert_eq!((search.start, search.max), (4.0, 64.0));
