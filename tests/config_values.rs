@@ -4,11 +4,16 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use serde_json::Value;
 use tokenbeat::{
-    config::{self, Config, Connection, HeaderValue, Models, SecretSource},
+    arrival::{Arrival, Load, Open, Pattern},
+    config::{
+        self, Bound, Config, Connection, HeaderValue, Missed, Models, Overlap, Requests,
+        SecretSource, StopWhen, Warmup,
+    },
     protocol::Api,
     verdict::{Judge, Metric, PackScenario},
     workload::{Length, Workload},
 };
+use url::Url;
 
 fn load(path: &str) -> Config {
     match config::load(Path::new(path)) {
@@ -79,7 +84,7 @@ fn the_reference_is_read_as_it_is_written() {
     assert_eq!(window.days, [true, true, true, true, true, false, false]);
     assert_eq!((window.from_minute, window.to_minute), (0, 15));
     assert_eq!(probe.maintenance[0].zone.iana_name(), Some("Europe/Berlin"));
-    assert_eq!(config.files.len(), 2);
+    assert_eq!(config.files.len(), 5);
 }
 
 /// Every key that the schema knows, at any level.
@@ -101,7 +106,11 @@ fn the_reference_names_every_key() {
     let mut known = BTreeSet::new();
     keys(&config::schema(), &mut known);
     assert!(known.len() > 50, "the schema has keys");
-    for key in known {
+    // The percentiles are told together.
+    assert!(text.contains("p50, p75, p90, p95, p99 of ttft, tpot, e2e, ttfo, ttst, itl"));
+    let percentile =
+        |key: &str| key.split_once("_p").is_some_and(|(_, percent)| percent.parse::<u8>().is_ok());
+    for key in known.into_iter().filter(|key| !percentile(key)) {
         assert!(text.contains(&format!("{key}:")) || text.contains(&format!("`{key}`")), "{key}");
     }
 }
@@ -178,6 +187,125 @@ fn the_example_targets_are_those_of_the_documents() {
         let authorization = target.authorization.as_ref().expect("credentials");
         assert_eq!(authorization.credentials, SecretSource::Env("OPENAI_API_KEY".into()));
     }
+}
+
+#[test]
+fn a_sweep_is_read_as_it_is_written() {
+    let config = load("tests/config/ok/scenarios.yml");
+    let target = &config.targets[0];
+    assert_eq!(target.exclusive_group.as_deref(), Some("pool"));
+    assert_eq!(target.engine_metrics.as_ref().map(Url::path), Some("/metrics"));
+    assert_eq!(target.tokenizer.as_deref(), Some(Path::new("tests/config/ok/tokenizer.json")));
+    let nightly = &config.sweeps[0];
+    let cron = nightly.cron.as_ref().expect("a schedule");
+    assert_eq!((cron.text(), cron.zone().iana_name()), ("30 2 * * MON-FRI", Some("Europe/Berlin")));
+    let guard = nightly.guard;
+    assert_eq!(
+        (guard.engine_requests_waiting, guard.probe_failure_ratio, guard.max_duration),
+        (Some(2), None, seconds(5_400))
+    );
+    assert_eq!((nightly.overlap, nightly.missed), (Overlap::Queue, Missed::Once));
+    assert_eq!((nightly.slos.len(), nightly.maintenance.len()), (1, 1));
+    let users = &nightly.scenario;
+    let names: Vec<&str> = users.workloads.iter().map(|(name, _)| &**name).collect();
+    assert_eq!((&*users.name, names), ("users", vec!["short", "recorded"]));
+    assert_eq!(
+        (users.requests_per_step, users.duration),
+        (Some(Requests::PerUser(10)), Some(seconds(300)))
+    );
+    assert_eq!(users.warmup, Warmup { requests: 3, duration: seconds(2) });
+    assert_eq!(
+        (users.settle, users.timeout, users.seed),
+        (seconds(30), Some(seconds(90)), Some(7))
+    );
+    let bound = |metric, quantile, max| Bound { metric, quantile, max: seconds(max) };
+    assert_eq!(
+        users.stop_when,
+        StopWhen {
+            error_ratio: Some(0.05),
+            bounds: vec![bound(Metric::Ttft, 0.5, 1), bound(Metric::E2e, 0.95, 10)],
+        }
+    );
+    let Load::Levels(levels) = &users.load else { panic!("levels") };
+    assert_eq!(levels.iter().filter_map(Arrival::concurrency).collect::<Vec<_>>(), [1, 5]);
+}
+
+#[test]
+fn what_a_sweep_does_not_say_has_its_default() {
+    let config = load("tests/config/ok/scenarios.yml");
+    let by_hand = &config.sweeps[1];
+    assert!(by_hand.cron.is_none() && by_hand.slos.is_empty() && by_hand.maintenance.is_empty());
+    assert_eq!((by_hand.overlap, by_hand.missed), (Overlap::Skip, Missed::Skip));
+    assert_eq!(by_hand.targets.len(), 2);
+    let guard = by_hand.guard;
+    assert_eq!((guard.engine_requests_waiting, guard.max_duration), (None, seconds(3_600)));
+    let search = &config.scenarios["search"];
+    assert_eq!(search.connection, Connection::Reuse);
+    assert_eq!(
+        (search.settle, search.warmup, search.timeout),
+        (seconds(0), Warmup::default(), None)
+    );
+    assert_eq!((&search.stop_when, search.seed), (&StopWhen::default(), None));
+    let Load::Search(search) = &search.load else { panic!("a search") };
+    assert_eq!(
+        (search.start, search.max, search.precision, search.max_steps),
+        (1.0, 64.0, 0.05, 12)
+    );
+}
+
+#[test]
+fn a_trace_and_a_dataset_are_part_of_the_configuration() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    };
+    write(
+        "main.yml",
+        "workloads: {w: {dataset: {file: questions.jsonl}}}\n\
+         scenarios: {s: {workload: w, load: {trace: trace.jsonl}}}\n",
+    );
+    write("questions.jsonl", "{\"prompt\": \"a\"}\n");
+    write("trace.jsonl", "{\"timestamp\": 5}\n{\"timestamp\": 7, \"output_tokens\": 3}\n");
+    let main = folder.path().join("main.yml");
+    let loaded = || config::load(&main).expect("a configuration");
+    let first = loaded();
+    let Load::Levels(levels) = &first.scenarios["s"].load else { panic!("levels") };
+    let [Arrival::Open(open)] = levels.as_slice() else { panic!("one level") };
+    let Pattern::Trace { demands, .. } = &open.pattern else { panic!("a trace") };
+    assert_eq!((demands[1].offset, demands[1].output_tokens), (seconds(2), Some(3)));
+    let names: Vec<_> = first.files.iter().filter_map(|file| file.file_name()).collect();
+    assert_eq!(names, ["main.yml", "questions.jsonl", "trace.jsonl"]);
+    assert_eq!(first.hash, loaded().hash);
+    write("questions.jsonl", "{\"prompt\": \"b\"}\n");
+    assert_ne!(first.hash, loaded().hash, "a changed dataset is a changed configuration");
+}
+
+#[test]
+fn the_shipped_scenarios_have_the_parameters_of_the_documents() {
+    let scenario = |name: &str| config::shipped_scenario(name).expect(name);
+    let users = |name: &str| match &scenario(name).load {
+        Load::Levels(levels) => levels.iter().filter_map(Arrival::concurrency).collect(),
+        Load::Search(_) => Vec::new(),
+    };
+    assert_eq!(users("throughput_benchmark"), [1, 5, 10, 20, 50]);
+    assert_eq!(users("load_test"), [10, 25, 50, 75, 100]);
+    assert_eq!(users("stress_test"), [1, 5, 10, 25, 50, 100, 150, 200]);
+    assert_eq!(users("concurrency_sweep"), [10, 20, 40, 80, 120, 200]);
+    let sweep = scenario("concurrency_sweep");
+    assert_eq!((sweep.requests_per_step, sweep.settle), (Some(Requests::PerUser(10)), seconds(30)));
+    let Workload::Synthetic(chat) = &*sweep.workloads[0].1 else { panic!("synthetic") };
+    assert_eq!(chat.input_tokens, Length::Normal { mean: 200.0, stddev: 20.0 });
+    assert_eq!(chat.output_tokens, Length::Normal { mean: 100.0, stddev: 10.0 });
+    let stress = scenario("stress_test");
+    let bound = Bound { metric: Metric::E2e, quantile: 0.95, max: seconds(10) };
+    assert_eq!(stress.stop_when, StopWhen { error_ratio: Some(0.05), bounds: vec![bound] });
+    assert_eq!(stress.duration, Some(seconds(120)));
+    let Load::Levels(levels) = &scenario("poisson_goodput").load else { panic!("levels") };
+    let open = Open { pattern: Pattern::Poisson { rate: 20.0 }, max_in_flight: Some(32) };
+    assert_eq!(levels.as_slice(), [Arrival::Open(open)]);
+    assert_eq!(scenario("latency_benchmark").workloads.len(), 6);
+    assert_eq!(scenario("load_test").duration, Some(seconds(600)));
+    assert!(matches!(scenario("find_capacity").load, Load::Search(_)));
 }
 
 #[test]

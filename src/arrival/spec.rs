@@ -21,7 +21,6 @@ const MOST_LEVELS: u32 = 32;
 /// What the levels are; exactly one of `concurrency`, `rate`, `ramp`, `trace`, `find_max_goodput`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schemars(extend("minProperties" = 1))]
 pub(crate) struct LoadSpec {
     /// Users, each with one request in flight: a number, or a list of them with a step each.
     pub concurrency: Option<UsersSpec>,

@@ -83,5 +83,5 @@ impl DataFiles {
 }
 
 fn fault<S>(item: &Item<'_, S>, path: &[&str], file: &Path, why: &str) -> Problem {
-    item.problem(path, format!("{} cannot be used: {why}", file.display()))
+    item.problem(path, format!("{}: {why}", file.display()))
 }

@@ -183,7 +183,9 @@ impl<'a> Walk<'a> {
                 let keys: Vec<&str> =
                     properties.into_iter().flat_map(Map::keys).map(String::as_str).collect();
                 let problem = self.unknown(entry, &keys);
-                self.report(problem.expected(words::keys(&keys)));
+                // Of very many keys the schema has a summary.
+                let summary = schema["keysErrorMessage"].as_str().map(str::to_owned);
+                self.report(problem.expected(summary.unwrap_or_else(|| words::keys(&keys))));
             } else if self.pattern(&schema["propertyNames"], key, entry.span) {
                 valid.push((entry, others));
             }

@@ -73,6 +73,26 @@ pub(crate) type LoadFault = (Vec<&'static str>, LoadError);
 const KINDS: &str = "`concurrency`, `rate`, `ramp`, `trace`, `find_max_goodput`";
 
 impl LoadSpec {
+    /// How many keys it has. One that was written and is not among them was faulty by itself; what
+    /// the others say without it is not worth telling.
+    pub(crate) fn keys(&self) -> usize {
+        [
+            self.concurrency.is_some(),
+            self.spawn_rate.is_some(),
+            self.rate.is_some(),
+            self.arrival.is_some(),
+            self.burstiness.is_some(),
+            self.burst_size.is_some(),
+            self.max_concurrency.is_some(),
+            self.ramp.is_some(),
+            self.trace.is_some(),
+            self.find_max_goodput.is_some(),
+        ]
+        .into_iter()
+        .filter(|given| *given)
+        .count()
+    }
+
     /// The checked load. `read` reads the file of a trace, and is absent if that fails; whoever
     /// reads it says why.
     ///

@@ -25,8 +25,10 @@ pub(super) fn zone<S>(item: &Item<'_, S>, name: &str, problems: &mut Problems) -
     }
     TimeZone::get(name).unwrap_or_else(|_| {
         let message = format!("there is no time zone `{name}` in the database of this machine");
-        let expected = "an IANA name such as Europe/Berlin";
-        problems.push(item.problem(&["timezone"], message).expected(expected));
+        let problem = item.problem(&["timezone"], message);
+        let names: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
+        let problem = problem.nearest(name, names.iter().map(String::as_str));
+        problems.push(problem.expected("an IANA name such as Europe/Berlin"));
         TimeZone::UTC
     })
 }

@@ -79,7 +79,11 @@ fn load(
     data: &mut DataFiles,
     problems: &mut Problems,
 ) -> Option<Load> {
-    let read = |file: &Path| data.trace(item, &["load", "trace"], file, problems);
+    let written = item.node.get("load").map_or(0, |load| load.node.entries().len());
+    if written != spec.load.keys() {
+        return None;
+    }
+    let read = |file: &Path| data.trace(item, &["load", "trace", "file"], file, problems);
     let faults = match spec.load.build(read) {
         Ok(load) => return Some(load),
         Err(faults) => faults,

@@ -80,6 +80,11 @@ pub(super) fn percentile_keys(schema: &mut Schema) {
     let Some(bound) = schema.insert("additionalProperties".into(), Value::Bool(false)) else {
         return;
     };
+    let metrics = Metric::ALL.map(Metric::as_str).join(", ");
+    let words = format!(
+        "`error_ratio`, or a percentile such as `e2e_p95`: p50, p75, p90, p95 or p99 of {metrics}"
+    );
+    schema.insert("keysErrorMessage".into(), words.into());
     if let Some(Value::Object(keys)) = schema.get_mut("properties") {
         keys.extend(percentiles().map(|(key, _, _)| (key, bound.clone())));
     }
