@@ -90,17 +90,19 @@ impl Decider {
         found.map_or(last, |found| found.worse(last))
     }
 
-    /// Misses ÷ judged of the threshold that is furthest from its objective.
-    pub(super) fn miss_ratio(&self, looked: &Looked) -> f64 {
-        let n = looked.n.max(1) as f64;
+    /// Misses ÷ the misses that the objective allows of as many exchanges, of the threshold that is
+    /// worst off.
+    pub(super) fn misses_to_allowed(&self, looked: &Looked) -> f64 {
+        let n = looked.n as f64;
         let ratios = self.slos.iter().zip(&looked.misses).flat_map(|((slo, _), misses)| {
             lanes(slo).filter_map(move |(lane, objective)| {
-                Some((*misses.get(lane)? as f64 / n, 1.0 - objective))
+                let misses = *misses.get(lane)? as f64;
+                // An objective of 100 % allows none, and none of none is met.
+                Some(if misses > 0.0 { misses / (n * (1.0 - objective)) } else { 0.0 })
             })
         });
-        ratios
-            .max_by(|one, other| (one.0 - one.1).total_cmp(&(other.0 - other.1)))
-            .map_or(1.0, |(ratio, _)| ratio)
+        // Nothing that was judged has met anything.
+        if looked.n == 0 { f64::INFINITY } else { ratios.fold(0.0, f64::max) }
     }
 }
 
@@ -147,6 +149,18 @@ mod tests {
     }
 
     #[test]
+    fn misses_are_held_against_what_is_allowed() {
+        let strict = Decider::new(&[slo(Judge::Each, &[1.0, 0.9])], Some(50));
+        for (n, misses, ratio) in
+            [(100, [0, 0, 0], 0.0), (100, [5, 0, 5], 0.5), (0, [0, 0, 0], f64::INFINITY)]
+        {
+            let found = strict.misses_to_allowed(&looked(n, &misses));
+            assert!(found == ratio || (found - ratio).abs() < 1e-9, "{misses:?} of {n}: {found}");
+        }
+        assert!(strict.misses_to_allowed(&looked(100, &[1, 1, 0])) > 1e6);
+    }
+
+    #[test]
     fn all_slos_are_to_be_met() {
         let slos = [slo(Judge::Each, &[0.95]), slo(Judge::Each, &[0.9])];
         let mut decider = Decider::new(&slos, None);
@@ -167,8 +181,8 @@ mod tests {
         let misses = looked(600, &[24, 12, 12]);
         assert_eq!(each.verdict(None, &misses), State::Pass);
         assert_eq!(joint.verdict(None, &misses), State::NotEnoughData);
-        assert!((joint.miss_ratio(&misses) - 0.04).abs() < 1e-12);
-        assert!((each.miss_ratio(&misses) - 0.02).abs() < 1e-12);
+        assert!((joint.misses_to_allowed(&misses) - 0.8).abs() < 1e-9);
+        assert!((each.misses_to_allowed(&misses) - 0.4).abs() < 1e-9);
         assert_eq!(each.verdict(None, &looked(600, &[90, 12, 90])), State::Fail);
     }
 

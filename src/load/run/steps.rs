@@ -123,7 +123,8 @@ impl Steps {
             _ => None,
         };
         let verdict = decider.verdict(found, &done.looked);
-        // That we were late ourselves speaks against a failure, not against a pass.
+        // That we were late ourselves speaks against a failure, not against a pass: the level is
+        // then taken as missed but not as certified.
         let spoiled =
             done.record.validity.marks.iter().any(|mark| {
                 matches!(mark, Mark::ClientSaturated | Mark::Throttled | Mark::RateNotMet)
@@ -132,7 +133,7 @@ impl Steps {
         searching.search.decided(Decision {
             level: searching.level,
             state,
-            miss_ratio: decider.miss_ratio(&done.looked),
+            misses_to_allowed: decider.misses_to_allowed(&done.looked),
             goodput: done.record.rates.goodput_requests_per_second,
         });
     }
