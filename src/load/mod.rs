@@ -12,6 +12,7 @@ mod link;
 mod loader;
 mod run;
 mod runtime;
+mod sizes;
 
 pub use beat::Subject;
 pub use calibrate::{CalibrateError, calibrate};
@@ -22,3 +23,4 @@ pub use link::Link;
 pub use loader::Loader;
 pub use run::{Halt, HaltReason, RunOrder, run as run_scenario};
 pub use runtime::runtime;
+pub use sizes::PrepareError;

@@ -245,15 +245,15 @@ catalogue! {
         "Beats that were held against the SLO"
     Slo SloGood "tokenbeat_slo_good_requests_total" Counter, None, [target model probe slo]
         "Beats that were ok and met every threshold of the SLO"
-    Slo SloBad "tokenbeat_slo_bad_requests_total" Counter, None, [target model probe slo cause: failed undefined ttft tpot e2e ttfo ttst itl]
+    Slo SloBad "tokenbeat_slo_bad_requests_total" Counter, None, [target model probe slo cause: failed undefined ttft tpot e2e ttfo ttst itl tpot_mlperf]
         "Beats that were not good: failed, without a latency that the SLO asks for, or by the first threshold missed"
-    Slo SloThresholdMet "tokenbeat_slo_threshold_met_total" Counter, None, [target model probe slo metric: ttft tpot e2e ttfo ttst itl]
+    Slo SloThresholdMet "tokenbeat_slo_threshold_met_total" Counter, None, [target model probe slo metric: ttft tpot e2e ttfo ttst itl tpot_mlperf]
         "Beats that met this threshold, each threshold alone"
     Slo SloExcluded "tokenbeat_slo_excluded_requests_total" Counter, None, [target model probe slo reason: own_sweep client aborted]
         "Beats that were not held against the SLO, because they say nothing about the target"
     Slo SloObjective "tokenbeat_slo_objective_ratio" Gauge, Ratio, [target model probe slo]
         "Share of beats that must be good"
-    Slo SloThreshold "tokenbeat_slo_threshold_seconds" Gauge, Seconds, [target model probe slo metric: ttft tpot e2e ttfo ttst itl]
+    Slo SloThreshold "tokenbeat_slo_threshold_seconds" Gauge, Seconds, [target model probe slo metric: ttft tpot e2e ttfo ttst itl tpot_mlperf]
         "Largest latency that is good"
     Slo SloVerdict "tokenbeat_slo_verdict" Gauge, None, [target model probe slo state: pass fail not_enough_data]
         "1 for the state of the SLO's verdict over its window, 0 for the others"

@@ -14,8 +14,11 @@ use crate::{
 /// Fewest samples of a p99 that is not marked.
 const ENOUGH: u64 = 100;
 
+/// How a latency is read from the numbers of an exchange.
+type Read = fn(&Measurement) -> Option<Duration>;
+
 /// The latencies of which an exchange has one value each.
-const SINGLE: [(&str, fn(&Measurement) -> Option<Duration>); 7] = [
+const SINGLE: [(&str, Read); 7] = [
     ("ttft", |of| of.ttft),
     ("ttfo", |of| of.ttfo),
     ("ttst", |of| of.ttst),

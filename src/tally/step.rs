@@ -286,3 +286,6 @@ impl StepTally {
         advice.into_iter().map(Advice::warning).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

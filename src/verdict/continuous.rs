@@ -174,6 +174,7 @@ mod tests {
             objective: 0.95,
             window: INTERVAL * beats_in_window,
             judge,
+            pack: None,
         };
         Continuous::new(Arc::new(slo), INTERVAL)
     }

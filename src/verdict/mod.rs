@@ -7,10 +7,14 @@ mod beta;
 mod blocks;
 mod certify;
 mod continuous;
+mod looks;
+mod pack;
 mod slo;
 mod spec;
 
 pub use certify::{RISK, State, certify, minimum_n};
 pub use continuous::{Continuous, Standing};
+pub use looks::Looks;
+pub use pack::{Pack, PackScenario, Ran};
 pub use slo::{Cause, Judge, Judgement, Metric, Slo, Threshold};
 pub(crate) use spec::SloSpec;

@@ -5,6 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use super::Pack;
 use crate::{measure::Measurement, timeline::Outcome};
 
 /// A latency that an SLO can bound. The order is the order in which causes are named.
@@ -22,12 +23,14 @@ pub enum Metric {
     Ttst,
     /// The largest gap between tokens.
     Itl,
+    /// Time per output token as MLPerf's LoadGen has it.
+    TpotMlperf,
 }
 
 impl Metric {
     /// Every metric, in the order in which causes are named.
-    pub const ALL: [Self; 6] =
-        [Self::Ttft, Self::Tpot, Self::E2e, Self::Ttfo, Self::Ttst, Self::Itl];
+    pub const ALL: [Self; 7] =
+        [Self::Ttft, Self::Tpot, Self::E2e, Self::Ttfo, Self::Ttst, Self::Itl, Self::TpotMlperf];
 
     /// Its name as a label value and in the configuration.
     pub const fn as_str(self) -> &'static str {
@@ -38,6 +41,7 @@ impl Metric {
             Self::Ttfo => "ttfo",
             Self::Ttst => "ttst",
             Self::Itl => "itl",
+            Self::TpotMlperf => "tpot_mlperf",
         }
     }
 
@@ -50,6 +54,7 @@ impl Metric {
             Self::Ttfo => measurement.ttfo,
             Self::Ttst => measurement.ttst,
             Self::Itl => measurement.itl.iter().max().copied(),
+            Self::TpotMlperf => measurement.tpot_mlperf,
         }
     }
 }
@@ -89,6 +94,8 @@ pub struct Slo {
     pub window: Duration,
     /// How the verdict is formed.
     pub judge: Judge,
+    /// The benchmark that the bounds are those of.
+    pub pack: Option<Pack>,
 }
 
 /// Why an exchange is not good.
@@ -122,6 +129,7 @@ impl Cause {
         Self::Missed(Metric::Ttfo),
         Self::Missed(Metric::Ttst),
         Self::Missed(Metric::Itl),
+        Self::Missed(Metric::TpotMlperf),
     ];
 
     /// The label value.
@@ -180,6 +188,7 @@ mod tests {
             objective: 0.95,
             window: 3600 * 1000 * MS,
             judge: Judge::Each,
+            pack: None,
         }
     }
 

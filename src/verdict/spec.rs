@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
-use super::{Judge, Metric, Slo, Threshold};
+use super::{Judge, Metric, Pack, Slo, Threshold};
 use crate::units::{Period, Ratio};
 
 /// A service-level objective: what a good exchange is, and how many must be.
@@ -24,6 +24,8 @@ pub(crate) struct SloSpec {
     /// Whether each threshold is judged alone and the worst counts, or all jointly in one exchange.
     #[serde(default)]
     pub judge: Judge,
+    /// The benchmark that the bounds are those of; its other rules are then checked and named.
+    pub mlperf: Option<Pack>,
 }
 
 /// Bounds on latencies, at least one.
@@ -43,6 +45,8 @@ pub(crate) struct ThresholdsSpec {
     pub ttst: Option<ThresholdSpec>,
     /// The largest gap between tokens.
     pub itl: Option<ThresholdSpec>,
+    /// Time per output token as MLPerf's LoadGen has it: (e2e − ttft) ÷ (tokens − 1).
+    pub tpot_mlperf: Option<ThresholdSpec>,
 }
 
 /// A duration, or a duration with an objective of its own.
@@ -115,6 +119,7 @@ impl ThresholdsSpec {
             ("ttfo", Metric::Ttfo, self.ttfo),
             ("ttst", Metric::Ttst, self.ttst),
             ("itl", Metric::Itl, self.itl),
+            ("tpot_mlperf", Metric::TpotMlperf, self.tpot_mlperf),
         ]
         .into_iter()
         .filter_map(|(key, metric, threshold)| Some((key, metric, threshold?)))
@@ -152,7 +157,8 @@ impl SloSpec {
             return Err(faults);
         }
         let objective = self.objective.0;
-        Ok(Slo { name, thresholds, objective, window: self.window.0, judge: self.judge })
+        let (judge, pack) = (self.judge, self.mlperf.clone());
+        Ok(Slo { name, thresholds, objective, window: self.window.0, judge, pack })
     }
 }
 

@@ -1,23 +1,25 @@
-//! Plans drawn from workloads.
+//! Sessions and plans drawn from workloads.
 
 use std::sync::Arc;
 
 use rand::{Rng, RngExt};
 
-use super::{Fixed, RequestPlan, Synthetic, Workload, prompt};
+use super::{Fixed, RequestPlan, Seat, Session, Sizing, Workload};
 
 impl Workload {
-    /// Draws one request. The same generator state draws the same request: seed it with
-    /// [`super::seed`].
+    /// Draws a session. The same generator state, seat and sizing draw the same session: seed the
+    /// generator with [`super::seed`].
     ///
     /// # Panics
     /// If a mix has no part, which the configuration refuses.
-    pub fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> RequestPlan {
+    pub fn open<R: Rng + ?Sized>(&self, rng: &mut R, seat: Seat, sizing: &Sizing) -> Session {
         let mut workload = self;
         loop {
             match workload {
-                Self::Synthetic(synthetic) => return synthetic.draw(rng),
-                Self::Fixed(fixed) => return fixed.plan(),
+                Self::Synthetic(synthetic) => return synthetic.open(rng, seat, sizing),
+                Self::Fixed(fixed) => return Session::single(fixed.plan()),
+                Self::Dataset(recorded) => return recorded.open(rng, seat),
+                Self::Http(ask) => return Session::single(RequestPlan::http(Arc::clone(ask))),
                 Self::Mix(parts) => {
                     let total = parts.iter().map(|(weight, _)| u64::from(weight.get())).sum();
                     let ticket = rng.random_range(0..total);
@@ -27,13 +29,40 @@ impl Workload {
         }
     }
 
-    /// The most tokens that an answer is allowed.
+    /// Draws one request: the first of a session that nothing is known of.
+    ///
+    /// # Panics
+    /// As [`Self::open`].
+    pub fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> RequestPlan {
+        match self.open(rng, Seat::default(), &Sizing::default()).next(None) {
+            Some(first) => first.plan,
+            None => unreachable!("a session has a first turn"),
+        }
+    }
+
+    /// The most tokens that an answer is allowed; 0 where no completion is asked for.
     pub fn max_output_tokens(&self) -> u32 {
         match self {
             Self::Synthetic(synthetic) => synthetic.output_tokens.max(),
             Self::Fixed(fixed) => fixed.max_tokens,
+            Self::Dataset(recorded) => recorded.max_output_tokens(),
+            Self::Http(_) => 0,
             Self::Mix(parts) => {
                 parts.iter().map(|(_, part)| part.max_output_tokens()).max().unwrap_or(0)
+            }
+        }
+    }
+
+    /// Fewest output tokens that are asked for on purpose; see [`super::Length::fewest`]. 0 where
+    /// no completion is asked for.
+    pub fn fewest_output_tokens(&self) -> u32 {
+        match self {
+            Self::Synthetic(synthetic) => synthetic.output_tokens.fewest(),
+            Self::Fixed(fixed) => fixed.max_tokens,
+            Self::Dataset(recorded) => recorded.fewest_output_tokens(),
+            Self::Http(_) => 0,
+            Self::Mix(parts) => {
+                parts.iter().map(|(_, part)| part.fewest_output_tokens()).min().unwrap_or(0)
             }
         }
     }
@@ -51,22 +80,6 @@ fn part<'a>(
         match ticket.checked_sub(u64::from(weight)) {
             None => return part,
             Some(left) => ticket = left,
-        }
-    }
-}
-
-impl Synthetic {
-    fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> RequestPlan {
-        let input_tokens = self.input_tokens.draw(rng);
-        let max_tokens = self.output_tokens.draw(rng);
-        RequestPlan {
-            exact_length: true,
-            temperature: self.temperature,
-            expect: self.expect.clone(),
-            ..RequestPlan::completion(
-                prompt::synthetic(input_tokens, self.shared_prefix_tokens, rng),
-                max_tokens,
-            )
         }
     }
 }
@@ -89,7 +102,7 @@ mod tests {
     use rand_pcg::Pcg64;
 
     use super::*;
-    use crate::workload::{Expect, Length};
+    use crate::workload::{Expect, Length, Synthetic};
 
     fn fixed(prompt: &str, max_tokens: u32) -> Arc<Workload> {
         Arc::new(Workload::Fixed(Fixed {
@@ -140,11 +153,11 @@ mod tests {
     #[test]
     fn a_synthetic_draw_is_repeatable_and_of_exact_length() {
         let workload = Workload::Synthetic(Synthetic {
-            input_tokens: Length::Normal { mean: 200.0, stddev: 20.0 },
-            output_tokens: Length::Uniform { low: 8, high: 16 },
             shared_prefix_tokens: 64,
-            temperature: 0.0,
-            expect: Expect::default(),
+            ..Synthetic::new(
+                Length::Normal { mean: 200.0, stddev: 20.0 },
+                Length::Uniform { low: 8, high: 16 },
+            )
         });
         let draw = |seed| workload.draw(&mut Pcg64::seed_from_u64(seed));
         let (one, again, other) = (draw(1), draw(1), draw(2));

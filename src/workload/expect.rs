@@ -42,6 +42,16 @@ pub struct Answer<'a> {
 }
 
 impl Expect {
+    /// Anything will do.
+    pub(super) const NOTHING: Self = Self {
+        contains: None,
+        regex: None,
+        min_output_tokens: None,
+        same_model: false,
+        consistent_usage: false,
+        no_garbage: false,
+    };
+
     /// Whether the text of the answer has to be kept to judge it.
     pub fn needs_text(&self) -> bool {
         self.contains.is_some() || self.regex.is_some() || self.no_garbage

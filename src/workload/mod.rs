@@ -1,31 +1,52 @@
 //! How prompts and output lengths are drawn: seeded, pure after load.
 //!
-//! Owns the checked workloads and the plans drawn from them; the configuration forms are in
-//! `spec`. Knows nothing of HTTP.
+//! Owns the checked workloads, the sessions and plans drawn from them, and what is learnt of how
+//! many words make a token; the configuration forms are in `spec`. Knows nothing of sockets, files
+//! and the form that an API gives a request.
 
+mod calibrator;
 mod dataset;
 mod degenerate;
 mod draw;
+mod empirical;
+mod exact;
 mod expect;
 mod length;
 mod plan;
 mod prompt;
+mod prose;
+mod recorded;
 mod seed;
 mod session;
 mod sizing;
 mod spec;
+mod synthetic;
+#[cfg(all(test, feature = "tokenizer"))]
+mod testing;
+mod think;
+mod tokenizer;
 mod words;
 
+pub use calibrator::Calibrator;
 pub use dataset::{Dataset, DatasetError, DatasetFault};
+pub use empirical::Empirical;
 pub use expect::{Answer, Expect};
 pub use length::Length;
 pub use plan::{Ask, HttpAsk, Message, RequestPlan, Role};
+pub use prompt::Salted;
+pub use recorded::{Recorded, Turns};
 pub use seed::seed;
 pub use session::{Seat, Session, Turn};
 pub use sizing::Sizing;
 pub(crate) use spec::{ShareSpec, WorkloadFault, WorkloadSpec};
+pub use synthetic::{PrefixRole, Reuse, Synthetic, UserPrefix};
+pub use think::Think;
+pub use tokenizer::{Tokenizer, TokenizerError};
 
 use std::{num::NonZeroU32, sync::Arc};
+
+/// Longest prompt or answer, in tokens: beyond any context window there is.
+const MOST_TOKENS: u32 = 10_000_000;
 
 /// A checked workload.
 #[derive(Clone, Debug)]
@@ -34,23 +55,12 @@ pub enum Workload {
     Synthetic(Synthetic),
     /// One prompt, always the same.
     Fixed(Fixed),
+    /// Recorded prompts.
+    Dataset(Recorded),
+    /// A plain HTTP request, always the same.
+    Http(Arc<HttpAsk>),
     /// One of several workloads, drawn by weight.
     Mix(Vec<(NonZeroU32, Arc<Workload>)>),
-}
-
-/// Made-up prompts.
-#[derive(Clone, Debug)]
-pub struct Synthetic {
-    /// Length of the prompt, in tokens, the shared prefix included.
-    pub input_tokens: Length,
-    /// Length of the answer, in tokens.
-    pub output_tokens: Length,
-    /// Tokens at the head of every prompt that are the same in all of them.
-    pub shared_prefix_tokens: u32,
-    /// Sampling temperature sent with the request.
-    pub temperature: f64,
-    /// What the answer must be.
-    pub expect: Expect,
 }
 
 /// One prompt.

@@ -72,34 +72,27 @@ pub enum Role {
 }
 
 impl RequestPlan {
+    /// Asks for nothing yet.
+    pub(super) const EMPTY: Self = Self {
+        ask: Ask::Completion,
+        messages: Vec::new(),
+        max_tokens: 0,
+        exact_length: false,
+        temperature: 0.0,
+        expect: Expect::NOTHING,
+        wanted_input_tokens: None,
+        wanted_output_tokens: None,
+        words: 0,
+    };
+
     /// A plan for the completion of `prompt`, greedy, with at most `max_tokens`.
     pub fn completion(prompt: impl Into<Arc<str>>, max_tokens: u32) -> Self {
-        Self {
-            ask: Ask::Completion,
-            messages: vec![Message::user(prompt)],
-            max_tokens,
-            exact_length: false,
-            temperature: 0.0,
-            expect: Expect::default(),
-            wanted_input_tokens: None,
-            wanted_output_tokens: None,
-            words: 0,
-        }
+        Self { messages: vec![Message::user(prompt)], max_tokens, ..Self::EMPTY }
     }
 
     /// A plan for a plain HTTP request.
     pub fn http(ask: Arc<HttpAsk>) -> Self {
-        Self {
-            ask: Ask::Http(ask),
-            messages: Vec::new(),
-            max_tokens: 0,
-            exact_length: false,
-            temperature: 0.0,
-            expect: Expect::default(),
-            wanted_input_tokens: None,
-            wanted_output_tokens: None,
-            words: 0,
-        }
+        Self { ask: Ask::Http(ask), ..Self::EMPTY }
     }
 }
 

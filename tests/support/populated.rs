@@ -45,6 +45,7 @@ pub fn slo(name: &str, thresholds: &[(Metric, u64)]) -> Arc<Slo> {
         objective: 0.95,
         window: Duration::from_secs(86_400),
         judge: Judge::Each,
+        pack: None,
     })
 }
 

@@ -34,6 +34,7 @@ pub fn slo(name: &str, ttft_ms: u64, tpot_ms: u64) -> Arc<Slo> {
         objective: 0.95,
         window: Duration::from_secs(86_400),
         judge: Judge::Each,
+        pack: None,
     })
 }
 

@@ -209,6 +209,7 @@ fn enough_tokens(
         Metric::Tpot => Some("tpot"),
         Metric::Ttst => Some("ttst"),
         Metric::Itl => Some("itl"),
+        Metric::TpotMlperf => Some("tpot_mlperf"),
         Metric::Ttft | Metric::E2e | Metric::Ttfo => None,
     };
     let metric = slo.thresholds.iter().find_map(|threshold| between(threshold.metric));

@@ -22,6 +22,12 @@ pub(super) fn check(
         let built = match &item.spec {
             Some(WorkloadSpec::Synthetic(spec)) => usable(item, spec.build(), problems),
             Some(WorkloadSpec::Fixed(spec)) => usable(item, spec.build(), problems),
+            Some(WorkloadSpec::Http(spec)) => usable(item, spec.build(), problems),
+            Some(WorkloadSpec::Dataset(spec)) => {
+                let message = format!("the dataset {} is not read yet", spec.file.display());
+                problems.push(item.problem(&["dataset", "file"], message));
+                None
+            }
             Some(WorkloadSpec::Mix(shares)) => {
                 mixes.push((item, shares));
                 None

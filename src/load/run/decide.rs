@@ -1,23 +1,20 @@
 //! When a step of a search is decided.
 //!
-//! Owns the schedule of the looks (`docs/definitions.md`, "Verdicts"): a verdict that is looked for
-//! after every exchange is falsely found, so it is looked for seldom, and each look takes its part
-//! of the risk.
+//! Owns the search's demand that all SLOs are met, and that a window is long enough to have rates.
+//! When to look, and at what risk, is [`Looks`]'.
 
 use std::sync::Arc;
 
 use crate::{
     clock::Stamp,
     tally::{Looked, StepTally},
-    verdict::{Judge, Metric, RISK, Slo, State, certify, minimum_n},
+    verdict::{Judge, Looks, Metric, Slo, State, certify, minimum_n},
 };
 
-/// The next look comes at so many times as many exchanges.
-const GROWTH: f64 = 1.5;
-
-/// Looks up to the cap, where a scenario sets none. What they cannot decide lies so near to the
-/// edge that the search need not know.
-const LOOKS: i32 = 6;
+/// The cap where a scenario sets none, in units of the fewest exchanges that could pass: five looks
+/// beyond the first. What they cannot decide lies so near to the edge that the search need not
+/// know.
+const CAP: f64 = 7.6;
 
 /// The window must be so many median exchanges long, as a valid step's.
 const EXCHANGES: u32 = 2;
@@ -25,29 +22,22 @@ const EXCHANGES: u32 = 2;
 /// Decides one step of a search under its SLOs, all of which are to be met.
 #[derive(Clone, Debug)]
 pub(super) struct Decider {
-    slos: Vec<Arc<Slo>>,
-    /// The looks before the cap, by number of judged exchanges; ascending.
-    looks: Vec<u64>,
-    /// The next of them.
-    next: usize,
+    slos: Vec<(Arc<Slo>, Looks)>,
     /// Most exchanges that are judged.
     cap: u64,
     /// Judged so far.
     judged: u64,
-    /// What a look has found.
-    found: Option<State>,
 }
 
 impl Decider {
     /// Decides under `slos`, with at most `cap` exchanges.
-    pub(super) fn new(slos: Vec<Arc<Slo>>, cap: Option<u64>) -> Self {
+    pub(super) fn new(slos: &[Arc<Slo>], cap: Option<u64>) -> Self {
         let objectives = slos.iter().flat_map(|slo| lanes(slo)).map(|(_, objective)| objective);
         // An objective of 100 % is never certified: such a step can only fail.
         let first = objectives.filter_map(|objective| minimum_n(objective, 0)).max().unwrap_or(1);
-        let nth = |k: i32| (first as f64 * GROWTH.powi(k)).ceil() as u64;
-        let cap = cap.unwrap_or_else(|| nth(LOOKS - 1)).max(1);
-        let looks = (0..).map(nth).take_while(|n| *n < cap).collect();
-        Self { slos, looks, next: 0, cap, judged: 0, found: None }
+        let cap = cap.unwrap_or_else(|| (first as f64 * CAP).ceil() as u64).max(1);
+        let looks = |slo: &Arc<Slo>| (Arc::clone(slo), Looks::of(slo, cap));
+        Self { slos: slos.iter().map(looks).collect(), cap, judged: 0 }
     }
 
     /// Most exchanges that are judged.
@@ -64,52 +54,50 @@ impl Decider {
         now: Stamp,
     ) -> Option<State> {
         self.judged += 1;
-        if self.looks.get(self.next) != Some(&self.judged) {
+        let next = self.slos.iter().filter_map(|(_, looks)| looks.next_at()).min()?;
+        if self.judged < next {
             return None;
         }
-        self.next += 1;
         let window = opened.map(|opened| now.since(opened))?;
         let exchange = tally.quantile(Metric::E2e, 0.5);
         if exchange.is_some_and(|exchange| window < exchange.saturating_mul(EXCHANGES)) {
-            // A step that ended here would have no rates. The look is lost, which costs no risk.
+            // A step that ended here would have no rates: the look waits.
             return None;
         }
         self.look(&tally.look())
     }
 
-    /// One look, with its part of the risk.
     fn look(&mut self, looked: &Looked) -> Option<State> {
-        let state = self.certified(looked);
-        self.found = (state != State::NotEnoughData).then_some(state);
-        self.found
+        for ((slo, looks), misses) in self.slos.iter_mut().zip(&looked.misses) {
+            looks.look_slo(slo, looked.n, misses);
+        }
+        let states = self.slos.iter().map(|(_, looks)| looks.state());
+        states.reduce(State::worse).filter(|state| *state != State::NotEnoughData)
     }
 
-    /// The verdict over all that was judged, what was in flight at the last look included: the fast
-    /// end first, so a pass that was found early must still hold.
-    pub(super) fn verdict(&self, looked: &Looked) -> State {
-        let last = self.certified(looked);
-        self.found.map_or(last, |found| found.worse(last))
-    }
-
-    fn certified(&self, looked: &Looked) -> State {
-        // The last look is the one at the end.
-        let risk = RISK / (self.looks.len() + 1) as f64;
-        let lanes = self.slos.iter().zip(&looked.misses).flat_map(|(slo, misses)| {
-            lanes(slo).filter_map(|(lane, objective)| Some((*misses.get(lane)?, objective)))
+    /// The verdict over all that was judged, what was in flight at the last look included, of a
+    /// step that a look had `found` so. The fast end first: a pass that was found early must hold.
+    pub(super) fn verdict(&self, found: Option<State>, looked: &Looked) -> State {
+        let states = self.slos.iter().zip(&looked.misses).flat_map(|((slo, looks), misses)| {
+            let state = |(lane, objective)| {
+                let misses = *misses.get::<usize>(lane)?;
+                // The look at the cap was not taken: this one takes its part of the risk.
+                Some(certify(looked.n, misses, objective, looks.risk()))
+            };
+            lanes(slo).filter_map(state)
         });
-        lanes
-            .map(|(misses, objective)| certify(looked.n, misses, objective, risk))
-            .reduce(State::worse)
-            .unwrap_or_default()
+        let last = states.reduce(State::worse).unwrap_or_default();
+        found.map_or(last, |found| found.worse(last))
     }
 
     /// Misses ÷ judged of the threshold that is furthest from its objective.
     pub(super) fn miss_ratio(&self, looked: &Looked) -> f64 {
-        let lanes = self.slos.iter().zip(&looked.misses).flat_map(|(slo, misses)| {
-            lanes(slo).filter_map(|(lane, objective)| Some((*misses.get(lane)?, objective)))
-        });
         let n = looked.n.max(1) as f64;
-        let ratios = lanes.map(|(misses, objective)| (misses as f64 / n, 1.0 - objective));
+        let ratios = self.slos.iter().zip(&looked.misses).flat_map(|((slo, _), misses)| {
+            lanes(slo).filter_map(move |(lane, objective)| {
+                Some((*misses.get(lane)? as f64 / n, 1.0 - objective))
+            })
+        });
         ratios
             .max_by(|one, other| (one.0 - one.1).total_cmp(&(other.0 - other.1)))
             .map_or(1.0, |(ratio, _)| ratio)
@@ -142,7 +130,7 @@ mod tests {
             })
             .collect();
         let (name, window) = ("s".into(), Duration::from_secs(3_600));
-        Arc::new(Slo { name, thresholds, objective: 0.95, window, judge })
+        Arc::new(Slo { name, thresholds, objective: 0.95, window, judge, pack: None })
     }
 
     fn looked(n: u64, misses: &[u64]) -> Looked {
@@ -150,48 +138,53 @@ mod tests {
     }
 
     #[test]
-    fn looks_are_seldom_and_share_the_risk() {
-        let decider = Decider::new(vec![slo(Judge::Each, &[0.95])], Some(500));
-        assert_eq!(decider.looks, [90, 135, 203, 304, 456]);
-        // At a sixth of the risk, 90 without a miss do not yet pass.
-        assert_eq!(decider.certified(&looked(90, &[0, 0])), State::NotEnoughData);
-        assert_eq!(decider.certified(&looked(135, &[0, 0])), State::Pass);
-        let uncapped = Decider::new(vec![slo(Judge::Each, &[0.95])], None);
-        assert_eq!((uncapped.looks.len(), uncapped.cap()), (5, 684));
+    fn the_strictest_objective_sets_the_cap() {
+        let cap = |objectives: &[f64]| Decider::new(&[slo(Judge::Each, objectives)], None).cap();
+        assert_eq!((cap(&[0.95]), cap(&[0.9, 0.99]), cap(&[1.0])), (684, 3_489, 8));
+        let never = Decider::new(&[slo(Judge::Each, &[1.0])], Some(50));
+        assert_eq!(never.cap(), 50);
+        assert_eq!(never.verdict(None, &looked(50, &[1, 1])), State::Fail);
     }
 
     #[test]
-    fn the_strictest_objective_sets_the_first_look() {
-        let decider = Decider::new(vec![slo(Judge::Each, &[0.9, 0.99])], None);
-        assert_eq!(decider.looks[0], 459);
-        let never = Decider::new(vec![slo(Judge::Each, &[1.0])], Some(50));
-        assert_eq!((never.looks[0], never.cap()), (1, 50));
-        assert_eq!(never.certified(&looked(50, &[1, 1])), State::Fail);
+    fn all_slos_are_to_be_met() {
+        let slos = [slo(Judge::Each, &[0.95]), slo(Judge::Each, &[0.9])];
+        let mut decider = Decider::new(&slos, None);
+        let both = |n, one: u64, other: u64| Looked {
+            n,
+            misses: vec![vec![one, one], vec![other, other]],
+            ..Looked::default()
+        };
+        assert_eq!(decider.look(&both(135, 0, 14)), None, "the second is not decided");
+        assert_eq!(decider.look(&both(203, 0, 60)), Some(State::Fail));
     }
 
     #[test]
     fn each_threshold_or_all_jointly() {
-        let each = Decider::new(vec![slo(Judge::Each, &[0.95, 0.95])], None);
-        let joint = Decider::new(vec![slo(Judge::Joint, &[0.95, 0.95])], None);
+        let each = Decider::new(&[slo(Judge::Each, &[0.95, 0.95])], None);
+        let joint = Decider::new(&[slo(Judge::Joint, &[0.95, 0.95])], None);
         // 2 % miss the one, 2 % the other, 4 % one of them.
         let misses = looked(600, &[24, 12, 12]);
-        assert_eq!(each.certified(&misses), State::Pass);
-        assert_eq!(joint.certified(&misses), State::NotEnoughData);
+        assert_eq!(each.verdict(None, &misses), State::Pass);
+        assert_eq!(joint.verdict(None, &misses), State::NotEnoughData);
         assert!((joint.miss_ratio(&misses) - 0.04).abs() < 1e-12);
         assert!((each.miss_ratio(&misses) - 0.02).abs() < 1e-12);
-        assert_eq!(each.certified(&looked(600, &[90, 12, 90])), State::Fail);
+        assert_eq!(each.verdict(None, &looked(600, &[90, 12, 90])), State::Fail);
     }
 
     #[test]
     fn an_early_pass_must_hold_to_the_end_and_a_failure_stays() {
-        let mut decider = Decider::new(vec![slo(Judge::Each, &[0.95])], None);
-        assert_eq!(decider.look(&looked(203, &[0, 0])), Some(State::Pass));
-        assert_eq!(decider.verdict(&looked(210, &[0, 0])), State::Pass);
-        assert_eq!(decider.verdict(&looked(210, &[6, 6])), State::NotEnoughData);
-        let mut failed = Decider::new(vec![slo(Judge::Each, &[0.95])], None);
-        assert_eq!(failed.look(&looked(135, &[40, 40])), Some(State::Fail));
-        assert_eq!(failed.verdict(&looked(400, &[40, 40])), State::Fail);
-        let undecided = Decider::new(vec![slo(Judge::Each, &[0.95])], None);
-        assert_eq!(undecided.verdict(&looked(400, &[2, 2])), State::Pass);
+        let decider = Decider::new(&[slo(Judge::Each, &[0.95])], None);
+        for (found, n, misses, verdict) in [
+            (Some(State::Pass), 210, 0, State::Pass),
+            (Some(State::Pass), 210, 6, State::NotEnoughData),
+            (Some(State::Fail), 400, 2, State::Fail),
+            (None, 400, 2, State::Pass),
+            (None, 400, 20, State::NotEnoughData),
+            (None, 400, 80, State::Fail),
+        ] {
+            let looked = looked(n, &[misses, misses]);
+            assert_eq!(decider.verdict(found, &looked), verdict, "{found:?} then {misses}/{n}");
+        }
     }
 }

@@ -23,6 +23,8 @@ mod drive_closed;
 mod drive_open;
 mod environment;
 mod failures;
+#[cfg(test)]
+mod fake;
 mod ground;
 mod halt;
 mod order;
@@ -33,6 +35,8 @@ mod step;
 mod steps;
 mod stop;
 mod talk;
+#[cfg(test)]
+mod tests;
 mod throttle;
 mod words;
 

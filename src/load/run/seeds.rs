@@ -58,10 +58,6 @@ mod tests {
 
     #[test]
     fn they_never_change() {
-        assert_eq!(seed(7, 3, Draw::Arrivals), seed(7, 3, Draw::Arrivals));
-        assert_eq!(seed(1, 2, Draw::Session { user: 3, number: 4 }), GOLDEN);
+        assert_eq!(seed(1, 2, Draw::Session { user: 3, number: 4 }), 5_707_604_249_098_084_964);
     }
-
-    /// As drawn when this was written.
-    const GOLDEN: u64 = 0;
 }

@@ -73,7 +73,7 @@ impl Steps {
                     spec: spec.clone(),
                     search: Search::new(spec.clone(), order.known_answer),
                     workload: workload.clone(),
-                    decider: Decider::new(order.slos.clone(), cap),
+                    decider: Decider::new(&order.slos, cap),
                     level: 0.0,
                 };
                 let most = u32::try_from(MOST).unwrap_or(u32::MAX);
@@ -118,11 +118,11 @@ impl Steps {
     pub(super) fn ended(&mut self, done: &Done) {
         let Kind::Search(searching) = &mut self.kind else { return };
         let decider = &searching.decider;
-        let verdict = match &done.ending {
-            // What a look had found is not forgotten; what ended after it counts, too.
-            Ending::Decided(found) => found.worse(decider.verdict(&done.looked)),
-            _ => decider.verdict(&done.looked),
+        let found = match done.ending {
+            Ending::Decided(found) => Some(found),
+            _ => None,
         };
+        let verdict = decider.verdict(found, &done.looked);
         // That we were late ourselves speaks against a failure, not against a pass.
         let spoiled =
             done.record.validity.marks.iter().any(|mark| {

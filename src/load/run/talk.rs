@@ -34,8 +34,7 @@ pub(super) enum Talked {
     CutOff,
 }
 
-/// Carries `session` out, beginning with `first`. A session whose answer does not come ends, since
-/// its later turns would have to carry it.
+/// Carries `session` out, beginning with `first`.
 pub(super) async fn talk<G: Ground>(
     drive: &Arc<Drive<G>>,
     mut session: Session,
@@ -49,9 +48,6 @@ pub(super) async fn talk<G: Ground>(
         let Some(phase) = drive.begin(due, &turn.plan) else { return Talked::CutOff };
         let answer = drive.exchange(due, phase, gated, &turn).await;
         drop(place.take());
-        if turn.keeps_answer && answer.is_none() {
-            return Talked::Out;
-        }
         let ended = drive.ground.now();
         let Some(next) = session.next(answer.as_deref()) else { return Talked::Out };
         turn = next;

@@ -46,6 +46,7 @@ mod tests {
                 objective: 0.9,
                 window: Duration::from_secs(60),
                 judge: Judge::Joint,
+                pack: None,
             })
         };
         millis.iter().map(one).collect()

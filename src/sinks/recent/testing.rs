@@ -20,6 +20,7 @@ pub(crate) fn view(slos: &[&str]) -> ProbeView {
             objective: 0.95,
             window: Duration::from_secs(60),
             judge: Judge::Each,
+            pack: None,
         })
     };
     ProbeView {

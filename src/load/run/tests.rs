@@ -1,0 +1,283 @@
+//! Steps on a paused clock: every arrival, the gate, every end.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    Halt, HaltReason,
+    decide::Decider,
+    drive::Ending,
+    fake::{MS, Scripted, Seen, Stand, ok},
+    step::Done,
+};
+use crate::{
+    arrival::{Arrival, Closed, Demand, Open, Pattern, UserRamp},
+    config::{Bound, StopWhen, Warmup},
+    timeline::Outcome,
+    verdict::{Judge, Metric, Slo, State, Threshold},
+};
+
+fn users(users: u32) -> Closed {
+    Closed { users, spawn_rate: None, ramp: None }
+}
+
+fn open(pattern: Pattern, max_in_flight: Option<u32>) -> Arrival {
+    Arrival::Open(Open { pattern, max_in_flight })
+}
+
+fn failing_from(first: u64) -> impl Fn(u64) -> Scripted + Send + Sync + 'static {
+    move |number| {
+        let outcome = if number < first { Outcome::Ok } else { Outcome::Http5xx };
+        Scripted { takes: 10 * MS, outcome }
+    }
+}
+
+fn done(done: Option<Done>) -> Done {
+    done.expect("a step that began something")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_loop_keeps_its_users_busy_and_its_throughput_is_right_in_both_forms() {
+    let stand = Stand::default().requests(400);
+    let (step, seen) = stand.step(Arrival::Closed(users(4)), ok(100 * MS)).await;
+    let record = done(step).record;
+    assert_eq!((seen.len(), record.n, record.achieved.in_flight_max), (400, 400, 4));
+    assert!(seen.iter().all(|one| one.in_flight <= 4 && one.began == one.due), "{seen:?}");
+    // Each is due the moment a slot came free: four at each multiple of 100 ms.
+    assert!((0..400).all(|at| seen[at].due == u32::try_from(at / 4).expect("few") * 100 * MS));
+    for rate in [record.rates.requests_per_second, record.rates.requests_per_second_whole_run] {
+        let rate = rate.expect("a rate");
+        assert!((rate / 40.0 - 1.0).abs() < 0.02, "{rate}");
+    }
+    assert!(record.validity.is_valid(), "{:?}", record.validity);
+}
+
+#[tokio::test(start_paused = true)]
+async fn users_enter_at_their_rate_and_the_window_opens_when_all_are_in() {
+    let stand = Stand::default().lasting(1_000 * MS);
+    let closed = Closed { spawn_rate: Some(10.0), ..users(5) };
+    let (step, seen) = stand.step(Arrival::Closed(closed), ok(1_000 * MS)).await;
+    let first: Vec<_> = seen.iter().take(5).map(|one| one.began.as_millis()).collect();
+    assert_eq!(first, [0, 100, 200, 300, 400]);
+    // The fifth user enters at 400 ms, so the window is from there to 1,400 ms.
+    let record = done(step).record;
+    assert_eq!((record.window.warmup, record.n), (4, 5), "{seen:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn users_that_ramp_up_are_the_load_and_no_warm_up() {
+    let ramp = UserRamp { from: 1, over: 800 * MS, steps: None };
+    let stand = Stand::default().lasting(1_000 * MS);
+    let closed = Closed { ramp: Some(ramp), ..users(5) };
+    let (step, seen) = stand.step(Arrival::Closed(closed), ok(5_000 * MS)).await;
+    let entered: Vec<_> = seen.iter().map(|one| one.began.as_millis()).collect();
+    assert_eq!(entered, [0, 200, 400, 600, 800]);
+    assert_eq!(done(step).record.window.warmup, 0);
+}
+
+/// Every pattern, with what is known of its due times.
+fn patterns() -> Vec<Pattern> {
+    let demand = |ms: u32| Demand { offset: ms * MS, input_tokens: None, output_tokens: None };
+    vec![
+        Pattern::Constant { rate: 50.0 },
+        Pattern::Poisson { rate: 50.0 },
+        Pattern::Gamma { rate: 50.0, burstiness: 0.5 },
+        Pattern::Burst { size: 25, period: 500 * MS },
+        Pattern::Ramp {
+            from: 10.0,
+            to: 90.0,
+            over: Duration::from_secs(4),
+            steps: None,
+            burstiness: 1.0,
+        },
+        Pattern::Ramp {
+            from: 10.0,
+            to: 90.0,
+            over: Duration::from_secs(4),
+            steps: Some(4),
+            burstiness: 1.0,
+        },
+        Pattern::Trace { demands: [0, 3, 3, 700, 1_900].map(demand).into(), speed: 1.0 },
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_schedule_is_sent_whole_in_order_and_at_its_times() {
+    for pattern in patterns() {
+        let stand = Stand::default().lasting(Duration::from_secs(4));
+        let arrival = open(pattern.clone(), None);
+        let Arrival::Open(schedule) = &arrival else { unreachable!("an open loop") };
+        // The seed of the first step of a run with seed 7.
+        let seed = super::seeds::seed(7, 0, super::seeds::Draw::Arrivals);
+        let within = |demand: &Demand| demand.offset < Duration::from_secs(4);
+        let wanted: Vec<_> =
+            schedule.demands(seed).take_while(within).map(|demand| demand.offset).collect();
+        // Slower than the schedule: an open loop heeds no answer.
+        let (step, seen) = stand.step(arrival, ok(3_000 * MS)).await;
+        let step = done(step);
+        let dues: Vec<_> = seen.iter().map(|one| one.due).collect();
+        assert_eq!(dues, wanted, "{pattern:?}");
+        // The test's clock has a resolution of a millisecond.
+        assert!(seen.iter().all(|one| one.began >= one.due && one.began < one.due + 2 * MS));
+        assert_eq!(step.record.n, wanted.len() as u64, "{pattern:?}: {:?}", step.ending);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_late_is_sent_late_and_never_skipped_or_moved() {
+    let on_time = Stand::default().requests(100);
+    let late = Stand { lag: 300 * MS, ..Stand::default().requests(100) };
+    let arrival = || open(Pattern::Constant { rate: 20.0 }, None);
+    let (_, wanted) = on_time.step(arrival(), ok(10 * MS)).await;
+    let (step, seen) = late.step(arrival(), ok(10 * MS)).await;
+    let dues = |seen: &[Seen]| seen.iter().map(|one| one.due).collect::<Vec<_>>();
+    assert_eq!(dues(&seen), dues(&wanted));
+    assert!(seen.iter().all(|one| one.began >= one.due + 300 * MS));
+    assert!(!done(step).record.validity.is_valid(), "a client that is late says so");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_gate_makes_wait_in_order_and_moves_no_due_time() {
+    let stand = Stand::default().requests(20);
+    let burst = Pattern::Burst { size: 10, period: Duration::from_secs(1) };
+    let (step, seen) = stand.step(open(burst, Some(3)), ok(100 * MS)).await;
+    assert!(seen.iter().all(|one| one.in_flight <= 3), "{seen:?}");
+    assert!(seen.is_sorted_by_key(|one| (one.due, one.began)), "{seen:?}");
+    let of_first: Vec<_> = seen[..10].iter().map(|one| one.began.as_millis()).collect();
+    assert_eq!(of_first, [0, 0, 0, 100, 100, 100, 200, 200, 200, 300]);
+    assert!(seen[..10].iter().all(|one| one.due == seen[0].due));
+    let record = done(step).record;
+    assert_eq!(record.achieved.gated, 14);
+    // It waited for a place and not for us.
+    assert!(record.validity.send_lag_p99.is_some_and(|lag| lag < 0.002), "{:?}", record.validity);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_warm_up_is_split_off_by_number_and_by_time() {
+    for (warmup, warm) in [
+        (Warmup { requests: 7, duration: Duration::ZERO }, 7),
+        (Warmup { requests: 0, duration: 500 * MS }, 5),
+        (Warmup { requests: 2, duration: 500 * MS }, 5),
+    ] {
+        let mut stand = Stand::default().requests(20);
+        stand.scenario.warmup = warmup;
+        let arrival = open(Pattern::Constant { rate: 10.0 }, None);
+        let (step, seen) = stand.step(arrival, ok(10 * MS)).await;
+        let record = done(step).record;
+        assert_eq!((record.window.warmup, record.n, seen.len()), (warm, 20, 20 + warm as usize));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_share_of_failures_ends_the_step_and_one_early_failure_does_not() {
+    let rules = StopWhen { error_ratio: Some(0.05), bounds: Vec::new() };
+    let mut stand = Stand::default().requests(10_000);
+    stand.scenario.stop_when = rules;
+    let (step, seen) = stand.step(Arrival::Closed(users(2)), failing_from(400)).await;
+    let step = done(step);
+    assert!(matches!(&step.ending, Ending::Rule(_)), "{:?}", step.ending);
+    assert!(step.record.stopped.as_deref().is_some_and(|why| why.starts_with("error_ratio: ")));
+    assert!((420..1_000).contains(&seen.len()), "{}", seen.len());
+    let once = |number| Scripted {
+        takes: 10 * MS,
+        outcome: if number == 0 { Outcome::Http5xx } else { Outcome::Ok },
+    };
+    let mut stand = Stand { scenario: stand.scenario, ..Stand::default() }.requests(300);
+    stand.scenario.stop_when.error_ratio = Some(0.05);
+    let (step, seen) = stand.step(Arrival::Closed(users(2)), once).await;
+    assert_eq!((done(step).ending, seen.len()), (Ending::Full, 300));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_percentile_above_its_bound_ends_the_step_after_draining() {
+    let bound = Bound { metric: Metric::E2e, quantile: 0.95, max: 500 * MS };
+    let mut stand = Stand::default().lasting(Duration::from_secs(600));
+    stand.scenario.stop_when = StopWhen { error_ratio: None, bounds: vec![bound] };
+    let slower = |number: u64| Scripted {
+        takes: if number < 300 { 100 * MS } else { 2_000 * MS },
+        outcome: Outcome::Ok,
+    };
+    let arrival = open(Pattern::Constant { rate: 50.0 }, None);
+    let (step, seen) = stand.step(arrival, slower).await;
+    let record = done(step).record;
+    assert!(record.stopped.as_deref().is_some_and(|why| why.starts_with("e2e_p95: 2.0s")));
+    assert_eq!(record.outcomes["ok"], seen.len() as u64, "what was in flight has ended by itself");
+    assert!(seen.len() > 300 && seen.len() < 1_000, "{}", seen.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_never_answers_well_is_given_up() {
+    let stand = Stand::default().lasting(Duration::from_secs(3_600));
+    let (step, seen) = stand.step(Arrival::Closed(users(30)), failing_from(0)).await;
+    let step = done(step);
+    assert_eq!(step.ending, Ending::Hopeless);
+    assert!(step.record.stopped.as_deref().is_some_and(|why| why.contains("http_5xx in ")));
+    assert!(seen.len() < 3_000, "{}", seen.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spent_budget_ends_the_step_at_the_very_request() {
+    for arrival in [Arrival::Closed(users(3)), open(Pattern::Poisson { rate: 30.0 }, None)] {
+        let stand = Stand { budget: 10, ..Stand::default().requests(100) };
+        let (step, seen) = stand.step(arrival, ok(100 * MS)).await;
+        let step = done(step);
+        assert_eq!((step.ending, seen.len(), step.record.n), (Ending::Budget, 10, 10));
+    }
+    let stand = Stand { budget: 0, ..Stand::default().requests(100) };
+    let (step, seen) = stand.step(Arrival::Closed(users(3)), ok(MS)).await;
+    assert!(step.is_none() && seen.is_empty());
+}
+
+/// Halts after `after`.
+async fn halting(halt: &Halt, after: Duration, how: impl Fn(&Halt, HaltReason, &str)) {
+    tokio::time::sleep(after).await;
+    how(halt, HaltReason::Cancelled, "somebody asked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_step_drains_and_an_aborted_one_gives_up() {
+    for arrival in [Arrival::Closed(users(5)), open(Pattern::Constant { rate: 5.0 }, Some(3))] {
+        let stand = Stand::default().lasting(Duration::from_secs(3_600));
+        let step = stand.step(arrival.clone(), ok(1_000 * MS));
+        let halting = halting(&stand.halt, 2_500 * MS, |halt, reason, why| halt.drain(reason, why));
+        let ((step, seen), ()) = tokio::join!(step, halting);
+        let step = done(step);
+        assert_eq!(step.ending, Ending::Halted);
+        assert_eq!(step.record.outcomes.get("ok"), Some(&(seen.len() as u64)), "{arrival:?}");
+        assert_eq!(step.record.stopped.as_deref(), Some("somebody asked"));
+        assert!(seen.iter().all(|one| one.began <= 2_500 * MS));
+
+        let stand = Stand::default().lasting(Duration::from_secs(3_600));
+        let step = stand.step(arrival.clone(), ok(1_000 * MS));
+        let abort = |halt: &Halt, reason, why: &str| halt.abort(reason, why);
+        let ((step, _), ()) = tokio::join!(step, self::halting(&stand.halt, 2_500 * MS, abort));
+        let outcomes = done(step).record.outcomes;
+        assert!(outcomes["aborted"] > 0 && outcomes["aborted"] <= 5, "{outcomes:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_of_a_search_ends_when_its_verdict_is_certified() {
+    let threshold = Threshold { metric: Metric::E2e, max: 500 * MS, objective: 0.95 };
+    let slo = Arc::new(Slo {
+        name: "s".into(),
+        thresholds: vec![threshold],
+        objective: 0.95,
+        window: Duration::from_secs(3_600),
+        judge: Judge::Each,
+        pack: None,
+    });
+    for (takes, state, looks_at) in [(100 * MS, State::Pass, 135), (900 * MS, State::Fail, 90)] {
+        let slos = vec![Arc::clone(&slo)];
+        let decider = Some(Decider::new(&slos, None));
+        let stand = Stand { slos, decider, ..Stand::default() };
+        let arrival = open(Pattern::Poisson { rate: 20.0 }, None);
+        let (step, seen) = stand.step(arrival, ok(takes)).await;
+        let step = done(step);
+        assert_eq!(step.ending, Ending::Decided(state));
+        // Those that were in flight when the look came are judged, too.
+        assert!((looks_at..looks_at + 60).contains(&seen.len()), "{}", seen.len());
+        assert_eq!(step.looked.n, seen.len() as u64);
+        let verdict = Decider::new(&[Arc::clone(&slo)], None).verdict(Some(state), &step.looked);
+        assert_eq!(verdict, state);
+    }
+}
