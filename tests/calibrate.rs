@@ -9,10 +9,8 @@ use tokenbeat::event::Calibration;
 #[test]
 fn a_calibration_tells_overhead_and_trusted_rates() {
     let mut program = Command::new(env!("CARGO_BIN_EXE_tokenbeat"));
-    let output = program
-        .args(["check", "calibrate", "--format", "json"])
-        .output()
-        .expect("the binary runs");
+    let output =
+        program.args(["check", "calibrate", "--format", "json"]).output().expect("the binary runs");
     let stages = String::from_utf8_lossy(&output.stderr).into_owned();
     let told: Calibration = serde_json::from_slice(&output.stdout).expect(&stages);
     assert!(0.0 < told.ttft_overhead_p50 && told.ttft_overhead_p50 <= told.ttft_overhead_p99);
