@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokenbeat::{
     config::{self, Config, Connection, HeaderValue, Models, SecretSource},
     protocol::Api,
-    verdict::{Judge, Metric},
+    verdict::{Judge, Metric, PackScenario},
     workload::{Length, Workload},
 };
 
@@ -128,11 +128,20 @@ fn the_mlperf_packs_are_those_of_their_sources() {
         let slo = &config.slos[name];
         assert_eq!(slo.judge, Judge::Each);
         let metrics: Vec<_> = slo.thresholds.iter().map(|threshold| threshold.metric).collect();
-        assert_eq!(metrics, [Metric::Ttft, Metric::Tpot]);
+        let per_token = if slo.pack.is_some() { Metric::TpotMlperf } else { Metric::Tpot };
+        assert_eq!(metrics, [Metric::Ttft, per_token]);
         (slo.thresholds[0].max.as_millis(), slo.thresholds[1].max.as_millis(), slo.objective)
     };
     for (name, ttft, tpot) in packs {
-        assert_eq!(bounds(&format!("mlperf-{name}")), (ttft, tpot, 0.99), "{name}");
+        let name = format!("mlperf-{name}");
+        assert_eq!(bounds(&name), (ttft, tpot, 0.99), "{name}");
+        let pack = config.slos[&*name].pack.as_ref().expect("a pack");
+        let scenario = match pack.scenario {
+            PackScenario::Server => "server",
+            PackScenario::Interactive => "interactive",
+        };
+        assert!(name.starts_with(&format!("mlperf-{}-{scenario}", pack.model)), "{name}");
+        assert!(pack.version.starts_with("6.0") && pack.source.starts_with("mlcommons/"));
     }
     assert_eq!(bounds("interactive"), (500, 30, 0.95));
     assert_eq!(bounds("standard"), (2000, 100, 0.95));

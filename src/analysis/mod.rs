@@ -3,6 +3,8 @@
 //! Owns knee, saturation, cost, and the search for the highest load that meets an SLO. Pure: works
 //! on records.
 
+mod advice;
+mod curve;
 mod findings;
 mod search;
 

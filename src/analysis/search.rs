@@ -1,11 +1,27 @@
 //! The search for the highest level that is certified to meet an SLO.
+//!
+//! Owns which level comes next. A search goes up by doubling until a level misses, then halves the
+//! ratio of the bracket; one that knows its last answer begins there and goes up or down by its
+//! precision, in steps that grow, so that an unchanged answer costs two steps.
 
-use crate::{arrival, verdict::State};
+use crate::{
+    arrival::{self, Quantity},
+    verdict::{RISK, State},
+};
+
+/// Ratio of two levels while nothing is known.
+const DOUBLING: f64 = 2.0;
+
+/// By how much two ratios differ that are the same but for roundings.
+const ROUNDING: f64 = 1e-9;
 
 /// Doubling, then bisection on certified verdicts: pure, told the outcome of each step.
 #[derive(Clone, Debug)]
 pub struct Search {
     spec: arrival::Search,
+    known: Option<f64>,
+    /// Every step so far: at most as many as the search may have.
+    steps: Vec<Decision>,
 }
 
 /// How a step of a search was decided.
@@ -15,8 +31,9 @@ pub struct Decision {
     pub level: f64,
     /// What was certified.
     pub state: State,
-    /// Misses ÷ judged, for undecided steps.
-    pub miss_ratio: f64,
+    /// Misses ÷ the misses that the objective allows of as many exchanges; of several thresholds
+    /// the largest such ratio. Above 1 the objective was missed, if not certifiably.
+    pub misses_to_allowed: f64,
     /// Good requests a second.
     pub goodput: Option<f64>,
 }
@@ -24,37 +41,188 @@ pub struct Decision {
 /// What a search ends with.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SearchOutcome {
-    /// The highest level that was certified to pass.
+    /// The highest level that was certified to pass, below all that were certified to fail.
     pub low: Option<f64>,
     /// The lowest level that was certified to fail.
     pub high: Option<f64>,
     /// Good requests a second at `low`.
     pub goodput: Option<f64>,
-    /// Confidence of each end.
+    /// The highest level that met the objective, certified or not: the best estimate, and where
+    /// the next search may begin.
+    pub answer: Option<f64>,
+    /// Confidence of each end: each step takes the risk of one verdict, however often it was
+    /// looked at, and the ends are picked from all steps, so their risks add up (Bonferroni).
     pub confidence: f64,
+}
+
+impl Decision {
+    /// Whether the level counts as met: as certified, or where nothing could be, as counted.
+    fn met(&self) -> bool {
+        match self.state {
+            State::Pass => true,
+            State::Fail => false,
+            State::NotEnoughData => self.misses_to_allowed <= 1.0,
+        }
+    }
+}
+
+/// The two levels between which the answer lies.
+#[derive(Clone, Copy, Debug)]
+struct Bracket {
+    low: Option<f64>,
+    high: Option<f64>,
+}
+
+impl Bracket {
+    /// The lowest level that missed, and the highest below it that did not: where the steps
+    /// contradict each other, the lower level is believed.
+    fn of(steps: &[Decision], met: fn(&Decision) -> bool, missed: fn(&Decision) -> bool) -> Self {
+        let levels = |of: fn(&Decision) -> bool| {
+            steps.iter().filter(move |step| of(step)).map(|step| step.level)
+        };
+        let high = levels(missed).min_by(f64::total_cmp);
+        let below = |level: &f64| high.is_none_or(|high| *level < high);
+        Self { low: levels(met).filter(below).max_by(f64::total_cmp), high }
+    }
 }
 
 impl Search {
     /// A search, which begins at `known`, the last run's answer, if there is one.
     pub fn new(spec: arrival::Search, known: Option<f64>) -> Self {
-        let _ = known;
-        Self { spec }
+        let known = known.filter(|level| level.is_finite() && *level > 0.0);
+        Self { spec, known, steps: Vec::new() }
     }
 
     /// The level to be tried next; absent when the search has ended.
     pub fn next(&self) -> Option<f64> {
-        let _ = &self.spec;
-        todo!("analysis helper")
+        if self.steps.len() >= self.spec.max_steps as usize {
+            return None;
+        }
+        let bracket = self.bracket();
+        let level = match (bracket.low, bracket.high) {
+            (None, None) => self.round(self.known.unwrap_or(self.spec.start)),
+            (Some(low), None) => self.above(low)?,
+            (None, Some(high)) => self.below(high)?,
+            (Some(low), Some(high)) if self.is_open(low, high) => {
+                let middle = self.round((low * high).sqrt());
+                if middle > low && middle < high { middle } else { return self.last(low) }
+            }
+            (Some(low), Some(_)) => return self.last(low),
+        };
+        // A level that was tried comes again only where nothing but the limits is left.
+        (self.tried(level) == 0).then_some(level)
     }
 
     /// Takes in what became of the step.
     pub fn decided(&mut self, decision: Decision) {
-        let _ = decision;
-        todo!("analysis helper")
+        self.steps.push(decision);
     }
 
     /// What is known so far.
     pub fn outcome(&self) -> SearchOutcome {
-        todo!("analysis helper")
+        let certified = self.certified();
+        let goodput = certified.low.and_then(|low| {
+            let at = |step: &&Decision| step.level == low && step.state == State::Pass;
+            self.steps.iter().find(at)?.goodput
+        });
+        SearchOutcome {
+            low: certified.low,
+            high: certified.high,
+            goodput,
+            answer: self.bracket().low,
+            confidence: (1.0 - RISK * self.steps.len() as f64).max(0.0),
+        }
+    }
+
+    /// Between what was met and what was not.
+    fn bracket(&self) -> Bracket {
+        Bracket::of(&self.steps, Decision::met, |step| !step.met())
+    }
+
+    /// Between what was certified to pass and what was certified to fail.
+    fn certified(&self) -> Bracket {
+        Bracket::of(&self.steps, |step| step.state == State::Pass, |step| step.state == State::Fail)
+    }
+
+    /// The bracket is narrow, with `low` as its answer: what remains to be tried.
+    ///
+    /// A queue near its limit has lulls, in which a level that it does not bear is soon certified:
+    /// so an answer that no earlier run knew is tried once more, and falls if it then misses. After
+    /// that come levels beyond an end for which nothing was certified yet.
+    fn last(&self, low: f64) -> Option<f64> {
+        if self.tried(low) < 2 && self.known != Some(low) {
+            return Some(low);
+        }
+        let certified = self.certified();
+        let levels = self.steps.iter().map(|step| step.level);
+        if certified.low.is_none() {
+            self.below(levels.min_by(f64::total_cmp)?)
+        } else if certified.high.is_none() {
+            self.above(levels.max_by(f64::total_cmp)?)
+        } else {
+            None
+        }
+    }
+
+    /// How often a level was tried.
+    fn tried(&self, level: f64) -> usize {
+        self.steps.iter().filter(|step| step.level == level).count()
+    }
+
+    /// A level above `low`; absent at the highest that is allowed.
+    fn above(&self, low: f64) -> Option<f64> {
+        let next = self.round(low * self.growth());
+        let next = match self.spec.of {
+            Quantity::Concurrency => next.max(low + 1.0).min(self.highest()),
+            Quantity::Rate => next,
+        };
+        (next > low).then_some(next)
+    }
+
+    /// A level below `high`; absent at one user.
+    fn below(&self, high: f64) -> Option<f64> {
+        let next = self.round(high / self.growth());
+        let next = match self.spec.of {
+            Quantity::Concurrency => next.min(high - 1.0),
+            Quantity::Rate => next,
+        };
+        (next > 0.0 && next < high).then_some(next)
+    }
+
+    /// By how much the next level differs: twofold, or beside a known answer its precision first
+    /// and then ever more.
+    fn growth(&self) -> f64 {
+        match self.known {
+            None => DOUBLING,
+            Some(_) => {
+                let doublings = i32::try_from(self.steps.len().saturating_sub(1)).unwrap_or(0);
+                let exponent = 2_f64.powi(doublings.min(16));
+                (1.0 + self.spec.precision).powf(exponent).clamp(1.0 + ROUNDING, DOUBLING)
+            }
+        }
+    }
+
+    /// Whether the bracket is wider than it may be.
+    fn is_open(&self, low: f64, high: f64) -> bool {
+        high / low - 1.0 > self.spec.precision + ROUNDING
+    }
+
+    /// A level as it can be had: a whole number of users, at least one, and none above the highest.
+    fn round(&self, level: f64) -> f64 {
+        let level = match self.spec.of {
+            Quantity::Concurrency => level.round().max(1.0),
+            Quantity::Rate => level,
+        };
+        level.min(self.highest())
+    }
+
+    fn highest(&self) -> f64 {
+        match self.spec.of {
+            Quantity::Concurrency => self.spec.max.floor().max(1.0),
+            Quantity::Rate => self.spec.max,
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+use super::*;
+
+mod engine;
+
+fn spec(of: Quantity, start: f64, max: f64) -> arrival::Search {
+    arrival::Search { of, start, max, precision: 0.05, max_steps: 12, burstiness: 1.0 }
+}
+
+/// What is certified of a level, and its ratio of misses to those allowed.
+type Answer = fn(f64) -> (State, f64);
+
+fn run(search: &mut Search, answer: Answer) -> Vec<f64> {
+    let mut levels = Vec::new();
+    while let Some(level) = search.next() {
+        let (state, misses_to_allowed) = answer(level);
+        search.decided(Decision { level, state, misses_to_allowed, goodput: Some(level / 2.0) });
+        levels.push(level);
+    }
+    levels
+}
+
+/// Certain everywhere: the capacity is 37.
+fn sharp(level: f64) -> (State, f64) {
+    if level <= 37.0 { (State::Pass, 0.0) } else { (State::Fail, 10.0) }
+}
+
+/// Certain only a tenth away from the capacity of 37.
+fn blurred(level: f64) -> (State, f64) {
+    let state = match level / 37.0 {
+        ratio if ratio < 0.9 => State::Pass,
+        ratio if ratio > 1.1 => State::Fail,
+        _ => State::NotEnoughData,
+    };
+    (state, level / 37.0)
+}
+
+#[test]
+fn doubling_then_bisection() {
+    let mut search = Search::new(spec(Quantity::Concurrency, 2.0, 1000.0), None);
+    let levels = run(&mut search, sharp);
+    assert_eq!(levels, [2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 45.0, 38.0, 35.0, 36.0, 37.0][..10]);
+    let outcome = search.outcome();
+    assert_eq!((outcome.low, outcome.high, outcome.goodput), (Some(36.0), Some(38.0), Some(18.0)));
+}
+
+#[test]
+fn a_start_that_misses_is_halved() {
+    let mut search = Search::new(spec(Quantity::Rate, 128.0, 1000.0), None);
+    let levels = run(&mut search, sharp);
+    assert_eq!(levels[..3], [128.0, 64.0, 32.0]);
+    let outcome = search.outcome();
+    let (low, high) = (outcome.low.expect("an end"), outcome.high.expect("an end"));
+    assert!(low <= 37.0 && high > 37.0 && high / low <= 1.0501, "{low} to {high}");
+}
+
+#[test]
+fn an_unchanged_answer_costs_two_steps() {
+    for of in [Quantity::Rate, Quantity::Concurrency] {
+        let mut search = Search::new(spec(of, 1.0, 1000.0), Some(37.0));
+        assert_eq!(run(&mut search, sharp).len(), 2, "{of:?}");
+        assert_eq!(search.outcome().low, Some(37.0));
+    }
+}
+
+#[test]
+fn an_answer_that_moved_is_followed_in_growing_steps() {
+    for known in [5.0, 30.0, 45.0, 300.0] {
+        let mut search = Search::new(spec(Quantity::Rate, 1.0, 1000.0), Some(known));
+        let levels = run(&mut search, sharp);
+        let outcome = search.outcome();
+        let (low, high) = (outcome.low.expect("an end"), outcome.high.expect("an end"));
+        assert!(low <= 37.0 && high > 37.0 && high / low <= 1.0501, "{known}: {levels:?}");
+        assert!(levels.len() <= 12, "{known}: {levels:?}");
+    }
+}
+
+#[test]
+fn only_certified_levels_are_ends_of_the_bracket() {
+    let mut search = Search::new(spec(Quantity::Rate, 1.0, 1000.0), None);
+    run(&mut search, blurred);
+    let outcome = search.outcome();
+    assert!(outcome.low.is_some_and(|low| low < 0.9 * 37.0), "{outcome:?}");
+    assert!(outcome.high.is_some_and(|high| high > 1.1 * 37.0), "{outcome:?}");
+    assert!(outcome.answer.is_some_and(|answer| (answer / 37.0 - 1.0).abs() < 0.05), "{outcome:?}");
+}
+
+#[test]
+fn beside_a_known_answer_the_ends_are_certified_too() {
+    let mut search = Search::new(spec(Quantity::Rate, 1.0, 1000.0), Some(37.0));
+    let levels = run(&mut search, blurred);
+    let outcome = search.outcome();
+    assert!(outcome.low.is_some() && outcome.high.is_some(), "{outcome:?} of {levels:?}");
+    assert!(levels.len() <= 8, "{levels:?}");
+}
+
+#[test]
+fn a_search_has_ends() {
+    let mut all = Search::new(spec(Quantity::Rate, 1.0, 20.0), None);
+    assert_eq!(run(&mut all, sharp), [1.0, 2.0, 4.0, 8.0, 16.0, 20.0]);
+    assert_eq!((all.outcome().low, all.outcome().high), (Some(20.0), None));
+
+    let mut none = Search::new(spec(Quantity::Concurrency, 4.0, 20.0), None);
+    assert_eq!(run(&mut none, |_| (State::Fail, 9.0)), [4.0, 2.0, 1.0]);
+    assert_eq!((none.outcome().low, none.outcome().high), (None, Some(1.0)));
+
+    let mut undecided = Search::new(spec(Quantity::Rate, 4.0, 1e9), Some(f64::NAN));
+    assert!(run(&mut undecided, |_| (State::NotEnoughData, 1.0)).len() <= 12);
+    assert_eq!((undecided.outcome().low, undecided.outcome().high), (None, None));
+}
+
+#[test]
+fn the_lower_level_is_believed() {
+    let mut search = Search::new(spec(Quantity::Rate, 1.0, 100.0), None);
+    for (level, state) in [(1.0, State::Pass), (2.0, State::Fail), (4.0, State::Pass)] {
+        search.decided(Decision { level, state, misses_to_allowed: 1.0, goodput: None });
+    }
+    let outcome = search.outcome();
+    assert_eq!((outcome.low, outcome.high, outcome.answer), (Some(1.0), Some(2.0), Some(1.0)));
+    assert!((outcome.confidence - 0.97).abs() < 1e-12);
+}

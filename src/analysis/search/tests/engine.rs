@@ -1,0 +1,161 @@
+//! The search against a model of an engine whose capacity is known.
+//!
+//! Slots with a queue before them, first come first served; a lognormal service time; the time to
+//! first token is the wait and a lognormal prefill. There is no cliff: misses become more frequent
+//! little by little as load rises.
+
+use std::{cmp::Reverse, collections::BinaryHeap};
+
+use rand::{RngExt, SeedableRng};
+use rand_distr::{Distribution, Exp, LogNormal};
+use rand_pcg::Pcg64;
+
+use super::*;
+use crate::verdict::Looks;
+
+const SLOTS: usize = 16;
+const OBJECTIVE: f64 = 0.95;
+
+/// Most exchanges that a step judges.
+const CAP: u64 = 30_000;
+
+/// Exchanges of the warm-up.
+const WARMUP: u64 = 2_000;
+
+/// Seconds of a service, and of a prefill, at the median; the deviations of their logarithms.
+const SERVICE: (f64, f64) = (1.0, 0.25);
+const PREFILL: (f64, f64) = (0.1, 0.5);
+
+/// The most that a first token may take.
+const TTFT: f64 = 0.6;
+
+/// The engine, and who asks it: an endless sequence of whether an exchange missed.
+struct Engine {
+    rng: Pcg64,
+    /// When each slot is free.
+    slots: BinaryHeap<Reverse<u64>>,
+    arrivals: Arrivals,
+}
+
+enum Arrivals {
+    Open {
+        gap: Exp<f64>,
+        now: f64,
+    },
+    /// When each user asks next.
+    Closed(BinaryHeap<Reverse<u64>>),
+}
+
+const MICROS: f64 = 1e6;
+
+impl Engine {
+    fn new(seed: u64, of: Quantity, level: f64) -> Self {
+        let mut rng = Pcg64::seed_from_u64(seed);
+        let arrivals = match of {
+            Quantity::Rate => Arrivals::Open { gap: Exp::new(level).expect("a rate"), now: 0.0 },
+            Quantity::Concurrency => Arrivals::Closed(
+                (0..level as u64).map(|_| Reverse(rng.random_range(0..1_000_000))).collect(),
+            ),
+        };
+        let slots = (0..SLOTS).map(|_| Reverse(0)).collect();
+        Self { rng, slots, arrivals }
+    }
+
+    fn draw(&mut self, (median, sigma): (f64, f64)) -> f64 {
+        LogNormal::new(median.ln(), sigma).expect("a distribution").sample(&mut self.rng)
+    }
+
+    /// Whether the next exchange missed.
+    fn missed(&mut self) -> bool {
+        let due = match &mut self.arrivals {
+            Arrivals::Open { gap, now } => {
+                *now += gap.sample(&mut self.rng);
+                *now
+            }
+            Arrivals::Closed(users) => users.pop().expect("a user").0 as f64 / MICROS,
+        };
+        let free = self.slots.pop().expect("a slot").0 as f64 / MICROS;
+        let start = due.max(free);
+        let (prefill, service) = (self.draw(PREFILL), self.draw(SERVICE));
+        let end = ((start + prefill + service) * MICROS) as u64;
+        self.slots.push(Reverse(end));
+        if let Arrivals::Closed(users) = &mut self.arrivals {
+            users.push(Reverse(end));
+        }
+        start - due + prefill > TTFT
+    }
+
+    /// The share of misses over very many exchanges.
+    fn miss_ratio(of: Quantity, level: f64) -> f64 {
+        const MANY: u32 = 400_000;
+        let mut engine = Self::new(99, of, level);
+        let misses = (0..MANY).filter(|_| engine.missed()).count();
+        misses as f64 / f64::from(MANY)
+    }
+
+    /// One step of a search.
+    fn step(seed: u64, of: Quantity, level: f64) -> (Decision, u64) {
+        let mut engine = Self::new(seed, of, level);
+        (0..WARMUP).for_each(|_| {
+            engine.missed();
+        });
+        let mut looks = Looks::new(OBJECTIVE, CAP);
+        let (mut n, mut misses) = (0, 0);
+        while let Some(at) = looks.next_at() {
+            misses += (n..at).filter(|_| engine.missed()).count() as u64;
+            n = at;
+            looks.look(n, misses);
+        }
+        let misses_to_allowed = misses as f64 / (n as f64 * (1.0 - OBJECTIVE));
+        (Decision { level, state: looks.state(), misses_to_allowed, goodput: None }, n)
+    }
+}
+
+/// The level at which just so many miss as may, from very long runs of the same model.
+fn capacity(of: Quantity) -> f64 {
+    let (mut low, mut high) = (1.0, 64.0);
+    for _ in 0..14 {
+        let middle = f64::sqrt(low * high);
+        if Engine::miss_ratio(of, middle) <= 1.0 - OBJECTIVE {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
+fn search(of: Quantity, start: f64) {
+    let capacity = capacity(of);
+    let mut exchanges = 0;
+    for seed in 0..20 {
+        let mut search =
+            Search::new(arrival::Search { precision: 0.03, ..spec(of, start, 1_000.0) }, None);
+        let mut steps = 0;
+        while let Some(level) = search.next() {
+            let (decision, n) = Engine::step(seed * 100 + steps, of, level);
+            search.decided(decision);
+            steps += 1;
+            exchanges += n;
+        }
+        let outcome = search.outcome();
+        eprintln!("{capacity} {steps} {outcome:?}");
+    }
+    eprintln!("{exchanges}");
+}
+
+#[test]
+fn the_rate_of_an_engine_without_a_cliff_is_found() {
+    for level in [11.0, 11.5, 12.0, 12.5, 13.0, 13.5, 14.0] {
+        eprintln!("{level} {}", Engine::miss_ratio(Quantity::Rate, level));
+    }
+    search(Quantity::Rate, 1.0);
+}
+
+#[test]
+fn the_users_of_an_engine_without_a_cliff_are_found() {
+    for level in [15.0, 16.0, 17.0, 18.0, 19.0, 20.0, 21.0, 22.0, 23.0, 24.0] {
+        eprintln!("{level} {}", Engine::miss_ratio(Quantity::Concurrency, level));
+    }
+    search(Quantity::Concurrency, 1.0);
+}
