@@ -90,17 +90,15 @@ impl Decider {
         found.map_or(last, |found| found.worse(last))
     }
 
-    /// Misses ÷ judged of the threshold that is furthest from its objective.
-    pub(super) fn miss_ratio(&self, looked: &Looked) -> f64 {
+    /// Misses ÷ the misses that the objective allows, of the threshold that has the most.
+    pub(super) fn misses_to_allowed(&self, looked: &Looked) -> f64 {
         let n = looked.n.max(1) as f64;
         let ratios = self.slos.iter().zip(&looked.misses).flat_map(|((slo, _), misses)| {
             lanes(slo).filter_map(move |(lane, objective)| {
-                Some((*misses.get(lane)? as f64 / n, 1.0 - objective))
+                Some(*misses.get(lane)? as f64 / (n * (1.0 - objective)))
             })
         });
-        ratios
-            .max_by(|one, other| (one.0 - one.1).total_cmp(&(other.0 - other.1)))
-            .map_or(1.0, |(ratio, _)| ratio)
+        ratios.max_by(f64::total_cmp).unwrap_or(f64::INFINITY)
     }
 }
 

@@ -132,7 +132,7 @@ impl Steps {
         searching.search.decided(Decision {
             level: searching.level,
             state,
-            miss_ratio: decider.miss_ratio(&done.looked),
+            misses_to_allowed: decider.misses_to_allowed(&done.looked),
             goodput: done.record.rates.goodput_requests_per_second,
         });
     }
