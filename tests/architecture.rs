@@ -38,9 +38,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["units", "calendar", "arrival", "workload", "protocol", "verdict"]),
     ("schedule", &["clock", "event", "config", "calendar"]),
     ("client", &["clock", "sse", "timeline", "protocol"]),
+    ("telemetry", &["clock", "measure"]),
     ("load", &["*"]),
     ("check", &["*"]),
-    ("telemetry", &["clock", "measure"]),
     (
         "sinks",
         &["clock", "timeline", "protocol", "measure", "verdict", "event", "config", "telemetry"],

@@ -7,7 +7,7 @@ use tokio::time::{interval, sleep};
 use super::{
     Halt, HaltReason, RunOrder,
     drive::Ending,
-    ground::Live,
+    ground::{Live, Settled},
     progress::{EVERY, Teller},
     record::{Cut, Past, record, spent},
     step::{Common, Done, StepPlan, step},
@@ -18,6 +18,9 @@ use crate::{
     event::{RunRecord, RunSink, RunStarted, StepRecord},
     schedule::Pacer,
 };
+
+/// Longest reading of a tokenizer: some tens of megabytes, perhaps from a slow disk.
+const PREPARE: Duration = Duration::from_secs(60);
 
 /// Carries the run out. It ends in a record whatever happens, with the steps that it had.
 pub async fn run(
@@ -35,7 +38,8 @@ pub async fn run(
         at_unix_nanos: wall.unix_nanos(began),
         steps: steps.most(),
     });
-    let conduct = Conduct { order: &order, pacer, wall, sink: &sink, halt: &halt };
+    let conduct =
+        Conduct { order: &order, pacer, wall, sink: &sink, halt: &halt, settled: Arc::default() };
     let (records, cut) = conduct.within_time(&mut steps).await;
     let past = Past { began, steps: records, cut, search: steps.outcome() };
     let record = Arc::new(record(&order, wall, &halt, past));
@@ -49,6 +53,7 @@ struct Conduct<'a> {
     wall: Wall,
     sink: &'a Arc<dyn RunSink>,
     halt: &'a Halt,
+    settled: Arc<Settled>,
 }
 
 impl Conduct<'_> {
@@ -70,6 +75,9 @@ impl Conduct<'_> {
 
     async fn all(&self, steps: &mut Steps) -> (Vec<StepRecord>, Cut) {
         let mut records = Vec::new();
+        if let Err(error) = self.order.link.prepare(PREPARE).await {
+            return (records, Cut::Failed(error.to_string()));
+        }
         while !self.halt.is_draining()
             && let Some(plan) = steps.next()
         {
@@ -102,7 +110,7 @@ impl Conduct<'_> {
 
     async fn step(&self, plan: &StepPlan) -> Option<Done> {
         let Self { order, sink, .. } = self;
-        let ground = Live::new(order, Arc::clone(&self.pacer));
+        let ground = Live::new(order, Arc::clone(&self.pacer), Arc::clone(&self.settled));
         let common = Common {
             key: &order.key,
             sink,

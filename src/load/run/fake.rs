@@ -48,6 +48,8 @@ pub(super) struct Seen {
     pub(super) began: Duration,
     /// In flight when it began, itself included.
     pub(super) in_flight: u64,
+    /// Messages of its prompt.
+    pub(super) messages: usize,
 }
 
 /// What the ground and the test share.
@@ -108,8 +110,8 @@ impl Ground for Fake {
     async fn exchange(
         &self,
         due: Stamp,
-        _: &RequestPlan,
-        _: Text,
+        plan: &RequestPlan,
+        text: Text,
         on_close: impl FnOnce(Exchange) + Send + 'static,
     ) {
         let mut recorder = Recorder::open(Timeline::new(due, 2), on_close);
@@ -119,7 +121,8 @@ impl Ground for Fake {
             let number = seen.len() as u64;
             let in_flight = number + 1 - self.script.ended.load(Ordering::Relaxed);
             let since = |at: Stamp| at.since(Self::zero());
-            seen.push(Seen { due: since(due), began: since(began), in_flight });
+            let messages = plan.messages.len();
+            seen.push(Seen { due: since(due), began: since(began), in_flight, messages });
             number
         };
         let Scripted { takes, outcome } = (self.script.script)(number);
@@ -134,7 +137,8 @@ impl Ground for Fake {
         }
         timeline.end = Some(ended);
         self.script.ended.fetch_add(1, Ordering::Relaxed);
-        recorder.close(outcome, Some("scripted".to_owned()), None);
+        let text = (text == Text::Kept).then(|| "an answer".to_owned());
+        recorder.close(outcome, Some("scripted".to_owned()), text);
     }
 
     fn spend(&self, _: u64) -> bool {
@@ -168,6 +172,7 @@ pub(super) struct Stand {
     pub(super) budget: u64,
     pub(super) lag: Duration,
     pub(super) decider: Option<Decider>,
+    pub(super) workload: Workload,
 }
 
 impl Default for Stand {
@@ -186,7 +191,14 @@ impl Default for Stand {
             seed: None,
         };
         let (slos, halt) = (Vec::new(), Halt::default());
-        Self { scenario, slos, halt, budget: u64::MAX, lag: Duration::ZERO, decider: None }
+        let workload = Workload::Fixed(Fixed {
+            prompt: "Say yes.".into(),
+            max_tokens: 1,
+            temperature: 0.0,
+            expect: Expect::default(),
+        });
+        let (budget, lag, decider) = (u64::MAX, Duration::ZERO, None);
+        Self { scenario, slos, halt, budget, lag, decider, workload }
     }
 }
 
@@ -231,12 +243,7 @@ impl Stand {
             step: 0,
             steps: 1,
             workload_name: "w".into(),
-            workload: Arc::new(Workload::Fixed(Fixed {
-                prompt: "Say yes.".into(),
-                max_tokens: 1,
-                temperature: 0.0,
-                expect: Expect::default(),
-            })),
+            workload: Arc::new(self.workload.clone()),
             arrival,
             decider: self.decider.clone(),
         };

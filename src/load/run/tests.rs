@@ -14,6 +14,7 @@ use crate::{
     config::{Bound, StopWhen, Warmup},
     timeline::Outcome,
     verdict::{Judge, Metric, Slo, State, Threshold},
+    workload::{Expect, Length, PrefixRole, Reuse, Synthetic, Think, UserPrefix, Workload},
 };
 
 fn users(users: u32) -> Closed {
@@ -280,4 +281,62 @@ async fn a_step_of_a_search_ends_when_its_verdict_is_certified() {
         let verdict = Decider::new(&[Arc::clone(&slo)], None).verdict(Some(state), &step.looked);
         assert_eq!(verdict, state);
     }
+}
+
+/// Sessions of three turns, with two seconds of thinking before the later ones.
+fn conversation() -> Workload {
+    Workload::Synthetic(Synthetic {
+        input_tokens: Length::Constant(8),
+        output_tokens: Length::Constant(4),
+        shared_prefix_tokens: 0,
+        prefix_role: PrefixRole::User,
+        user_prefix: UserPrefix::default(),
+        reuse: Reuse::Never,
+        turns: Length::Constant(3),
+        think: Think { mean: Duration::from_secs(2), stddev: Duration::ZERO },
+        temperature: 0.0,
+        expect: Expect::default(),
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_is_due_when_the_user_has_thought_about_the_last_answer() {
+    let stand = Stand { workload: conversation(), ..Stand::default().requests(7) };
+    let (_, seen) = stand.step(Arrival::Closed(users(1)), ok(500 * MS)).await;
+    let due: Vec<_> = seen.iter().map(|one| one.due.as_millis()).collect();
+    // Three turns, each half a second long; the next session follows at once.
+    assert_eq!(due, [0, 2_500, 5_000, 5_500, 8_000, 10_500, 11_000]);
+    let messages: Vec<_> = seen.iter().map(|one| one.messages).collect();
+    assert_eq!(messages, [1, 3, 5, 1, 3, 5, 1], "later turns carry what was said");
+}
+
+#[tokio::test(start_paused = true)]
+async fn sessions_of_an_open_loop_have_their_later_turns_beside_the_schedule() {
+    let stand = Stand { workload: conversation(), ..Stand::default() };
+    let demand = |ms: u32| Demand { offset: ms * MS, ..Demand::default() };
+    let trace = Pattern::Trace { demands: [0, 1_000].map(demand).into(), speed: 1.0 };
+    let (step, seen) = stand.step(open(trace, Some(1)), ok(1_500 * MS)).await;
+    let times: Vec<_> =
+        seen.iter().map(|one| (one.due.as_millis(), one.began.as_millis())).collect();
+    // One place: the second session waits for the first one's, and so on.
+    assert_eq!(
+        times,
+        [(0, 0), (1_000, 1_500), (3_500, 3_500), (5_000, 5_000), (7_000, 7_000), (8_500, 8_500)]
+    );
+    assert_eq!(done(step).record.achieved.gated, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_thinks_does_not_hold_up_the_end() {
+    let mut workload = conversation();
+    if let Workload::Synthetic(synthetic) = &mut workload {
+        synthetic.think.mean = Duration::from_secs(3_600);
+    }
+    let stand = Stand { workload, ..Stand::default() };
+    let step = stand.step(Arrival::Closed(users(3)), ok(100 * MS));
+    let halting = halting(&stand.halt, 500 * MS, |halt, reason, why| halt.drain(reason, why));
+    let began = tokio::time::Instant::now();
+    let ((step, seen), ()) = tokio::join!(step, halting);
+    assert_eq!((done(step).ending, seen.len()), (Ending::Halted, 3));
+    assert!(began.elapsed() < Duration::from_secs(2), "on the paused clock");
 }

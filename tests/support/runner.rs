@@ -1,0 +1,181 @@
+//! Runs under test: one target, the real loader, and a sink that keeps what it was told.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokenbeat::{
+    arrival::{Arrival, Closed, Load, Open, Pattern},
+    clock::Wall,
+    config::{self, Connection, Scenario, StopWhen, Warmup},
+    event::{Progress, RunKey, RunRecord, RunSink, RunStarted, StepRecord, Trigger},
+    load::{Halt, Link, Loader, RunOrder},
+    timeline::Outcome,
+};
+use tokio::sync::oneshot;
+
+/// The longest that any test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A closed loop, everybody in at once.
+pub fn closed(users: u32) -> Arrival {
+    Arrival::Closed(Closed { users, spawn_rate: None, ramp: None })
+}
+
+/// An open loop at equal distances.
+pub fn constant(rate: f64) -> Arrival {
+    Arrival::Open(Open { pattern: Pattern::Constant { rate }, max_in_flight: None })
+}
+
+/// A Poisson process.
+pub fn poisson(rate: f64) -> Arrival {
+    Arrival::Open(Open { pattern: Pattern::Poisson { rate }, max_in_flight: None })
+}
+
+/// A scenario of `levels` with answers of so many tokens, and nothing around it.
+pub fn scenario(levels: Vec<Arrival>, output_tokens: u32) -> Scenario {
+    let text = format!(
+        "workloads: {{w: {{synthetic: {{input_tokens: 16, output_tokens: {output_tokens}}}}}}}\n"
+    );
+    let config = config::load_str("workload.yml", &text).expect("a workload");
+    let workload = Arc::clone(&config.workloads["w"]);
+    Scenario {
+        name: "scenario".into(),
+        workloads: vec![("w".into(), workload)],
+        load: Load::Levels(levels),
+        requests_per_step: None,
+        duration: None,
+        warmup: Warmup::default(),
+        settle: Duration::ZERO,
+        stop_when: StopWhen::default(),
+        connection: Connection::Reuse,
+        timeout: Some(Duration::from_secs(30)),
+        seed: None,
+    }
+}
+
+/// What a sink was told.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    pub started: u64,
+    pub exchanges: u64,
+    pub steps: u64,
+    pub ended: u64,
+    pub doing: Vec<String>,
+}
+
+#[derive(Default)]
+struct Ear(Mutex<Told>);
+
+impl Ear {
+    fn told(&self, tell: impl FnOnce(&mut Told)) {
+        tell(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl RunSink for Ear {
+    fn started(&self, _: &RunStarted) {
+        self.told(|told| told.started += 1);
+    }
+    fn exchange(&self, _: &RunKey, _: Outcome) {
+        self.told(|told| told.exchanges += 1);
+    }
+    fn progress(&self, progress: &Progress) {
+        self.told(|told| told.doing.push(progress.doing.clone()));
+    }
+    fn step(&self, _: &RunKey, _: &StepRecord) {
+        self.told(|told| told.steps += 1);
+    }
+    fn ended(&self, _: &Arc<RunRecord>) {
+        self.told(|told| told.ended += 1);
+    }
+}
+
+/// Runs of one target.
+pub struct Runner {
+    url: String,
+    /// More settings of the target, in YAML's flow form, with a comma ahead.
+    pub target: String,
+    pub max_duration: Option<Duration>,
+    pub idle_timeout: Duration,
+    ear: Arc<Ear>,
+}
+
+impl Runner {
+    pub fn at(url: &str) -> Self {
+        let (target, max_duration) = (String::new(), None);
+        let idle_timeout = Duration::from_secs(30);
+        Self { url: url.to_owned(), target, max_duration, idle_timeout, ear: Arc::default() }
+    }
+
+    pub fn loader(&self) -> Loader {
+        Loader::start(Wall::anchor()).expect("a thread")
+    }
+
+    pub fn sink(&self) -> Arc<dyn RunSink> {
+        Arc::clone(&self.ear) as _
+    }
+
+    pub fn told(&self) -> Told {
+        self.ear.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn order(&self, scenario: Scenario) -> RunOrder {
+        let (url, more) = (&self.url, &self.target);
+        let text = format!("targets: [{{name: t, url: \"{url}\", models: [sim-8b]{more}}}]\n");
+        let config = config::load_str("target.yml", &text).expect("a target");
+        let mut global = config.global.clone();
+        global.idle_timeout = self.idle_timeout;
+        RunOrder {
+            id: "run".into(),
+            key: Arc::new(RunKey {
+                target: "t".into(),
+                model: "sim-8b".into(),
+                sweep: "nightly".into(),
+            }),
+            trigger: Trigger::Manual,
+            due_unix_nanos: 0,
+            link: Link::new(Arc::clone(&config.targets[0])).expect("a link"),
+            scenario: Arc::new(scenario),
+            slos: Vec::new(),
+            seed: 11,
+            global: Arc::new(global),
+            known_answer: None,
+            max_duration: self.max_duration,
+            compat: None,
+            engine: None,
+            calibration: None,
+        }
+    }
+
+    /// Begins a run on a thread of its own.
+    pub fn begin(&self, scenario: Scenario) -> (Halt, oneshot::Receiver<Arc<RunRecord>>) {
+        let halt = Halt::default();
+        let record = self.loader().run(self.order(scenario), self.sink(), halt.clone());
+        (halt, record)
+    }
+
+    /// Makes a run.
+    pub fn run(&self, scenario: Scenario) -> RunRecord {
+        let loader = self.loader();
+        let record = loader.run(self.order(scenario), self.sink(), Halt::default());
+        let record = record.blocking_recv().expect("a record");
+        loader.join();
+        RunRecord::clone(&record)
+    }
+
+    /// Waits until `seen` holds.
+    ///
+    /// # Panics
+    /// If it does not hold in time.
+    #[expect(clippy::disallowed_methods, reason = "the patience of a test is no measurement")]
+    pub fn wait_for(&self, what: &str, seen: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !seen() {
+            assert!(start.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
