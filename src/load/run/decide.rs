@@ -165,8 +165,8 @@ mod tests {
         let misses = looked(600, &[24, 12, 12]);
         assert_eq!(each.verdict(None, &misses), State::Pass);
         assert_eq!(joint.verdict(None, &misses), State::NotEnoughData);
-        assert!((joint.miss_ratio(&misses) - 0.04).abs() < 1e-12);
-        assert!((each.miss_ratio(&misses) - 0.02).abs() < 1e-12);
+        assert!((joint.misses_to_allowed(&misses) - 0.8).abs() < 1e-12);
+        assert!((each.misses_to_allowed(&misses) - 0.4).abs() < 1e-12);
         assert_eq!(each.verdict(None, &looked(600, &[90, 12, 90])), State::Fail);
     }
 
