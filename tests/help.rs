@@ -5,7 +5,7 @@
 use std::process::Command;
 
 /// Every command; the first is the program itself.
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "",
     "demo",
     "serve",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 10] = [
     "check config",
     "check target",
     "check calibrate",
+    "bench",
     "sim",
     "metrics",
     "schema",

@@ -9,6 +9,7 @@ use std::{collections::BTreeSet, net::TcpListener, time::Duration};
 
 use runner::{Runner, closed, constant, poisson, scenario};
 use tokenbeat::{
+    arrival::{Load, Quantity, Search},
     config::{Requests, Scenario, Warmup},
     event::{RunRecord, RunResult},
     load::{Halt, HaltReason},
@@ -137,7 +138,7 @@ fn a_dead_port_fails_with_what_to_do() {
     let duration = Some(Duration::from_secs(600));
     let levels = vec![closed(3), closed(6)];
     let record =
-        Runner::at(&format!("http://{free}")).run(Scenario { duration, ..scenario(levels, 2) });
+        Runner::at(format!("http://{free}")).run(Scenario { duration, ..scenario(levels, 2) });
     assert_eq!((record.result, record.steps.len()), (RunResult::Failed, 1));
     let reason = record.reason.expect("a reason");
     assert!(reason.contains("connect in") && reason.contains("the server runs"), "{reason}");
@@ -226,6 +227,34 @@ fn a_run_is_marked_only_where_it_was_late() {
         assert_eq!(record.result, result, "{validity:?}");
         assert!(validity.send_lag_p99.is_some() && validity.stall_p99.is_some(), "{validity:?}");
     }
+}
+
+#[test]
+fn a_search_brackets_what_the_engine_bears() {
+    // Eight slots of 40 ms bear 200 requests a second.
+    let sim = engine(40.0, SimSpec { slots: 8, ..SimSpec::default() });
+    let spec = Search {
+        of: Quantity::Rate,
+        start: 60.0,
+        max: 1_000.0,
+        precision: 0.25,
+        max_steps: 10,
+        burstiness: f64::INFINITY,
+    };
+    let mut runner = Runner::at(sim.base_url());
+    runner.slo = Some("{thresholds: {ttft: 250ms}, objective: 95%}");
+    let record = runner.run(Scenario { load: Load::Search(spec), ..scenario(Vec::new(), 1) });
+    let steps: Vec<_> =
+        record.steps.iter().map(|step| (&step.load.text, &step.validity.marks)).collect();
+    // A quarter beyond what it bears on either side, for a machine that does something else.
+    let low = record.findings.bracket_low.unwrap_or_else(|| panic!("no level passed: {steps:?}"));
+    assert!((50.0..=250.0).contains(&low), "{low}: {steps:?}");
+    match record.findings.bracket_high {
+        Some(high) => assert!(high > low && high >= 150.0, "{low} to {high}: {steps:?}"),
+        // Where we were late ourselves, no failure is certified.
+        None => assert_ne!(record.result, RunResult::Success, "{steps:?}"),
+    }
+    assert!(record.steps.len() <= 10);
 }
 
 #[test]

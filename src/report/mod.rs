@@ -14,7 +14,7 @@ mod markdown;
 mod marks;
 mod number;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod sweep;
 mod table;
 mod text;

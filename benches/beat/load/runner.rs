@@ -203,6 +203,7 @@ impl Run {
             objective: 0.9,
             window: Duration::from_secs(3600),
             judge: Judge::Each,
+            pack: None,
         }))
     }
 }

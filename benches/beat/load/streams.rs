@@ -6,7 +6,7 @@ use super::{
         engine::{Engine, Wire},
         job::{Client, Job, Load},
         report::{Cell, Section},
-        stats::median,
+        stats::{median, percentile},
     },
     runner::{Drive, Ran, Run, Runs},
 };
@@ -84,7 +84,7 @@ pub(crate) fn section(scale: Scale) -> anyhow::Result<Section> {
             let figures = Figures::of(&ran)?;
             ours.push(ran.cpu_ns as f64 / 1e9 / (figures.tokens / 1e6));
             cores.push(ran.cpu_ns as f64 / ran.wall_ns as f64);
-            rates.push(figures.tokens_per_second);
+            rates.extend(figures.tokens_per_second);
             marked += usize::from(figures.marked);
             let job = Job {
                 client: Client::Bare,
@@ -102,9 +102,10 @@ pub(crate) fn section(scale: Scale) -> anyhow::Result<Section> {
             Cell::text(streams.to_string()),
             Cell::text(case.itl),
             Cell::text(case.events_per_write),
-            match case.promise.filter(|_| scale == Scale::Full) {
-                Some(least) => Cell::at_least(median(&rates), 0, least),
-                None => Cell::figure(median(&rates), 0),
+            match (percentile(&rates, 0.5), case.promise.filter(|_| scale == Scale::Full)) {
+                (Some(rate), Some(least)) => Cell::at_least(rate, 0, least),
+                (Some(rate), None) => Cell::figure(rate, 0),
+                (None, _) => Cell::Absent,
             },
             Cell::figure(median(&ours), 2),
             Cell::figure(median(&bare), 2),
@@ -121,7 +122,8 @@ pub(crate) fn section(scale: Scale) -> anyhow::Result<Section> {
 struct Figures {
     /// Tokens read, those of the warm-up and the drain included.
     tokens: f64,
-    tokens_per_second: f64,
+    /// Absent where the window was too short to tell.
+    tokens_per_second: Option<f64>,
     marked: bool,
 }
 
@@ -136,7 +138,7 @@ impl Figures {
         let whole = step.rates.output_tokens_per_second_whole_run.unwrap_or(0.0);
         Ok(Self {
             tokens: whole * step.window.whole_run_seconds,
-            tokens_per_second: step.rates.output_tokens_per_second.unwrap_or(0.0),
+            tokens_per_second: step.rates.output_tokens_per_second,
             marked: !step.validity.is_valid(),
         })
     }

@@ -38,3 +38,66 @@ fn of(run: &RunRecord) -> Exit {
         (Some(State::Pass) | None, _) => Exit::Done,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{event::Findings, report::sample};
+
+    /// A valid run with this verdict.
+    fn run(verdict: Option<State>) -> RunRecord {
+        let mut run = sample::sweep();
+        run.result = RunResult::Success;
+        run.findings = Findings::default();
+        run.findings.verdicts.extend(verdict.map(|state| ("slo".to_owned(), state)));
+        run
+    }
+
+    #[test]
+    fn a_verdict_is_an_exit_code() {
+        for (verdict, wanted) in [
+            (None, Exit::Done),
+            (Some(State::Pass), Exit::Done),
+            (Some(State::Fail), Exit::Missed),
+            (Some(State::NotEnoughData), Exit::Uncertain),
+        ] {
+            assert_eq!(exit(&[&run(verdict)]), wanted, "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_valid_is_no_pass_but_a_miss_stays_one() {
+        let mut run = run(Some(State::Pass));
+        run.result = RunResult::Invalid;
+        assert_eq!(exit(&[&run]), Exit::Uncertain);
+        run.findings.verdicts.insert("slo".to_owned(), State::Fail);
+        assert_eq!(exit(&[&run]), Exit::Missed);
+    }
+
+    #[test]
+    fn nothing_that_succeeded_is_nothing_measured() {
+        let mut run = run(None);
+        for step in &mut run.steps {
+            step.outcomes = [("connect".to_owned(), 10)].into();
+        }
+        assert_eq!(exit(&[&run]), Exit::NotMeasured);
+        assert_eq!(exit(&[&sample::failed()]), Exit::NotMeasured);
+        assert_eq!(exit(&[]), Exit::NotMeasured);
+    }
+
+    #[test]
+    fn a_search_is_judged_by_its_answer() {
+        let mut run = run(Some(State::Fail));
+        run.findings.bracket_high = Some(8.0);
+        assert_eq!(exit(&[&run]), Exit::Missed);
+        run.findings.bracket_low = Some(4.0);
+        assert_eq!(exit(&[&run]), Exit::Done);
+    }
+
+    #[test]
+    fn of_several_runs_the_worst_counts() {
+        let (good, bad, none) = (run(None), run(Some(State::Fail)), sample::failed());
+        assert_eq!(exit(&[&good, &bad]), Exit::Missed);
+        assert_eq!(exit(&[&good, &none, &bad]), Exit::NotMeasured);
+    }
+}

@@ -1,7 +1,7 @@
 //! The highest load at which the client's own rules of validity hold.
 //!
 //! Owns the rungs: Poisson steps of the real engine against the simulator, each twice as heavy as
-//! the one before, until a rule does not hold.
+//! the one before, until a rule does not hold; or half as heavy, until all do.
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,19 +34,21 @@ const PATIENCE: Duration = Duration::from_secs(13);
 /// Answers that are not whole are a failure of one in so many at most.
 const FAILURES: f64 = 0.01;
 
-/// A ladder: rates that double from `lowest` on, with answers of `tokens`.
+/// A ladder of rates, each twice the one below, with answers of `tokens`.
 #[derive(Clone, Copy)]
 pub(super) struct Ladder {
-    lowest: f64,
+    /// Where the climb begins: down from there if the rules do not hold.
+    first: f64,
+    /// Most rungs that are tried.
     rungs: u32,
     tokens: u32,
 }
 
 /// Short answers: requests a second.
-pub(super) const REQUESTS: Ladder = Ladder { lowest: 250.0, rungs: 6, tokens: 4 };
+pub(super) const REQUESTS: Ladder = Ladder { first: 250.0, rungs: 6, tokens: 4 };
 
-/// Long answers: tokens a second, from 16,000 on.
-pub(super) const TOKENS: Ladder = Ladder { lowest: 250.0, rungs: 5, tokens: 64 };
+/// Long answers: tokens a second, 16,000 at first.
+pub(super) const TOKENS: Ladder = Ladder { first: 250.0, rungs: 5, tokens: 64 };
 
 /// A rung on which every rule held.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -59,7 +61,7 @@ pub(super) struct Rung {
     pub(super) send_lag_p99: f64,
 }
 
-/// Climbs `ladder` as far as the rules hold; absent if they do not on its lowest rung.
+/// Climbs `ladder` as far as the rules hold; absent if they hold on no rung that was tried.
 pub(super) fn climb(
     ladder: Ladder,
     start: Stamp,
@@ -67,29 +69,53 @@ pub(super) fn climb(
 ) -> Result<Option<Rung>, CalibrateError> {
     let bed = Bed::start()?;
     let loader = Loader::start(Wall::anchor()).map_err(CalibrateError::Client)?;
-    let mut highest = None;
+    let (mut rate, mut highest, mut down) = (ladder.first, None, false);
     for rung in 0..ladder.rungs {
-        if Stamp::now().since(start) > PATIENCE {
+        // The first rung is tried in any case.
+        if rung > 0 && Stamp::now().since(start) > PATIENCE {
             break;
         }
-        let rate = ladder.lowest * f64::from(2_u32.pow(rung));
-        let order = order(&bed, rate, ladder.tokens);
-        let record = loader.run(order, Arc::new(Nobody), Halt::default());
-        let record = record.blocking_recv().map_err(|_| CalibrateError::BrokenOff)?;
         let load = format!("{rate:.0} requests a second of {} tokens", ladder.tokens);
-        match judge(&record, rate) {
+        match stand(&loader, &bed, rate, ladder.tokens)? {
             Ok(held) => {
                 tell(&format!("{load}: every rule holds"));
                 highest = Some(held);
+                if down {
+                    break;
+                }
+                rate *= 2.0;
             }
             Err(why) => {
                 tell(&format!("{load}: {why}"));
-                break;
+                if highest.is_some() {
+                    break;
+                }
+                down = true;
+                rate /= 2.0;
             }
         }
     }
     loader.join();
     Ok(highest)
+}
+
+/// Whether every rule holds at `rate`, or why not. Tried twice: a neighbour's hiccup is not the
+/// limit of this machine.
+fn stand(
+    loader: &Loader,
+    bed: &Bed,
+    rate: f64,
+    tokens: u32,
+) -> Result<Result<Rung, String>, CalibrateError> {
+    let once = || {
+        let record = loader.run(order(bed, rate, tokens), Arc::new(Nobody), Halt::default());
+        let record = record.blocking_recv().map_err(|_| CalibrateError::BrokenOff)?;
+        Ok(judge(&record, rate))
+    };
+    match once()? {
+        Ok(held) => Ok(Ok(held)),
+        Err(_) => once(),
+    }
 }
 
 /// Whether the rung that `record` tells of held, or why not.

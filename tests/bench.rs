@@ -1,0 +1,313 @@
+//! `tokenbeat bench` as a process, against the simulator: results in every form, exit codes, what
+//! is refused, how it is interrupted, and that no secret comes out.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
+#[path = "support/daemon.rs"]
+#[expect(dead_code, reason = "shared with tests/serve.rs, which uses it all")]
+mod daemon;
+#[path = "support/echo.rs"]
+#[expect(dead_code, reason = "shared with tests/secrets.rs, which uses it all")]
+mod echo;
+#[expect(dead_code, reason = "shared with tests/metrics.rs, which uses it all")]
+#[path = "support/exposition.rs"]
+mod exposition;
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _},
+    net::TcpListener,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use daemon::tokenbeat;
+use echo::Echo;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use serde_json::Value;
+use tokenbeat::sim::{Dist, Sim, SimSpec, SpawnedSim};
+
+/// What a bearer token and a header hold in these tests; they appear nowhere else.
+const BEARER: &str = "sk-planted-bearer-77";
+const TENANT: &str = "planted-tenant-42";
+
+fn engine(spec: SimSpec) -> SpawnedSim {
+    Sim::spawn(spec).expect("an engine")
+}
+
+/// An engine that answers in a fraction of a second.
+fn quick() -> SpawnedSim {
+    let (ttft, itl) = (Dist::constant_ms(20.0), Dist::constant_ms(2.0));
+    engine(SimSpec { ttft, itl, ..SimSpec::default() })
+}
+
+/// A benchmark with short answers.
+fn bench(url: &str, flags: &[&str]) -> Command {
+    tokenbeat(&[&["bench", url, "--isl", "20", "--osl", "8"][..], flags].concat())
+}
+
+fn run(url: &str, flags: &[&str]) -> Output {
+    bench(url, flags).output().expect("the binary runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn json(bytes: &[u8]) -> Value {
+    serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("{error}: {}", text(bytes)))
+}
+
+fn path(folder: &Path, name: &str) -> String {
+    folder.join(name).to_str().expect("UTF-8").to_owned()
+}
+
+/// The committed schema, which is what others read records by.
+fn schema() -> jsonschema::Validator {
+    let schema = fs::read("docs/run-record.schema.json").expect("the committed schema");
+    jsonschema::validator_for(&json(&schema)).expect("a schema")
+}
+
+/// The code that a record with these contents stands for. A busy machine may spoil a step, and
+/// then says so; whatever it says, record and code agree.
+fn code_of(record: &Value) -> i32 {
+    let verdicts = record["findings"]["verdicts"].as_object().expect("verdicts");
+    if verdicts.values().any(|verdict| verdict == "fail") {
+        3
+    } else if record["result"] == "invalid"
+        || verdicts.values().any(|verdict| verdict == "not_enough_data")
+    {
+        4
+    } else {
+        0
+    }
+}
+
+#[test]
+fn a_sweep_is_told_in_every_form() {
+    let (sim, folder) = (quick(), tempfile::tempdir().expect("a folder"));
+    let [record, csv, html] = ["run.json", "run.csv", "run.html"].map(|it| path(folder.path(), it));
+    let files = ["--output", &record, "--csv", &csv, "--html", &html];
+    let load = ["--concurrency", "1,2", "--requests", "5x", "--seed", "7"];
+    let output = run(sim.base_url(), &[&load[..], &files].concat());
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+
+    let record = json(&fs::read(record).expect("written"));
+    assert_eq!(output.status.code(), Some(code_of(&record)), "{out}{err}");
+    let faults: Vec<_> = schema().iter_errors(&record).map(|it| it.to_string()).collect();
+    assert!(faults.is_empty(), "{faults:?}");
+    let steps = record["steps"].as_array().expect("steps");
+    assert_eq!(steps.len(), 2);
+    assert_eq!((&steps[0]["n"], &steps[1]["n"]), (&5.into(), &10.into()));
+    assert_eq!((&record["seed"], &record["trigger"]), (&7.into(), &"bench".into()));
+    assert_eq!(record["model"], "sim-8b");
+
+    for wanted in
+        ["Time to first token (ms)", "Concurrency | Req/sec", "n too small", "Step 2 of 2"]
+    {
+        assert!(out.contains(wanted), "{wanted}: {out}");
+    }
+    assert!(out.is_ascii(), "not a terminal: {out}");
+    assert!(err.contains("step 2 done: 2 users"), "{err}");
+
+    let csv = fs::read_to_string(csv).expect("written");
+    assert_eq!(csv.lines().count(), 3, "{csv}");
+    assert!(csv.starts_with("run,started_at,target,model"), "{csv}");
+    let html = fs::read_to_string(html).expect("written");
+    assert!(html.contains("<svg") && !html.contains("<script"), "{html}");
+    assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 3);
+}
+
+#[test]
+fn what_is_printed_is_chosen() {
+    let sim = quick();
+    let flags = ["--requests", "4", "--compat", "vllm"];
+    let record = run(sim.base_url(), &[&flags[..], &["--format", "json"]].concat());
+    let record = json(&record.stdout);
+    assert!(record["steps"][0]["compat"]["ttft"]["n"].as_u64() > Some(0), "{record}");
+    let flat = run(sim.base_url(), &["--requests", "4", "--format", "flat-json"]);
+    let flat = json(&flat.stdout);
+    assert_eq!(flat["results"]["successful"], 4, "{flat}");
+    assert!(flat["results"]["ttft_ms"]["p50"].as_f64() > Some(19.0), "{flat}");
+    let markdown = run(sim.base_url(), &["--requests", "4", "--format", "markdown"]);
+    assert!(text(&markdown.stdout).contains("| Statistic "), "{}", text(&markdown.stdout));
+}
+
+#[test]
+fn a_missed_slo_and_too_little_data_have_their_codes() {
+    let sim = quick();
+    for (goodput, state) in [("ttft:1ms", "fail"), ("ttft:30s", "not_enough_data")] {
+        let flags = ["--requests", "20", "--goodput", goodput, "--format", "json"];
+        let output = run(sim.base_url(), &flags);
+        let record = json(&output.stdout);
+        assert_eq!(record["steps"][0]["standings"][0]["state"], state, "{record}");
+        assert_eq!(output.status.code(), Some(code_of(&record)), "{record}");
+        assert_ne!(output.status.code(), Some(0));
+    }
+}
+
+#[test]
+fn a_rate_is_sent_on_its_schedule() {
+    let sim = quick();
+    let flags = ["--request-rate", "40", "--arrival", "constant", "--duration", "2s"];
+    let output =
+        run(sim.base_url(), &[&flags[..], &["--warmup", "0", "--format", "json"]].concat());
+    let record = json(&output.stdout);
+    let step = &record["steps"][0];
+    assert_eq!(step["load"]["arrival"], "constant");
+    let n = step["n"].as_u64().expect("a number");
+    assert!((78..=82).contains(&n), "{n} in two seconds at 40 a second");
+}
+
+#[test]
+fn nobody_there_is_not_measured() {
+    let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound");
+    let url = format!("http://{port}");
+    let output = run(&url, &[]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("--model"), "{said}");
+    let output = run(&url, &["--model", "m", "--requests", "3", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    let record = json(&output.stdout);
+    assert_eq!(record["steps"][0]["outcomes"]["connect"], 3, "{record}");
+}
+
+#[test]
+fn every_model_has_a_run() {
+    let models = vec!["one".to_owned(), "two".to_owned()];
+    let sim = engine(SimSpec { models, ttft: Dist::constant_ms(5.0), ..SimSpec::default() });
+    let output = run(sim.base_url(), &["--all-models", "--requests", "2", "--format", "json"]);
+    let records = json(&output.stdout);
+    let models: Vec<_> = records.as_array().expect("two").iter().map(|it| &it["model"]).collect();
+    assert_eq!(models, ["one", "two"]);
+    let ids: Vec<_> = [0, 1].map(|at| records[at]["id"].as_str().expect("an id")).into();
+    assert!(ids[0] < ids[1], "{ids:?}");
+}
+
+#[test]
+fn wrong_flags_are_refused_before_anything_is_sent() {
+    let sim = quick();
+    let folder = tempfile::tempdir().expect("a folder");
+    let missing = path(folder.path(), "none/run.json");
+    for (flags, words) in [
+        (&["--concurrency", "4", "--request-rate", "5"][..], "--max-concurrency"),
+        (&["--concurrency", "0"], "--concurrency"),
+        (&["--request-rate", "inf"], "--concurrency"),
+        (&["--find-max-goodput"], "--goodput"),
+        (&["--goodput", "speed:3"], "ttft"),
+        (&["--slo", "interactiv"], "interactive"),
+        (&["--format", "xml"], "flat-json"),
+        (&["--compat", "ab"], "genai-perf"),
+        (&["--duration", "60"], "duration"),
+        (&["--header", "x-api-key: sk-1"], "--api-key-env"),
+        (&["--api-key-env", "TOKENBEAT_TEST_UNSET"], "TOKENBEAT_TEST_UNSET"),
+        (&["--output", &missing], "cannot write"),
+        (&["--tokenizer", &missing], "--tokenizer"),
+    ] {
+        let output = run(sim.base_url(), flags);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{flags:?}: {said}");
+        assert!(said.contains(words), "{flags:?}: {said}");
+        assert!(output.stdout.is_empty(), "{flags:?}");
+    }
+    let output = tokenbeat(&["bench", sim.base_url(), "--dataset", &missing]).output();
+    let output = output.expect("the binary runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("none/run.json"), "{}", text(&output.stderr));
+    assert_eq!(sim.handle().requests(), 0);
+    let output = run("nowhere", &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("--config.file"));
+}
+
+#[test]
+fn a_file_that_cannot_be_written_costs_no_other_form() {
+    let (sim, folder) = (quick(), tempfile::tempdir().expect("a folder"));
+    let csv = path(folder.path(), "run.csv");
+    let flags = ["--requests", "2", "--output", "/dev/full", "--csv", &csv];
+    let output = run(sim.base_url(), &flags);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("/dev/full"), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("Time to first token"), "{}", text(&output.stdout));
+    assert!(fs::read_to_string(csv).expect("written").contains("sim-8b"));
+}
+
+#[test]
+fn an_interrupt_keeps_what_there_is() {
+    let sim = quick();
+    let flags = ["--concurrency", "1,2", "--requests", "20", "--settle", "10m", "--format", "json"];
+    let mut child = bench(sim.base_url(), &flags)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let mut said = BufReader::new(child.stderr.take().expect("piped"));
+    let mut line = String::new();
+    while !line.starts_with("step 1 done") {
+        line.clear();
+        assert!(said.read_line(&mut line).expect("readable") > 0, "it ended early");
+    }
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
+    kill(pid, Signal::SIGINT).expect("it runs");
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).expect("readable");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130), "{rest}");
+    let record = json(&output.stdout);
+    assert_eq!(record["result"], "cancelled", "{record}");
+    assert_eq!(record["steps"][0]["n"], 20, "{record}");
+}
+
+#[test]
+fn a_second_interrupt_gives_up_what_is_in_flight() {
+    let (ttft, itl) = (Dist::constant_ms(20.0), Dist::constant_ms(60_000.0));
+    let sim = engine(SimSpec { ttft, itl, ..SimSpec::default() });
+    let flags = ["--requests", "2", "--warmup", "0", "--timeout", "10m"];
+    let mut child = bench(sim.base_url(), &flags)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
+    // Two control requests come before the first that is measured.
+    let asked = || sim.handle().recent_requests().iter().any(|it| it.method == "POST");
+    daemon::until("a request", || asked().then_some(()));
+    let mut said = BufReader::new(child.stderr.take().expect("piped"));
+    kill(pid, Signal::SIGINT).expect("it runs");
+    let mut line = String::new();
+    while !line.contains("once more") {
+        line.clear();
+        assert!(said.read_line(&mut line).expect("readable") > 0, "it ended early");
+    }
+    kill(pid, Signal::SIGINT).expect("it runs");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(130));
+    assert!(text(&output.stdout).contains("cancelled"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn a_planted_secret_comes_out_nowhere() {
+    let (echo, folder) = (Echo::start(), tempfile::tempdir().expect("a folder"));
+    let [record, csv, html] = ["run.json", "run.csv", "run.html"].map(|it| path(folder.path(), it));
+    let header = format!("X-Tenant: {TENANT}");
+    let flags =
+        ["--model", "m", "--requests", "30", "--api-key-env", "PLANTED", "--header", &header];
+    let files = ["--output", &record, "--csv", &csv, "--html", &html];
+    let output = bench(&echo.url(), &[&flags[..], &files].concat())
+        .env("PLANTED", BEARER)
+        .env("RUST_LOG", "trace")
+        .output()
+        .expect("the binary runs");
+    assert!(echo.answered() >= 30, "{}", text(&output.stderr));
+    let mut places = vec![("stdout", text(&output.stdout)), ("stderr", text(&output.stderr))];
+    for file in [&record, &csv, &html] {
+        places.push((file, fs::read_to_string(file).expect("written")));
+    }
+    for (place, content) in places {
+        assert!(!content.contains("planted"), "{place}: {content}");
+    }
+}
