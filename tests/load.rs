@@ -5,13 +5,16 @@
 #[path = "support/runner.rs"]
 mod runner;
 
-use std::{collections::BTreeSet, net::TcpListener, time::Duration};
+use std::{collections::BTreeSet, net::TcpListener, sync::Arc, time::Duration};
 
-use runner::{Runner, closed, constant, poisson, scenario};
+use runner::{Deaf, Runner, closed, constant, poisson, scenario};
 use tokenbeat::{
+    arrival::{Load, Quantity, Search},
+    clock::Wall,
     config::{Requests, Scenario, Warmup},
     event::{RunRecord, RunResult},
-    load::{Halt, HaltReason},
+    load::{Halt, HaltReason, run_scenario, runtime},
+    schedule::Pacer,
     sim::{Dist, FaultRule, Sim, SimSpec, SpawnedSim},
 };
 
@@ -137,7 +140,7 @@ fn a_dead_port_fails_with_what_to_do() {
     let duration = Some(Duration::from_secs(600));
     let levels = vec![closed(3), closed(6)];
     let record =
-        Runner::at(&format!("http://{free}")).run(Scenario { duration, ..scenario(levels, 2) });
+        Runner::at(format!("http://{free}")).run(Scenario { duration, ..scenario(levels, 2) });
     assert_eq!((record.result, record.steps.len()), (RunResult::Failed, 1));
     let reason = record.reason.expect("a reason");
     assert!(reason.contains("connect in") && reason.contains("the server runs"), "{reason}");
@@ -229,6 +232,34 @@ fn a_run_is_marked_only_where_it_was_late() {
 }
 
 #[test]
+fn a_search_brackets_what_the_engine_bears() {
+    // Eight slots of 40 ms bear 200 requests a second.
+    let sim = engine(40.0, SimSpec { slots: 8, ..SimSpec::default() });
+    let spec = Search {
+        of: Quantity::Rate,
+        start: 60.0,
+        max: 1_000.0,
+        precision: 0.25,
+        max_steps: 10,
+        burstiness: f64::INFINITY,
+    };
+    let mut runner = Runner::at(sim.base_url());
+    runner.slo = Some("{thresholds: {ttft: 250ms}, objective: 95%}");
+    let record = runner.run(Scenario { load: Load::Search(spec), ..scenario(Vec::new(), 1) });
+    let steps: Vec<_> =
+        record.steps.iter().map(|step| (&step.load.text, &step.validity.marks)).collect();
+    // A quarter beyond what it bears on either side, for a machine that does something else.
+    let low = record.findings.bracket_low.unwrap_or_else(|| panic!("no level passed: {steps:?}"));
+    assert!((50.0..=250.0).contains(&low), "{low}: {steps:?}");
+    match record.findings.bracket_high {
+        Some(high) => assert!(high > low && high >= 150.0, "{low} to {high}: {steps:?}"),
+        // Where we were late ourselves, no failure is certified.
+        None => assert_ne!(record.result, RunResult::Success, "{steps:?}"),
+    }
+    assert!(record.steps.len() <= 10);
+}
+
+#[test]
 fn runs_of_two_targets_go_side_by_side_on_one_thread() {
     let sims = [engine(30.0, SimSpec::default()), engine(30.0, SimSpec::default())];
     let runners = sims.each_ref().map(|sim| Runner::at(sim.base_url()));
@@ -242,4 +273,28 @@ fn runs_of_two_targets_go_side_by_side_on_one_thread() {
         assert_eq!((outcome(&record, 0, "ok"), sim.handle().requests()), (40, 40));
     }
     loader.join();
+}
+
+#[test]
+fn memory_does_not_grow_with_the_number_of_requests() {
+    let sim = engine(0.0, SimSpec::default());
+    let peak = |requests| {
+        let runner = Runner::at(sim.base_url());
+        let order = runner
+            .order(Scenario { requests_per_step: count(requests), ..scenario(vec![closed(8)], 2) });
+        let (pacer, wall) = (Arc::new(Pacer::start().expect("a thread")), Wall::anchor());
+        let runtime = runtime().expect("a runtime");
+        let mut judged = 0;
+        let allocated = allocation_counter::measure(|| {
+            let run = run_scenario(order, pacer, wall, Arc::new(Deaf), Halt::default());
+            judged = runtime.block_on(run).steps[0].n;
+        });
+        assert_eq!(judged, requests);
+        allocated.bytes_max
+    };
+    // What is made once, for the whole process.
+    peak(100);
+    let (few, many) = (peak(500), peak(5_000));
+    // Histograms widen with the values that they see. Sixty bytes a request would be a quarter more.
+    assert!(many < few + few / 4, "{few} and {many} bytes at most");
 }

@@ -66,6 +66,17 @@ pub struct Told {
     pub doing: Vec<String>,
 }
 
+/// Keeps nothing.
+pub struct Deaf;
+
+impl RunSink for Deaf {
+    fn started(&self, _: &RunStarted) {}
+    fn exchange(&self, _: &RunKey, _: Outcome) {}
+    fn progress(&self, _: &Progress) {}
+    fn step(&self, _: &RunKey, _: &StepRecord) {}
+    fn ended(&self, _: &Arc<RunRecord>) {}
+}
+
 #[derive(Default)]
 struct Ear(Mutex<Told>);
 
@@ -98,16 +109,18 @@ pub struct Runner {
     url: String,
     /// More settings of the target, in YAML's flow form, with a comma ahead.
     pub target: String,
+    /// What the run is held against, in YAML's flow form.
+    pub slo: Option<&'static str>,
     pub max_duration: Option<Duration>,
     pub idle_timeout: Duration,
     ear: Arc<Ear>,
 }
 
 impl Runner {
-    pub fn at(url: &str) -> Self {
-        let (target, max_duration) = (String::new(), None);
+    pub fn at(url: impl Into<String>) -> Self {
+        let (target, slo, max_duration) = (String::new(), None, None);
         let idle_timeout = Duration::from_secs(30);
-        Self { url: url.to_owned(), target, max_duration, idle_timeout, ear: Arc::default() }
+        Self { url: url.into(), target, slo, max_duration, idle_timeout, ear: Arc::default() }
     }
 
     pub fn loader(&self) -> Loader {
@@ -125,6 +138,8 @@ impl Runner {
     pub fn order(&self, scenario: Scenario) -> RunOrder {
         let (url, more) = (&self.url, &self.target);
         let text = format!("targets: [{{name: t, url: \"{url}\", models: [sim-8b]{more}}}]\n");
+        let slos = self.slo.map(|slo| format!("slos: {{s: {slo}}}\n")).unwrap_or_default();
+        let text = text + &slos;
         let config = config::load_str("target.yml", &text).expect("a target");
         let mut global = config.global.clone();
         global.idle_timeout = self.idle_timeout;
@@ -139,7 +154,7 @@ impl Runner {
             due_unix_nanos: 0,
             link: Link::new(Arc::clone(&config.targets[0])).expect("a link"),
             scenario: Arc::new(scenario),
-            slos: Vec::new(),
+            slos: config.slos.values().cloned().collect(),
             seed: 11,
             global: Arc::new(global),
             known_answer: None,

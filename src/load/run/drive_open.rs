@@ -8,7 +8,7 @@ use std::{future::pending, pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
-    task::JoinSet,
+    task::{JoinSet, yield_now},
     time::sleep,
 };
 
@@ -48,6 +48,8 @@ pub(super) async fn open<G: Ground>(
         let Some((session, first)) = drawn else { continue };
         let Some(opening) = gate.enter(drive, bell.due, tasks).await else { return };
         tasks.spawn(carry_out(Arc::clone(drive), session, first, opening, gate.places.clone()));
+        // Let it be sent before the next one is drawn.
+        yield_now().await;
     }
     // A trace is over; its sessions go on to their ends.
     while !tasks.is_empty() {
@@ -70,6 +72,10 @@ async fn next<G: Ground>(
     bells: &mut G::Alarm,
     tasks: &mut JoinSet<()>,
 ) -> Option<Bell> {
+    // Bells go first, and where they never cease nothing else would be heard.
+    while let Some(ended) = tasks.try_join_next() {
+        report(ended);
+    }
     loop {
         // Not known before the window opens, which happens at a bell.
         let closes = drive.closes();

@@ -10,10 +10,10 @@ use super::{
 };
 use crate::{
     analysis::{Decision, Search, SearchOutcome},
-    arrival::{self, Arrival, Load},
+    arrival::{self, Arrival, Load, Quantity},
     config::Requests,
     event::Mark,
-    verdict::State,
+    verdict::{Slo, State},
     workload::Workload,
 };
 
@@ -38,9 +38,24 @@ struct Searching {
     spec: arrival::Search,
     search: Search,
     workload: (Arc<str>, Arc<Workload>),
+    slos: Vec<Arc<Slo>>,
+    cap: Option<u64>,
+    /// Of the step that is being made.
     decider: Decider,
     /// The level that is being tried.
     level: f64,
+}
+
+impl Searching {
+    /// What decides the step at the present level.
+    fn decider(&self) -> Decider {
+        match self.spec.of {
+            Quantity::Rate => {
+                Decider::at_rate(&self.slos, self.cap, self.level, self.spec.precision)
+            }
+            Quantity::Concurrency => Decider::new(&self.slos, self.cap),
+        }
+    }
 }
 
 impl Steps {
@@ -73,6 +88,8 @@ impl Steps {
                     spec: spec.clone(),
                     search: Search::new(spec.clone(), order.known_answer),
                     workload: workload.clone(),
+                    slos: order.slos.clone(),
+                    cap,
                     decider: Decider::new(&order.slos, cap),
                     level: 0.0,
                 };
@@ -105,6 +122,7 @@ impl Steps {
                 let level = searching.search.next()?;
                 searching.level = level;
                 let (name, workload) = searching.workload.clone();
+                searching.decider = searching.decider();
                 let decider = Some(searching.decider.clone());
                 (name, workload, searching.spec.at(level), decider)
             }
@@ -123,7 +141,8 @@ impl Steps {
             _ => None,
         };
         let verdict = decider.verdict(found, &done.looked);
-        // That we were late ourselves speaks against a failure, not against a pass.
+        // That we were late ourselves speaks against a failure, not against a pass: the level is
+        // then taken as missed but not as certified.
         let spoiled =
             done.record.validity.marks.iter().any(|mark| {
                 matches!(mark, Mark::ClientSaturated | Mark::Throttled | Mark::RateNotMet)
