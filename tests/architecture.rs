@@ -24,6 +24,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("calendar", &[]),
     ("sse", &[]),
+    ("sim", &["clock"]),
     ("timeline", &["clock"]),
     ("arrival", &["units"]),
     ("workload", &["units", "timeline"]),

@@ -223,6 +223,7 @@ fn an_slo_that_no_step_could_be_held_against_is_undecided() {
         objective: 0.95,
         window: Duration::from_secs(60),
         judge: Judge::Joint,
+        pack: None,
     };
     let sink = Prometheus::new(BuildInfo::current());
     sink.add_sweep(&sweep(vec![Arc::new(slo)]));

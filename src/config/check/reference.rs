@@ -106,7 +106,7 @@ pub(super) fn enough_tokens<S>(
     problems: &mut Problems,
 ) {
     let between = |metric: Metric| match metric {
-        Metric::Tpot | Metric::TpotMlperf => Some("tpot"),
+        Metric::Tpot => Some("tpot"),
         Metric::Ttst => Some("ttst"),
         Metric::Itl => Some("itl"),
         Metric::TpotMlperf => Some("tpot_mlperf"),
