@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU8, Ordering},
     },
     time::Duration,
@@ -11,12 +11,14 @@ use std::{
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tokio::time::timeout;
 
+use super::sizes::{self, PrepareError, Sizes};
 use crate::{
     client::{Aside, Endpoint, EndpointError, Tls, TlsSettings, Verify},
     clock::Stamp,
     config::{self, Secret, SecretError, SecretSource, Target},
     protocol::FieldSet,
     schedule::Meter,
+    workload::{Sizing, Tokenizer},
 };
 
 const USER_AGENT: HeaderValue =
@@ -36,6 +38,7 @@ pub struct Link {
     endpoint: Arc<Endpoint>,
     files: Aside,
     history: Arc<History>,
+    tokenizer: OnceLock<Arc<Tokenizer>>,
 }
 
 /// What is known of an endpoint from what was sent to it.
@@ -43,6 +46,7 @@ pub struct Link {
 struct History {
     refused: AtomicU8,
     meter: Mutex<Meter>,
+    sizes: Sizes,
 }
 
 /// The headers of one exchange, and the secrets in them, to be struck out of whatever comes back.
@@ -80,7 +84,13 @@ impl Link {
         };
         let endpoint =
             Endpoint::new(&target.url, target.proxy_url.as_ref(), || Tls::new(settings))?;
-        Ok(Arc::new(Self { target, endpoint, files: Aside::default(), history: Arc::default() }))
+        Ok(Arc::new(Self {
+            target,
+            endpoint,
+            files: Aside::default(),
+            history: Arc::default(),
+            tokenizer: OnceLock::new(),
+        }))
     }
 
     /// The link to `target`, which `self` becomes. Where it leads to the same endpoint, it shares
@@ -93,7 +103,9 @@ impl Link {
             return Self::new(target);
         }
         let (endpoint, history) = (Arc::clone(&self.endpoint), Arc::clone(&self.history));
-        Ok(Arc::new(Self { target, endpoint, files: Aside::default(), history }))
+        let same = self.target.tokenizer == target.tokenizer;
+        let tokenizer = if same { self.tokenizer.clone() } else { OnceLock::new() };
+        Ok(Arc::new(Self { target, endpoint, files: Aside::default(), history, tokenizer }))
     }
 
     /// Whether `target` is reached the same way and speaks the same: the endpoint is the same one.
@@ -133,6 +145,45 @@ impl Link {
     pub(crate) fn spend(&self, output_tokens: u64) -> bool {
         let mut meter = self.history.meter.lock().unwrap_or_else(PoisonError::into_inner);
         meter.spend(self.target.budget, Stamp::now(), output_tokens)
+    }
+
+    /// Reads the target's tokenizer, if it names one that is not read yet: from then on prompts are
+    /// sized exactly. Without it they are sized by what is learnt.
+    ///
+    /// # Errors
+    /// If it cannot be had within `limit`. The next call tries again.
+    pub async fn prepare(&self, limit: Duration) -> Result<(), PrepareError> {
+        let Some(path) = self.target.tokenizer.clone() else { return Ok(()) };
+        if self.tokenizer.get().is_some() {
+            return Ok(());
+        }
+        let wanted = path.clone();
+        match timeout(limit, self.files.run(move || sizes::read(&wanted))).await {
+            Ok(Some(read)) => {
+                // Another call may have been faster, with the same file.
+                let read = Arc::new(read?);
+                self.tokenizer.get_or_init(|| read);
+                Ok(())
+            }
+            Ok(None) | Err(_) => Err(PrepareError::Slow(path, limit)),
+        }
+    }
+
+    /// The model's own tokenizer, once [`Self::prepare`] has read it.
+    pub fn tokenizer(&self) -> Option<&Arc<Tokenizer>> {
+        self.tokenizer.get()
+    }
+
+    /// How prompts for `model` are sized now. Whoever needs prompts that stay the same keeps the
+    /// value.
+    pub fn sizing(&self, model: &str) -> Sizing {
+        self.history.sizes.sizing(model, self.tokenizer())
+    }
+
+    /// Learns that a prompt of so many `words` ([`crate::workload::RequestPlan::words`]) had
+    /// `prompt_tokens` by the server's count.
+    pub fn learn(&self, model: &str, words: u32, prompt_tokens: u64) {
+        self.history.sizes.learn(model, self.tokenizer(), words, prompt_tokens);
     }
 
     /// The headers of an exchange of `probe`. Secrets are read now, so rotation needs no reload,

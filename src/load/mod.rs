@@ -9,6 +9,7 @@ mod exchange;
 mod link;
 mod run;
 mod runtime;
+mod sizes;
 
 pub use beat::Subject;
 pub use driver::{Command, Driver, ProbeAnswer, ProbeRefused};
@@ -17,3 +18,4 @@ pub(crate) use link::Headers;
 pub use link::Link;
 pub use run::{Halt, HaltReason, RunOrder, run as run_scenario};
 pub use runtime::runtime;
+pub use sizes::PrepareError;

@@ -24,6 +24,10 @@ const WORD_VARIANCE: f64 = 0.05;
 /// Rounds of re-weighting. The weights settle in a few.
 const ROUNDS: usize = 8;
 
+/// The line is drawn anew when one in so many of the remembered prompts is new to it: each of the
+/// first ones, later every sixteenth. Learning then costs next to nothing at any rate.
+const ONE_IN: usize = 4;
+
 /// A count so many typical deviations away from the line begins to lose weight.
 const TYPICAL: f64 = 2.0;
 
@@ -31,8 +35,12 @@ const TYPICAL: f64 = 2.0;
 const HARMLESS: f64 = 1.0;
 
 /// No vocabulary splits one of our short words, its space included, into more tokens than this, its
-/// bytes; and no template comes near [`MOST_ADDED`].
+/// bytes.
 const MOST_RATIO: f64 = 12.0;
+
+/// No vocabulary has one token for more than two of our words in the mean. A server that reports
+/// fewer means something else, and must not make prompts ever longer.
+const LEAST_RATIO: f64 = 0.5;
 
 /// Most tokens that a server is believed to add to every prompt.
 const MOST_ADDED: f64 = 100_000.0;
@@ -47,6 +55,8 @@ const MOST_ADDED: f64 = 100_000.0;
 pub struct Calibrator {
     seen: VecDeque<(f64, f64)>,
     line: Option<Line>,
+    /// Prompts since the line was drawn.
+    new: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -60,14 +70,18 @@ impl Calibrator {
     /// Nothing is learnt from a prompt without words of ours, or from a count that cannot be.
     pub fn observe(&mut self, words: u32, prompt_tokens: u64) {
         let (x, y) = (f64::from(words), prompt_tokens as f64);
-        if words == 0 || prompt_tokens == 0 || y > MOST_ADDED + MOST_RATIO * x {
+        if words == 0 || y < LEAST_RATIO * x || y > MOST_ADDED + MOST_RATIO * x {
             return;
         }
         if self.seen.len() == REMEMBERED {
             self.seen.pop_front();
         }
         self.seen.push_back((x, y));
-        self.line = Some(self.fit());
+        self.new += 1;
+        if self.new * ONE_IN >= self.seen.len() {
+            self.line = Some(self.fit());
+            self.new = 0;
+        }
     }
 
     /// How the next prompts are sized. Whoever needs prompts that stay the same keeps the value.
@@ -126,9 +140,9 @@ impl Calibrator {
         let fixed = (sy - slope * sx) / n;
         // A server adds to a prompt and takes nothing away.
         if fixed < 0.0 {
-            return Line { fixed: 0.0, slope: (sxy / sxx).max(f64::MIN_POSITIVE) };
+            return Line { fixed: 0.0, slope: (sxy / sxx).clamp(LEAST_RATIO, MOST_RATIO) };
         }
-        Line { fixed, slope: slope.clamp(1.0 / MOST_RATIO, MOST_RATIO) }
+        Line { fixed, slope: slope.clamp(LEAST_RATIO, MOST_RATIO) }
     }
 }
 
@@ -168,7 +182,7 @@ mod tests {
     #[test]
     fn what_cannot_be_is_not_learnt_from() {
         let mut calibrator = Calibrator::default();
-        for (words, tokens) in [(0, 40), (100, 0), (100, u64::MAX)] {
+        for (words, tokens) in [(0, 40), (100, 0), (100, 1), (100, u64::MAX)] {
             calibrator.observe(words, tokens);
         }
         assert_eq!(line(&calibrator), (0.0, 1.0));
@@ -206,7 +220,7 @@ mod tests {
     fn what_is_added_to_counted_tokens_is_the_median() {
         let mut calibrator = Calibrator::default();
         assert_eq!(calibrator.added(), 0);
-        for (tokens, reported) in [(100, 136), (200, 236), (300, 1), (250, 286), (50, 86)] {
+        for (tokens, reported) in [(100, 136), (200, 236), (300, 301), (250, 286), (50, 86)] {
             calibrator.observe(tokens, reported);
         }
         assert_eq!(calibrator.added(), 36);
@@ -237,7 +251,7 @@ mod tests {
             }
             let (fixed, slope) = line(&calibrator);
             prop_assert!(fixed.is_finite() && fixed >= 0.0, "{fixed}");
-            prop_assert!(slope.is_finite() && slope > 0.0, "{slope}");
+            prop_assert!((LEAST_RATIO..=MOST_RATIO).contains(&slope), "{slope}");
         }
     }
 }

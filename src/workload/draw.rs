@@ -96,13 +96,16 @@ impl Fixed {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
+    use std::{collections::HashSet, num::NonZeroU32};
 
+    use proptest::prelude::*;
     use rand::SeedableRng;
     use rand_pcg::Pcg64;
 
     use super::*;
-    use crate::workload::{Expect, Length, Synthetic};
+    use crate::workload::{
+        Expect, Length, Message, PrefixRole, Reuse, Role, Synthetic, UserPrefix,
+    };
 
     fn fixed(prompt: &str, max_tokens: u32) -> Arc<Workload> {
         Arc::new(Workload::Fixed(Fixed {
@@ -151,19 +154,101 @@ mod tests {
     }
 
     #[test]
-    fn a_synthetic_draw_is_repeatable_and_of_exact_length() {
+    fn a_synthetic_draw_never_changes() {
         let workload = Workload::Synthetic(Synthetic {
-            shared_prefix_tokens: 64,
+            shared_prefix_tokens: 8,
             ..Synthetic::new(
-                Length::Normal { mean: 200.0, stddev: 20.0 },
+                Length::Normal { mean: 40.0, stddev: 4.0 },
                 Length::Uniform { low: 8, high: 16 },
             )
         });
-        let draw = |seed| workload.draw(&mut Pcg64::seed_from_u64(seed));
-        let (one, again, other) = (draw(1), draw(1), draw(2));
-        assert!(one.exact_length && (8..=16).contains(&one.max_tokens));
-        assert_eq!((&one.messages, one.max_tokens), (&again.messages, again.max_tokens));
-        assert_ne!(one.messages, other.messages);
+        let plan = workload.draw(&mut Pcg64::seed_from_u64(1));
+        assert_eq!(plan.messages.len(), 1);
+        assert_eq!(
+            &*plan.messages[0].content,
+            "Every village and every train followed the. \
+             The called needed bottle king reached caught doctor city. \
+             In the sun a low store turned the body. Every hill and every corner opened the high \
+             cloud. One Continue this story at length."
+        );
+        assert_eq!((plan.max_tokens, plan.exact_length, plan.words), (12, true, 45));
+        let wanted = (plan.wanted_input_tokens, plan.wanted_output_tokens);
+        assert_eq!(wanted, (Some(45), Some(plan.max_tokens)));
         assert_eq!((workload.fewest_output_tokens(), workload.max_output_tokens()), (8, 16));
+    }
+
+    #[test]
+    fn a_trace_says_the_lengths() {
+        let length = Length::Constant(100);
+        let workload = Workload::Synthetic(Synthetic::new(length.clone(), length));
+        let seat = Seat { input_tokens: Some(33), output_tokens: Some(5), ..Seat::default() };
+        let mut session = workload.open(&mut Pcg64::seed_from_u64(1), seat, &Sizing::default());
+        let plan = session.next(None).expect("a turn").plan;
+        assert_eq!((plan.wanted_input_tokens, plan.words), (Some(33), 33));
+        assert_eq!((plan.wanted_output_tokens, plan.max_tokens), (Some(5), 5));
+    }
+
+    /// The prompts of a number of sessions.
+    fn prompts(workload: &Workload, seed: u64, sessions: usize) -> Vec<Vec<Message>> {
+        let mut rng = Pcg64::seed_from_u64(seed);
+        (0..sessions).map(|_| workload.draw(&mut rng).messages).collect()
+    }
+
+    #[test]
+    fn a_pool_repeats_its_prompts_in_every_run() {
+        let pool = |reuse| {
+            Workload::Synthetic(Synthetic {
+                reuse,
+                ..Synthetic::new(Length::Uniform { low: 20, high: 90 }, Length::Constant(4))
+            })
+        };
+        let distinct = |reuse, seed| -> HashSet<String> {
+            let prompts = prompts(&pool(reuse), seed, 60);
+            prompts.iter().map(|messages| messages[0].content.to_string()).collect()
+        };
+        let five = Reuse::Pool(NonZeroU32::new(5).expect("not zero"));
+        assert_eq!(distinct(five, 1).len(), 5);
+        assert_eq!(distinct(five, 1), distinct(five, 2), "another run has the same pool");
+        assert_eq!(distinct(Reuse::Never, 1).len(), 60);
+    }
+
+    proptest! {
+        #[test]
+        fn every_session_can_be_asked(
+            seed: u64, user: u64, input in 1_u32..300, shared in 0_u32..100, own in 0_u32..100,
+            turns in 1_u32..5, reuse in 0_usize..3, fixed in 0.0..100.0_f64, ratio in 0.2..4.0_f64,
+        ) {
+            let workload = Workload::Synthetic(Synthetic {
+                shared_prefix_tokens: shared,
+                prefix_role: PrefixRole::System,
+                user_prefix: UserPrefix { tokens: own, users: NonZeroU32::new(7) },
+                reuse: [Reuse::Never, Reuse::Chance, Reuse::Pool(NonZeroU32::MIN)][reuse],
+                turns: Length::Constant(turns),
+                ..Synthetic::new(Length::Uniform { low: 1, high: input }, Length::Constant(9))
+            });
+            let sizing = Sizing::Ratio { fixed, tokens_per_word: ratio };
+            let seat = Seat { user, ..Seat::default() };
+            let open = || {
+                let mut rng = Pcg64::seed_from_u64(seed);
+                workload.open(&mut rng, seat, &sizing)
+            };
+            let (mut one, mut again) = (open(), open());
+            for turn in 0..turns {
+                let (asked, same) = (one.next(Some("yes")), again.next(Some("yes")));
+                let (asked, same) = (asked.expect("a turn"), same.expect("a turn"));
+                let messages = asked.plan.messages;
+                prop_assert_eq!(&messages, &same.plan.messages);
+                prop_assert_eq!(asked.keeps_answer, turn + 1 < turns);
+                prop_assert!(messages.iter().all(|message| !message.content.is_empty()));
+                // A system prompt, if there is one; then user and model take turns.
+                let talk = messages.iter().skip_while(|message| message.role == Role::System);
+                for (index, message) in talk.enumerate() {
+                    let role = if index % 2 == 0 { Role::User } else { Role::Assistant };
+                    prop_assert_eq!(message.role, role);
+                }
+                prop_assert_eq!(messages.last().map(|message| message.role), Some(Role::User));
+            }
+            prop_assert!(one.next(Some("yes")).is_none());
+        }
     }
 }

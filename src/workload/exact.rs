@@ -10,7 +10,7 @@ use rand_pcg::Pcg64;
 
 use super::{Tokenizer, prose};
 
-/// Most texts that are tried for a length. Most lengths are hit by the third.
+/// Most texts that are tried for a length. Where our words have one token each, the second has it.
 const MOST_TRIES: usize = 40;
 
 /// Every so many tries, the bracket is halved.
@@ -18,7 +18,7 @@ const HALVE_EVERY: usize = 3;
 
 /// What fills the last gap, where no number of words has the wanted length: each is one token in
 /// some vocabularies.
-const FILLERS: [&str; 6] = [" the", " a", ".", "!", " I", "a"];
+const FILLERS: [&str; 12] = [" the", " a", ".", "!", " I", "a", ",", " of", ":", " to", "?", " 1"];
 
 /// A text and its length.
 #[derive(Debug)]
@@ -67,8 +67,8 @@ impl Draft<'_> {
     /// The most words whose text is not too long, by false position from `low`, the fewest.
     fn bracket(&self, mut low: (u32, Fitted), wanted: u64) -> (u32, Fitted) {
         let mut high: Option<(u32, u64)> = None;
-        // About one token a word, until it is known better.
-        let mut next = low.0.saturating_add(words(wanted - low.1.tokens));
+        let likely = |tokens: u64| words((tokens as f64 / self.tokenizer.tokens_per_word()) as u64);
+        let mut next = low.0.saturating_add(likely(wanted - low.1.tokens));
         for tries in 0..MOST_TRIES {
             let tried = self.with(next, "");
             match tried.tokens.cmp(&wanted) {
@@ -78,7 +78,7 @@ impl Draft<'_> {
             }
             let missing = wanted - low.1.tokens;
             let Some((most, tokens)) = high else {
-                next = low.0.saturating_add(words(missing));
+                next = low.0.saturating_add(likely(missing));
                 continue;
             };
             let width = most.saturating_sub(low.0);
@@ -98,17 +98,20 @@ impl Draft<'_> {
     /// Fills what is missing, token by token.
     fn fill(&self, words: u32, mut fitted: Fitted, wanted: u64) -> Fitted {
         let mut filler = String::new();
+        // What was one token last time probably is one again.
+        let mut pieces = FILLERS;
         for _ in 0..MOST_TRIES {
             if fitted.tokens >= wanted {
                 break;
             }
-            let longer = FILLERS.iter().find_map(|piece| {
+            let longer = pieces.iter().enumerate().find_map(|(index, piece)| {
                 let longer = format!("{filler}{piece}");
                 let tried = self.with(words, &longer);
-                (tried.tokens == fitted.tokens + 1).then_some((longer, tried))
+                (tried.tokens == fitted.tokens + 1).then_some((index, longer, tried))
             });
-            let Some(found) = longer else { break };
-            (filler, fitted) = found;
+            let Some((index, longer, tried)) = longer else { break };
+            pieces.swap(0, index);
+            (filler, fitted) = (longer, tried);
         }
         fitted
     }
@@ -144,10 +147,10 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
+        #![proptest_config(ProptestConfig::with_cases(16))]
 
         #[test]
-        fn the_length_is_exact_in_any_vocabulary(wanted in 12_u64..1500, seed: u64, headed: bool) {
+        fn the_length_is_exact_in_any_vocabulary(wanted in 12_u64..800, seed: u64, headed: bool) {
             for tokenizer in [testing::words(), testing::letters(), testing::pairs()] {
                 let head = if headed { "The cat." } else { "" };
                 let fitted = fit(&tokenizer, head.to_owned(), wanted, seed);

@@ -49,7 +49,7 @@ impl Sizing {
     fn tokens_per_word(&self) -> f64 {
         match self {
             Self::Ratio { tokens_per_word, .. } => *tokens_per_word,
-            Self::Exact { .. } => 1.0,
+            Self::Exact { tokenizer, .. } => tokenizer.tokens_per_word(),
         }
     }
 }

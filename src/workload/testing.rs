@@ -1,5 +1,7 @@
 //! Small tokenizers for tests.
 
+#![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
+
 use serde_json::{Map, Value, json};
 
 use super::Tokenizer;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tokenbeat::{
     protocol::{Api, Field, FieldSet},
-    workload::RequestPlan,
+    workload::{Message, RequestPlan, Role},
 };
 
 fn plan(exact_length: bool) -> RequestPlan {
@@ -80,4 +80,30 @@ fn the_optional_fields_are_those_of_the_body() {
             }
         }
     }
+}
+
+#[test]
+fn a_conversation_keeps_its_roles_in_a_chat_and_its_texts_in_a_completion() {
+    let message = |role, content: &str| Message { role, content: content.into() };
+    let messages = vec![
+        message(Role::System, "Be kind."),
+        message(Role::User, "Hi"),
+        message(Role::Assistant, "Hello"),
+        message(Role::User, "Bye"),
+    ];
+    let plan = RequestPlan { messages, ..RequestPlan::completion("", 16) };
+    let body = |api: Api| -> Value {
+        let bytes = api.protocol().encode(&plan, "m", FieldSet::EMPTY);
+        serde_json::from_slice(&bytes).expect("a body is JSON")
+    };
+    assert_eq!(
+        body(Api::OpenaiChat)["messages"],
+        json!([
+            {"role": "system", "content": "Be kind."},
+            {"role": "user", "content": "Hi"},
+            {"role": "assistant", "content": "Hello"},
+            {"role": "user", "content": "Bye"},
+        ])
+    );
+    assert_eq!(body(Api::OpenaiCompletions)["prompt"], "Be kind.\n\nHi\n\nHello\n\nBye");
 }

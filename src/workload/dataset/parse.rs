@@ -67,8 +67,13 @@ impl Dataset {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use rand::SeedableRng;
+    use rand_pcg::Pcg64;
+    use serde_json::json;
+
     use super::*;
-    use crate::workload::{Role, dataset::Output};
+    use crate::workload::{Recorded, Role, Seat, Sizing, Turns, Workload, dataset::Output};
 
     fn error(text: &str) -> String {
         Dataset::parse(text).expect_err("faulty").to_string()
@@ -142,5 +147,45 @@ mod tests {
     #[test]
     fn an_array_is_told_what_to_become() {
         assert!(error(" [{\"prompt\": \"p\"}]").contains("jq -c '.[]'"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_dataset_or_told_why_not(text in "(\\PC|\n){0,200}") {
+            // Told why not: it has an error, and no panic.
+            let _ = Dataset::parse(&text);
+        }
+
+        #[test]
+        fn any_conversation_can_be_asked(
+            roles in prop::collection::vec(0_usize..3, 0..12), sharegpt: bool, seed: u64,
+        ) {
+            let (list, role, text, names) = match sharegpt {
+                true => ("conversations", "from", "value", ["system", "human", "gpt"]),
+                false => ("messages", "role", "content", ["system", "user", "assistant"]),
+            };
+            let messages: Vec<_> =
+                roles.iter().map(|index| json!({role: names[*index], text: "a b c"})).collect();
+            let speaks = roles.iter().filter(|index| **index == 1).count();
+            match Dataset::parse(&json!({list: messages}).to_string()) {
+                Err(error) => {
+                    prop_assert_eq!(error, DatasetError::Empty);
+                    prop_assert_eq!(speaks, 0);
+                }
+                Ok(dataset) => {
+                    let all = Recorded { turns: Turns::All, ..Recorded::new(dataset.into()) };
+                    let mut rng = Pcg64::seed_from_u64(seed);
+                    let (seat, sizing) = (Seat::default(), Sizing::default());
+                    let mut session = Workload::Dataset(all).open(&mut rng, seat, &sizing);
+                    let mut asked = 0;
+                    while let Some(turn) = session.next(Some("yes")) {
+                        asked += 1;
+                        let last = turn.plan.messages.last();
+                        prop_assert_eq!(last.map(|message| message.role), Some(Role::User));
+                    }
+                    prop_assert_eq!(asked, speaks);
+                }
+            }
+        }
     }
 }

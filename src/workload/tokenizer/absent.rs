@@ -18,6 +18,11 @@ impl Tokenizer {
         Err(TokenizerError::NotBuilt)
     }
 
+    /// About how many tokens it has for one of our words or full stops.
+    pub(in crate::workload) fn tokens_per_word(&self) -> f64 {
+        match self.0 {}
+    }
+
     /// Tokens of `text`.
     pub fn count(&self, _text: &str) -> u64 {
         match self.0 {}

@@ -1,9 +1,19 @@
 //! The tokenizer, in builds with the feature.
 
+use rand::SeedableRng;
+use rand_pcg::Pcg64;
+
 use super::TokenizerError;
+use crate::workload::prose;
+
+/// Length of the story by which the ratio is told: enough for one in a hundred.
+const SAMPLE_WORDS: u32 = 500;
 
 /// A model's own tokenizer.
-pub struct Tokenizer(tokenizers::Tokenizer);
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    tokens_per_word: f64,
+}
 
 impl std::fmt::Debug for Tokenizer {
     /// Without the vocabulary, which has a hundred thousand entries.
@@ -23,17 +33,25 @@ impl Tokenizer {
         // Both are settings for training batches, and would falsify a count.
         inner.with_padding(None);
         inner.with_truncation(None).map_err(|error| TokenizerError::Form(error.to_string()))?;
-        let tokenizer = Self(inner);
-        if tokenizer.count("The old man found the key.") == 0 {
+        let mut story = String::new();
+        prose::sentences(&mut story, SAMPLE_WORDS, &mut Pcg64::seed_from_u64(0));
+        let tokenizer = Self { inner, tokens_per_word: 1.0 };
+        let tokens = tokenizer.count(&story);
+        if tokens == 0 {
             return Err(TokenizerError::Mute);
         }
-        Ok(tokenizer)
+        Ok(Self { tokens_per_word: tokens as f64 / f64::from(SAMPLE_WORDS), ..tokenizer })
+    }
+
+    /// About how many tokens it has for one of our words or full stops.
+    pub(in crate::workload) fn tokens_per_word(&self) -> f64 {
+        self.tokens_per_word
     }
 
     /// Tokens of `text`, without those that mark its beginning and end. 0 for a text that the
     /// tokenizer cannot encode.
     pub fn count(&self, text: &str) -> u64 {
-        self.0.encode_fast(text, false).map_or(0, |encoding| encoding.get_ids().len() as u64)
+        self.inner.encode_fast(text, false).map_or(0, |encoding| encoding.get_ids().len() as u64)
     }
 }
 
@@ -47,6 +65,8 @@ mod tests {
         assert_eq!(words().count("The old man. The old man"), 7);
         assert_eq!(letters().count("The old man."), 12);
         assert_eq!(words().count(""), 0);
+        assert_eq!(words().tokens_per_word(), 1.0);
+        assert!((3.0..6.0).contains(&letters().tokens_per_word()), "a word has a few letters");
     }
 
     #[test]
