@@ -2,7 +2,8 @@
 //!
 //! Owns which level comes next. A search goes up by doubling until a level misses, then halves the
 //! ratio of the bracket; one that knows its last answer begins there and goes up or down by its
-//! precision, in steps that grow, so that an unchanged answer costs two steps.
+//! precision, in steps that grow, so that an unchanged answer costs two steps. When and how a step
+//! is decided is not known here.
 
 use crate::{
     arrival::{self, Quantity},
@@ -51,7 +52,8 @@ pub struct SearchOutcome {
     /// the next search may begin.
     pub answer: Option<f64>,
     /// Confidence of each end: each step takes the risk of one verdict, however often it was
-    /// looked at, and the ends are picked from all steps, so their risks add up (Bonferroni).
+    /// looked at, and the ends are picked from all steps, so their risks add up (Bonferroni). It
+    /// holds as far as a step is long against the lulls of the engine's queue.
     pub confidence: f64,
 }
 
@@ -104,7 +106,7 @@ impl Search {
             (Some(low), None) => self.above(low)?,
             (None, Some(high)) => self.below(high)?,
             (Some(low), Some(high)) if self.is_open(low, high) => {
-                let middle = self.round((low * high).sqrt());
+                let middle = self.round(self.within(low, high));
                 if middle > low && middle < high { middle } else { return self.last(low) }
             }
             (Some(low), Some(_)) => return self.last(low),
@@ -144,6 +146,15 @@ impl Search {
         Bracket::of(&self.steps, |step| step.state == State::Pass, |step| step.state == State::Fail)
     }
 
+    /// The next level between two: the middle by ratio. But just below a level that was met once
+    /// and then missed, for it is near the edge.
+    fn within(&self, low: f64, high: f64) -> f64 {
+        if self.tried(high) > 1 {
+            return low.max(high / (1.0 + self.spec.precision));
+        }
+        (low * high).sqrt()
+    }
+
     /// The bracket is narrow, with `low` as its answer: what remains to be tried.
     ///
     /// A queue near its limit has lulls, in which a level that it does not bear is soon certified:
@@ -171,19 +182,19 @@ impl Search {
 
     /// A level above `low`; absent at the highest that is allowed.
     fn above(&self, low: f64) -> Option<f64> {
-        let next = self.round(low * self.growth());
+        let next = low * self.growth();
         let next = match self.spec.of {
-            Quantity::Concurrency => next.max(low + 1.0).min(self.highest()),
+            Quantity::Concurrency => next.floor().max(low + 1.0),
             Quantity::Rate => next,
         };
-        (next > low).then_some(next)
+        Some(next.min(self.highest())).filter(|next| *next > low)
     }
 
     /// A level below `high`; absent at one user.
     fn below(&self, high: f64) -> Option<f64> {
-        let next = self.round(high / self.growth());
+        let next = high / self.growth();
         let next = match self.spec.of {
-            Quantity::Concurrency => next.min(high - 1.0),
+            Quantity::Concurrency => next.ceil().min(high - 1.0),
             Quantity::Rate => next,
         };
         (next > 0.0 && next < high).then_some(next)

@@ -183,6 +183,14 @@ mod tests {
         }
 
         #[test]
+        fn the_smallest_n_is_that_of_the_binomial(misses in 0_u64..40, p in 0.5..0.99_f64) {
+            let n = minimum_n(p, misses).expect("an objective below 100 %");
+            // At the very boundary the two roundings may differ.
+            prop_assert!(upper_tail(n, p, n - misses) <= RISK * (1.0 + 1e-6));
+            prop_assert!(upper_tail(n - 1, p, n - 1 - misses) > RISK * (1.0 - 1e-6));
+        }
+
+        #[test]
         fn a_miss_never_helps(n in 1_u64..100_000, share in 0.0..0.2_f64, p in 0.8..0.999_f64) {
             let misses = (share * n as f64) as u64;
             let rank = |state| match state {

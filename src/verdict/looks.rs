@@ -8,8 +8,12 @@ use super::{Judge, RISK, Slo, State, certify, minimum_n};
 /// By how much more exchanges there are at the next look.
 const GROWTH: f64 = 1.5;
 
+/// No look comes before this part of the cap. Near the limit of an engine its misses come and go
+/// with its queue, and a lull of a few hundred exchanges says little: who allows many wants them.
+const EARLIEST: u64 = 8;
+
 /// The looks at a growing number of exchanges: at `⌈n₀ · 1.5ᵏ⌉` of them, with n₀ the fewest that
-/// could pass, and at the cap. Each takes an equal share of the risk.
+/// could pass, from an eighth of the cap on, and at the cap. Each takes an equal share of the risk.
 #[derive(Clone, Debug)]
 pub struct Looks {
     lanes: Vec<Lane>,
@@ -61,6 +65,7 @@ impl Looks {
             std::iter::successors(Some(first as f64), |exact| Some(exact * GROWTH))
                 .map(|exact| exact.ceil() as u64)
                 .take_while(|n| *n < cap)
+                .filter(|n| *n >= cap / EARLIEST)
                 .collect();
         at.push(cap);
         Self { lanes, at, taken: 0, decided: None }
@@ -134,6 +139,7 @@ mod tests {
     fn looks_are_settled_beforehand() {
         let at = |objective, cap| Looks::new(objective, cap).at;
         assert_eq!(at(0.95, 500), [90, 135, 203, 304, 456, 500]);
+        assert_eq!(at(0.95, 2000), [304, 456, 684, 1026, 1538, 2000]);
         assert_eq!(at(0.90, 44), [44]);
         assert_eq!(at(0.99, 100), [100]);
         assert_eq!(at(1.0, 100), [100]);
@@ -177,18 +183,18 @@ mod tests {
     fn each_threshold_is_looked_at_alone_and_stays_passed() {
         let slo = slo(Judge::Each);
         let mut looks = Looks::of(&slo, 10_000);
-        assert_eq!(looks.look_slo(&slo, 203, &[12, 2, 10]), Some(State::NotEnoughData));
+        assert_eq!(looks.look_slo(&slo, 1540, &[92, 90, 70]), Some(State::NotEnoughData));
         // The first threshold has passed; what it does now is no longer asked.
-        assert_eq!(looks.look_slo(&slo, 2000, &[300, 290, 40]), Some(State::Pass));
+        assert_eq!(looks.look_slo(&slo, 3000, &[600, 590, 90]), Some(State::Pass));
         let mut looks = Looks::of(&slo, 10_000);
-        assert_eq!(looks.look_slo(&slo, 203, &[30, 0, 30]), Some(State::Fail));
+        assert_eq!(looks.look_slo(&slo, 1540, &[130, 0, 130]), Some(State::Fail));
     }
 
     #[test]
     fn a_joint_slo_is_looked_at_as_one() {
         let slo = slo(Judge::Joint);
         let mut looks = Looks::of(&slo, 10_000);
-        assert_eq!(looks.look_slo(&slo, 400, &[4, 400, 400]), Some(State::Pass));
+        assert_eq!(looks.look_slo(&slo, 2000, &[40, 400, 400]), Some(State::Pass));
     }
 
     /// How many of many sequences are certified to pass, and to fail.
