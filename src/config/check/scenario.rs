@@ -119,18 +119,15 @@ fn steps(item: &Item<'_, ScenarioSpec>, workloads: usize, load: &Load, problems:
 /// Every step has an end: a count or a time, but for a trace and a search.
 fn end(item: &Item<'_, ScenarioSpec>, spec: &ScenarioSpec, load: &Load, problems: &mut Problems) {
     let Load::Levels(levels) = load else { return };
-    let pattern = |level: &Arrival| match level {
-        Arrival::Open(Open { pattern, .. }) => Some(pattern.clone()),
-        Arrival::Closed(_) => None,
-    };
-    let first = levels.first().and_then(pattern);
-    let ends_itself = matches!(first, Some(Pattern::Trace { .. }));
+    let first = levels.first();
+    let ends_itself =
+        matches!(first, Some(Arrival::Open(Open { pattern: Pattern::Trace { .. }, .. })));
     let counted = item.node.get("requests_per_step").is_some();
     if !ends_itself && !counted && spec.duration.is_none() {
         let problem = item.problem(&[], "a step of this scenario has no end");
         problems.push(problem.expected("`requests_per_step`, `duration` or both"));
     }
-    let over = levels.first().and_then(|level| match level {
+    let over = first.and_then(|level| match level {
         Arrival::Open(Open { pattern: Pattern::Ramp { over, .. }, .. }) => Some(*over),
         Arrival::Closed(closed) => closed.ramp.map(|ramp| ramp.over),
         Arrival::Open(_) => None,
