@@ -70,6 +70,7 @@ fn peak(step: &StepRecord, findings: &Findings) -> String {
     let tokens = findings
         .max_output_tokens_per_second
         .or(rates.output_tokens_per_second)
+        .filter(|tokens| *tokens > 0.0)
         .map(|tokens| format!("{} tokens/s", grouped(tokens, 1)));
     let requests = rates.requests_per_second.or(rates.requests_per_second_whole_run);
     let requests = requests.map(|requests| format!("{} req/s", grouped(requests, 2)));

@@ -140,7 +140,7 @@ fn standing(progress: &Progress) -> String {
     if let Some(ttft) = progress.ttft_p50 {
         text.push_str(&format!(", ttft p50 {:.0} ms", ttft * 1e3));
     }
-    if let Some(tokens) = progress.output_tokens_per_second {
+    if let Some(tokens) = progress.output_tokens_per_second.filter(|tokens| *tokens > 0.0) {
         text.push_str(&format!(", {tokens:.0} tokens/s"));
     }
     text
@@ -155,7 +155,7 @@ fn ended(step: &StepRecord) -> String {
     }
     let rates = &step.rates;
     let rate = rates.output_tokens_per_second.or(rates.output_tokens_per_second_whole_run);
-    if let Some(rate) = rate {
+    if let Some(rate) = rate.filter(|rate| *rate > 0.0) {
         text.push_str(&format!(", {rate:.0} tokens/s"));
     }
     for mark in &step.validity.marks {
