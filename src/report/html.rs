@@ -79,13 +79,13 @@ fn shown_run(run: &RunRecord) -> Shown<'_> {
             .map(|chart| Drawn { svg: chart.draw(), title: chart.title })
             .filter(|drawn| !drawn.svg.is_empty())
             .collect(),
-        steps: run.steps.iter().map(|step| shown(run, step)).collect(),
+        steps: run.steps.iter().map(shown).collect(),
     }
 }
 
-fn shown(run: &RunRecord, step: &StepRecord) -> Step {
+fn shown(step: &StepRecord) -> Step {
     Step {
-        title: table::title(step, run.steps.len(), FRAME),
+        title: table::title(step, FRAME),
         grid: table::grid(step, FRAME),
         compat: compat::grid(step, FRAME),
         lines: marks::lines(step, FRAME),
@@ -211,7 +211,7 @@ fn short(step: &StepRecord) -> String {
             let rate = grouped(rate, 2);
             rate.trim_end_matches('0').trim_end_matches('.').to_owned()
         }
-        (None, None) => (step.step + 1).to_string(),
+        (None, None) => step.step.to_string(),
     }
 }
 

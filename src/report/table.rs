@@ -18,9 +18,9 @@ const LATENCIES: [(&str, &str); 7] = [
     ("itl", "Inter token latency (ms)"),
 ];
 
-/// The title of a step.
-pub(super) fn title(step: &StepRecord, of: usize, frame: Frame) -> String {
-    let number = format!("Step {} of {of}", step.step + 1);
+/// The title of a step, by its number in the record.
+pub(super) fn title(step: &StepRecord, frame: Frame) -> String {
+    let number = format!("Step {}", step.step);
     [number.as_str(), &step.load.text, &step.workload].join(frame.dot())
 }
 
