@@ -106,12 +106,12 @@ fn a_sweep_is_told_in_every_form() {
     assert_eq!(record["model"], "sim-8b");
 
     for wanted in
-        ["Time to first token (ms)", "Concurrency | Req/sec", "n too small", "Step 2 of 2"]
+        ["Time to first token (ms)", "Concurrency | Req/sec", "n too small", "Step 1, 2 users"]
     {
         assert!(out.contains(wanted), "{wanted}: {out}");
     }
     assert!(out.is_ascii(), "not a terminal: {out}");
-    assert!(err.contains("step 2 done: 2 users"), "{err}");
+    assert!(err.contains("step 1 done: 2 users"), "{err}");
 
     let csv = fs::read_to_string(csv).expect("written");
     assert_eq!(csv.lines().count(), 3, "{csv}");
@@ -247,7 +247,7 @@ fn an_interrupt_keeps_what_there_is() {
         .expect("the binary starts");
     let mut said = BufReader::new(child.stderr.take().expect("piped"));
     let mut line = String::new();
-    while !line.starts_with("step 1 done") {
+    while !line.starts_with("step 0 done") {
         line.clear();
         assert!(said.read_line(&mut line).expect("readable") > 0, "it ended early");
     }

@@ -63,6 +63,8 @@ pub(super) struct Point {
     pub(super) y: Option<f64>,
     /// What it is, shown where one points at it.
     pub(super) note: String,
+    /// What stands beside it, of a line.
+    pub(super) tag: Option<String>,
 }
 
 impl Chart {
@@ -172,6 +174,15 @@ impl Chart {
         for point in &series.points {
             let x = self.across(point.x);
             let note = escape(&point.note);
+            if let (Some(y), Some(tag)) = (point.y, &point.tag) {
+                let _ = write!(
+                    svg,
+                    "<text class=\"tag\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+                    x + 8.0,
+                    ys.up(y) + 14.0,
+                    escape(tag)
+                );
+            }
             let _ = match point.y {
                 Some(y) => write!(
                     svg,
@@ -282,8 +293,12 @@ mod tests {
 
     fn chart(ys: &[Option<f64>]) -> Chart {
         let names = (0..ys.len()).map(|at| format!("<{at}>")).collect();
-        let point =
-            |(at, y): (usize, &Option<f64>)| Point { x: at as f64, y: *y, note: "\"".into() };
+        let point = |(at, y): (usize, &Option<f64>)| Point {
+            x: at as f64,
+            y: *y,
+            note: "\"".into(),
+            tag: Some("5".into()),
+        };
         Chart {
             title: "a & b".to_owned(),
             x: Axis::Names("load".to_owned(), names),
@@ -313,6 +328,7 @@ mod tests {
         assert_eq!(svg.matches("<polyline").count(), 1, "{svg}");
         assert_eq!(svg.matches('∞').count(), 1, "{svg}");
         assert_eq!(svg.matches("<circle").count(), 3, "{svg}");
+        assert_eq!(svg.matches(">5</text>").count(), 3, "{svg}");
     }
 
     #[test]

@@ -70,6 +70,7 @@ fn peak(step: &StepRecord, findings: &Findings) -> String {
     let tokens = findings
         .max_output_tokens_per_second
         .or(rates.output_tokens_per_second)
+        .filter(|tokens| *tokens > 0.0)
         .map(|tokens| format!("{} tokens/s", grouped(tokens, 1)));
     let requests = rates.requests_per_second.or(rates.requests_per_second_whole_run);
     let requests = requests.map(|requests| format!("{} req/s", grouped(requests, 2)));
@@ -112,6 +113,11 @@ fn goodput(findings: &Findings) -> Option<String> {
     Some(text)
 }
 
+/// A rate up to which the client is trusted; none if it was too slow at the lowest one too.
+fn trusted(rate: f64, unit: &str) -> String {
+    if rate > 0.0 { format!("{} {unit}", grouped(rate, 0)) } else { format!("no rate of {unit}") }
+}
+
 /// The heading facts of a run: what was run, where, and how it ended.
 pub(super) fn heading(run: &RunRecord, frame: Frame) -> Vec<Line> {
     let plain = |label: &str, text: String| Line::new(Tone::Plain, label, text);
@@ -137,11 +143,11 @@ pub(super) fn heading(run: &RunRecord, frame: Frame) -> Vec<Line> {
         lines.push(plain(
             "client",
             format!(
-                "reads {} late at the median, {} at p99{dot}trusted up to {} req/s and {} tokens/s",
+                "reads {} late at the median, {} at p99{dot}trusted up to {} and {}",
                 seconds(calibration.ttft_overhead_p50),
                 seconds(calibration.ttft_overhead_p99),
-                grouped(calibration.trusted_requests_per_second, 0),
-                grouped(calibration.trusted_tokens_per_second, 0)
+                trusted(calibration.trusted_requests_per_second, "req/s"),
+                trusted(calibration.trusted_tokens_per_second, "tokens/s")
             ),
         ));
     }

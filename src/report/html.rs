@@ -79,13 +79,13 @@ fn shown_run(run: &RunRecord) -> Shown<'_> {
             .map(|chart| Drawn { svg: chart.draw(), title: chart.title })
             .filter(|drawn| !drawn.svg.is_empty())
             .collect(),
-        steps: run.steps.iter().map(|step| shown(run, step)).collect(),
+        steps: run.steps.iter().map(shown).collect(),
     }
 }
 
-fn shown(run: &RunRecord, step: &StepRecord) -> Step {
+fn shown(step: &StepRecord) -> Step {
     Step {
-        title: table::title(step, run.steps.len(), FRAME),
+        title: table::title(step, FRAME),
         grid: table::grid(step, FRAME),
         compat: compat::grid(step, FRAME),
         lines: marks::lines(step, FRAME),
@@ -97,7 +97,7 @@ fn throughput(run: &RunRecord) -> Chart {
     let mut series: Vec<Series> = Vec::new();
     let several = sweep::has_several_workloads(run);
     for (name, statistic) in [("median", Statistic::P50), ("p99", Statistic::P99)] {
-        for step in &run.steps {
+        for step in sweep::by_load(run) {
             let rates = &step.rates;
             let rate = rates.output_tokens_per_second.or(rates.output_tokens_per_second_whole_run);
             let latency = step.latencies.get("e2e").map(|e2e| statistic.of(e2e));
@@ -110,7 +110,8 @@ fn throughput(run: &RunRecord) -> Chart {
                 grouped(x, 1),
                 latency.seconds(FRAME)
             );
-            let point = Point { x, y, note };
+            let tag = (statistic == Statistic::P50).then(|| short(step));
+            let point = Point { x, y, note, tag };
             match series.iter_mut().find(|series| series.name == name) {
                 Some(series) => series.points.push(point),
                 None => series.push(Series { name, points: vec![point] }),
@@ -137,7 +138,7 @@ fn output_token(run: &RunRecord) -> Chart {
 /// The percentiles of one latency, step by step, in milliseconds.
 fn percentiles(run: &RunRecord, name: &str, title: &str) -> Chart {
     let series = [Statistic::P50, Statistic::P90, Statistic::P99].map(|statistic| {
-        let points = run.steps.iter().enumerate().filter_map(|(at, step)| {
+        let points = sweep::by_load(run).into_iter().enumerate().filter_map(|(at, step)| {
             let latency = step.latencies.get(name)?;
             let value = statistic.of(latency);
             let told = match value {
@@ -146,7 +147,12 @@ fn percentiles(run: &RunRecord, name: &str, title: &str) -> Chart {
             };
             let note =
                 format!("{}: {} {told} of {}", step.load.text, statistic.as_str(), latency.n);
-            Some(Point { x: at as f64, y: height(value)?.map(|value| value * 1e3), note })
+            Some(Point {
+                x: at as f64,
+                y: height(value)?.map(|value| value * 1e3),
+                note,
+                tag: None,
+            })
         });
         Series { name: statistic.as_str().to_owned(), points: points.collect() }
     });
@@ -161,10 +167,10 @@ fn percentiles(run: &RunRecord, name: &str, title: &str) -> Chart {
 
 /// The share of failed exchanges, step by step, in percent.
 fn failures(run: &RunRecord) -> Chart {
-    let points = run.steps.iter().enumerate().filter_map(|(at, step)| {
+    let points = sweep::by_load(run).into_iter().enumerate().filter_map(|(at, step)| {
         let failed = 1.0 - step.rates.success_ratio?;
         let note = format!("{}: {} failed", step.load.text, percent(failed));
-        Some(Point { x: at as f64, y: Some(failed * 100.0), note })
+        Some(Point { x: at as f64, y: Some(failed * 100.0), note, tag: None })
     });
     Chart {
         title: "Failed exchanges".to_owned(),
@@ -186,13 +192,6 @@ fn height(value: Value) -> Option<Option<f64>> {
 
 /// A place a step, called by its load as shortly as can be.
 fn levels(run: &RunRecord) -> Axis {
-    let short = |step: &StepRecord| match (step.load.concurrency, step.load.requests_per_second) {
-        (Some(users), _) => users.to_string(),
-        (None, Some(rate)) => {
-            grouped(rate, 2).trim_end_matches('0').trim_end_matches('.').to_owned()
-        }
-        (None, None) => step.step.to_string(),
-    };
     let all = |has: fn(&StepRecord) -> bool| run.steps.iter().all(has);
     let title = if all(|step| step.load.concurrency.is_some()) {
         "users"
@@ -201,7 +200,19 @@ fn levels(run: &RunRecord) -> Axis {
     } else {
         "step"
     };
-    Axis::Names(title.to_owned(), run.steps.iter().map(short).collect())
+    Axis::Names(title.to_owned(), sweep::by_load(run).into_iter().map(short).collect())
+}
+
+/// The load of a step as shortly as can be.
+fn short(step: &StepRecord) -> String {
+    match (step.load.concurrency, step.load.requests_per_second) {
+        (Some(users), _) => users.to_string(),
+        (None, Some(rate)) => {
+            let rate = grouped(rate, 2);
+            rate.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
+        (None, None) => step.step.to_string(),
+    }
 }
 
 #[cfg(test)]

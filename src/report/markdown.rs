@@ -27,7 +27,7 @@ pub fn markdown(run: &RunRecord) -> String {
         put(&mut text, &found);
     }
     for step in &run.steps {
-        let _ = writeln!(text, "\n### {}\n", plain(&table::title(step, run.steps.len(), FRAME)));
+        let _ = writeln!(text, "\n### {}\n", plain(&table::title(step, FRAME)));
         text.push_str(&table::grid(step, FRAME).draw(FRAME));
         if let Some(grid) = compat::grid(step, FRAME) {
             let _ = writeln!(text, "\n{}", grid.draw(FRAME).trim_end());

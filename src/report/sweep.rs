@@ -60,6 +60,17 @@ pub(super) fn has_several_workloads(run: &RunRecord) -> bool {
     run.steps.windows(2).any(|pair| pair[0].workload != pair[1].workload)
 }
 
+/// The steps in the order of their load, where they have one: a search tries them in another.
+pub(super) fn by_load(run: &RunRecord) -> Vec<&StepRecord> {
+    let level = |step: &StepRecord| {
+        let load = &step.load;
+        load.concurrency.map(f64::from).or(load.requests_per_second).unwrap_or(0.0)
+    };
+    let mut steps: Vec<_> = run.steps.iter().collect();
+    steps.sort_by(|one, other| level(one).total_cmp(&level(other)));
+    steps
+}
+
 /// The worst verdict over the SLOs of a step, each as it is judged; absent without one.
 pub(super) fn verdict(step: &StepRecord) -> Option<State> {
     let judged = step.standings.iter().filter(|standing| standing.metric.is_none());
@@ -104,7 +115,14 @@ fn cells(step: &StepRecord, frame: Frame) -> Vec<String> {
     };
     vec![
         rate(rates.requests_per_second, rates.requests_per_second_whole_run, frame),
-        rate(rates.output_tokens_per_second, rates.output_tokens_per_second_whole_run, frame),
+        match step.tokens.output {
+            0 => frame.absent().to_owned(),
+            _ => rate(
+                rates.output_tokens_per_second,
+                rates.output_tokens_per_second_whole_run,
+                frame,
+            ),
+        },
         latency("e2e", Statistic::Mean),
         latency("e2e", Statistic::P99),
         latency("ttft", Statistic::P50),

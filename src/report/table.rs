@@ -18,9 +18,9 @@ const LATENCIES: [(&str, &str); 7] = [
     ("itl", "Inter token latency (ms)"),
 ];
 
-/// The title of a step.
-pub(super) fn title(step: &StepRecord, of: usize, frame: Frame) -> String {
-    let number = format!("Step {} of {of}", step.step + 1);
+/// The title of a step, by its number in the record.
+pub(super) fn title(step: &StepRecord, frame: Frame) -> String {
+    let number = format!("Step {}", step.step);
     [number.as_str(), &step.load.text, &step.workload].join(frame.dot())
 }
 
@@ -44,14 +44,16 @@ pub(super) fn grid(step: &StepRecord, frame: Frame) -> Grid {
         }
     }
     let rates = &step.rates;
-    for (title, rate) in [
-        ("Output tokens (per sec)", rates.output_tokens_per_second),
-        ("  over the whole run", rates.output_tokens_per_second_whole_run),
-        ("Requests (per sec)", rates.requests_per_second),
-        ("  over the whole run", rates.requests_per_second_whole_run),
-    ] {
-        grid.rows.push(rate_row(title, rate, frame));
+    // A plain HTTP exchange has no tokens, which is another thing than none a second.
+    if tokens.output > 0 {
+        let window = rates.output_tokens_per_second;
+        grid.rows.push(rate_row("Output tokens (per sec)", window, frame));
+        let whole = rates.output_tokens_per_second_whole_run;
+        grid.rows.push(rate_row("  over the whole run", whole, frame));
     }
+    grid.rows.push(rate_row("Requests (per sec)", rates.requests_per_second, frame));
+    let whole = rates.requests_per_second_whole_run;
+    grid.rows.push(rate_row("  over the whole run", whole, frame));
     for (title, rate) in [
         ("Goodput (requests per sec)", rates.goodput_requests_per_second),
         ("Output tokens per user (per sec)", rates.user_tokens_per_second),

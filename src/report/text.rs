@@ -13,7 +13,7 @@ pub fn text(run: &RunRecord, frame: Frame) -> String {
     let mut text = String::new();
     put(&mut text, &findings::heading(run, frame));
     for step in &run.steps {
-        let _ = writeln!(text, "\n{}", table::title(step, run.steps.len(), frame));
+        let _ = writeln!(text, "\n{}", table::title(step, frame));
         text.push_str(&table::grid(step, frame).draw(frame));
         if let Some(grid) = compat::grid(step, frame) {
             text.push_str(&grid.draw(frame));

@@ -128,7 +128,7 @@ fn line(text: &str) {
 
 /// Where a run stands, in a line.
 fn standing(progress: &Progress) -> String {
-    let mut text = format!("step {}/{}: {}", progress.step + 1, progress.steps, progress.doing);
+    let mut text = format!("{}/{} {}", progress.step + 1, progress.steps, progress.doing);
     text.push_str(&match progress.of {
         Some(of) => format!(", {} of {of} ended", progress.ended),
         None => format!(", {} ended", progress.ended),
@@ -140,7 +140,7 @@ fn standing(progress: &Progress) -> String {
     if let Some(ttft) = progress.ttft_p50 {
         text.push_str(&format!(", ttft p50 {:.0} ms", ttft * 1e3));
     }
-    if let Some(tokens) = progress.output_tokens_per_second {
+    if let Some(tokens) = progress.output_tokens_per_second.filter(|tokens| *tokens > 0.0) {
         text.push_str(&format!(", {tokens:.0} tokens/s"));
     }
     text
@@ -148,14 +148,14 @@ fn standing(progress: &Progress) -> String {
 
 /// A step that has ended, in a line.
 fn ended(step: &StepRecord) -> String {
-    let mut text = format!("step {} done: {}, {} judged", step.step + 1, step.load.text, step.n);
+    let mut text = format!("step {} done: {}, {} judged", step.step, step.load.text, step.n);
     let ok = step.outcomes.get("ok").copied().unwrap_or(0);
     if ok < step.n {
         text.push_str(&format!(", {} failed", step.n - ok));
     }
     let rates = &step.rates;
     let rate = rates.output_tokens_per_second.or(rates.output_tokens_per_second_whole_run);
-    if let Some(rate) = rate {
+    if let Some(rate) = rate.filter(|rate| *rate > 0.0) {
         text.push_str(&format!(", {rate:.0} tokens/s"));
     }
     for mark in &step.validity.marks {
@@ -186,12 +186,12 @@ mod tests {
         };
         assert_eq!(
             standing(&progress),
-            "step 2/6: 20 users, 45 of 200 ended, 20 in flight, ttft p50 215 ms, 515 tokens/s"
+            "2/6 20 users, 45 of 200 ended, 20 in flight, ttft p50 215 ms, 515 tokens/s"
         );
         progress.of = None;
         progress.failed = 3;
         progress.ttft_p50 = None;
         progress.output_tokens_per_second = None;
-        assert_eq!(standing(&progress), "step 2/6: 20 users, 45 ended, 3 failed, 20 in flight");
+        assert_eq!(standing(&progress), "2/6 20 users, 45 ended, 3 failed, 20 in flight");
     }
 }

@@ -29,7 +29,11 @@ fn of(run: &RunRecord) -> Exit {
     let findings = &run.findings;
     if findings.bracket_low.is_some() || findings.bracket_high.is_some() {
         // Of a search some steps have to miss: its answer is what counts.
-        return if findings.bracket_low.is_some() { Exit::Done } else { Exit::Missed };
+        return match (findings.bracket_low, run.result) {
+            (None, _) => Exit::Missed,
+            (Some(_), RunResult::Invalid) => Exit::Uncertain,
+            (Some(_), _) => Exit::Done,
+        };
     }
     let worst = findings.verdicts.values().copied().reduce(State::worse);
     match (worst, run.result) {
@@ -92,6 +96,8 @@ mod tests {
         assert_eq!(exit(&[&run]), Exit::Missed);
         run.findings.bracket_low = Some(4.0);
         assert_eq!(exit(&[&run]), Exit::Done);
+        run.result = RunResult::Invalid;
+        assert_eq!(exit(&[&run]), Exit::Uncertain);
     }
 
     #[test]
