@@ -258,9 +258,7 @@ impl<G: Ground> Drive<G> {
         // Whatever panicked left counts that are off by one at worst.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl<G: Ground> Drive<G> {
     /// Makes one exchange that has begun, and returns the text of its answer where that was kept.
     pub(super) async fn exchange(
         self: &Arc<Self>,
