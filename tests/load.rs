@@ -231,21 +231,34 @@ fn a_run_is_marked_only_where_it_was_late() {
     }
 }
 
-#[test]
-fn a_search_brackets_what_the_engine_bears() {
-    // Eight slots of 40 ms bear 200 requests a second.
-    let sim = engine(40.0, SimSpec { slots: 8, ..SimSpec::default() });
-    let spec = Search {
+/// A search for the rate.
+fn search() -> Load {
+    Load::Search(Search {
         of: Quantity::Rate,
         start: 60.0,
         max: 1_000.0,
         precision: 0.25,
         max_steps: 10,
         burstiness: f64::INFINITY,
-    };
+    })
+}
+
+#[test]
+fn a_search_without_an_slo_says_what_it_lacks() {
+    let sim = engine(1.0, SimSpec::default());
+    let scenario = Scenario { load: search(), ..scenario(Vec::new(), 1) };
+    let record = Runner::at(sim.base_url()).run(scenario);
+    assert_eq!((record.result, sim.handle().requests()), (RunResult::Failed, 0));
+    assert!(record.reason.is_some_and(|why| why.contains("SLO")));
+}
+
+#[test]
+fn a_search_brackets_what_the_engine_bears() {
+    // Eight slots of 40 ms bear 200 requests a second.
+    let sim = engine(40.0, SimSpec { slots: 8, ..SimSpec::default() });
     let mut runner = Runner::at(sim.base_url());
     runner.slo = Some("{thresholds: {ttft: 250ms}, objective: 95%}");
-    let record = runner.run(Scenario { load: Load::Search(spec), ..scenario(Vec::new(), 1) });
+    let record = runner.run(Scenario { load: search(), ..scenario(Vec::new(), 1) });
     let steps: Vec<_> =
         record.steps.iter().map(|step| (&step.load.text, &step.validity.marks)).collect();
     // A quarter beyond what it bears on either side, for a machine that does something else.

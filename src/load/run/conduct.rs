@@ -75,6 +75,9 @@ impl Conduct<'_> {
 
     async fn all(&self, steps: &mut Steps) -> (Vec<StepRecord>, Cut) {
         let mut records = Vec::new();
+        if steps.lacks_slo() {
+            return (records, Cut::Failed("a search needs an SLO to search under".to_owned()));
+        }
         if let Err(error) = self.order.link.prepare(PREPARE).await {
             return (records, Cut::Failed(error.to_string()));
         }
@@ -95,9 +98,14 @@ impl Conduct<'_> {
             self.sink.step(&self.order.key, &done.record);
             let cut = self.cut(&plan, &done);
             records.push(done.record);
-            match (cut, done.ending) {
-                (Cut::None, Ending::Full | Ending::Decided(_)) => {}
-                (cut, _) => return (records, cut),
+            let goes_on = match done.ending {
+                Ending::Full | Ending::Decided(_) => true,
+                // To a search, a level that breaks the server is one that was too high.
+                Ending::Rule(_) | Ending::Hopeless => plan.decider.is_some(),
+                Ending::Budget | Ending::Halted => false,
+            };
+            if !goes_on || cut != Cut::None {
+                return (records, cut);
             }
         }
         let cut = if records.is_empty() && !self.halt.is_draining() {

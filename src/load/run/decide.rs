@@ -199,10 +199,10 @@ mod tests {
         let mut decider = Decider::at_rate(&slos, None, 100.0, 0.05);
         assert_eq!((decider.settles, decider.cap()), (Duration::from_secs(20), 3_000));
         let seconds = Duration::from_secs;
-        decider.judged = 200;
-        assert_eq!(decider.look(&looked(200, &[0, 0]), seconds(2)), None);
-        assert_eq!(decider.not_before, 300);
-        assert_eq!(decider.look(&looked(300, &[80, 80]), seconds(3)), Some(State::Fail));
+        decider.judged = 500;
+        assert_eq!(decider.look(&looked(500, &[0, 0]), seconds(5)), None);
+        assert_eq!(decider.not_before, 750);
+        assert_eq!(decider.look(&looked(750, &[200, 200]), seconds(8)), Some(State::Fail));
         let mut decider = Decider::at_rate(&slos, None, 100.0, 0.05);
         assert_eq!(decider.look(&looked(2_100, &[9, 9]), seconds(21)), Some(State::Pass));
         assert_eq!(Decider::at_rate(&slos, Some(500), 100.0, 0.05).cap(), 500);

@@ -89,8 +89,6 @@ pub(super) struct Counts {
     pub(super) in_window: u64,
     /// Exchanges ended.
     pub(super) ended: u64,
-    /// Of those, in the window.
-    pub(super) window_ended: u64,
     /// Ended well.
     pub(super) ok: u64,
     /// Failed.
@@ -177,7 +175,6 @@ impl<G: Ground> Drive<G> {
         counts.ended += 1;
         counts.ok += u64::from(outcome == Outcome::Ok);
         counts.failed += u64::from(outcome.is_failure());
-        counts.window_ended += u64::from(ended.phase == Phase::Window);
         if outcome != Outcome::Ok {
             failures.push(ended.exchange);
         }
@@ -258,9 +255,7 @@ impl<G: Ground> Drive<G> {
         // Whatever panicked left counts that are off by one at worst.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl<G: Ground> Drive<G> {
     /// Makes one exchange that has begun, and returns the text of its answer where that was kept.
     pub(super) async fn exchange(
         self: &Arc<Self>,

@@ -108,6 +108,11 @@ impl Steps {
         self.steps
     }
 
+    /// Whether it is a search for what nobody has said.
+    pub(super) fn lacks_slo(&self) -> bool {
+        matches!(&self.kind, Kind::Search(searching) if searching.slos.is_empty())
+    }
+
     /// The next step.
     pub(super) fn next(&mut self) -> Option<StepPlan> {
         if self.next >= self.steps {
