@@ -39,6 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("schedule", &["clock", "event", "config", "calendar"]),
     ("client", &["clock", "sse", "timeline", "protocol"]),
     ("telemetry", &["clock", "measure"]),
+    ("sim", &["clock"]),
     ("load", &["*"]),
     ("check", &["*"]),
     (
@@ -47,7 +48,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("web", &["clock", "units", "timeline", "measure", "verdict", "event", "config", "sinks"]),
     ("daemon", &["*"]),
-    ("sim", &["clock"]),
     ("cli", &["*"]),
     ("main", &["cli"]),
 ];

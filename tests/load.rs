@@ -5,14 +5,16 @@
 #[path = "support/runner.rs"]
 mod runner;
 
-use std::{collections::BTreeSet, net::TcpListener, time::Duration};
+use std::{collections::BTreeSet, net::TcpListener, sync::Arc, time::Duration};
 
-use runner::{Runner, closed, constant, poisson, scenario};
+use runner::{Deaf, Runner, closed, constant, poisson, scenario};
 use tokenbeat::{
     arrival::{Load, Quantity, Search},
+    clock::Wall,
     config::{Requests, Scenario, Warmup},
     event::{RunRecord, RunResult},
-    load::{Halt, HaltReason},
+    load::{Halt, HaltReason, run_scenario, runtime},
+    schedule::Pacer,
     sim::{Dist, FaultRule, Sim, SimSpec, SpawnedSim},
 };
 
@@ -271,4 +273,28 @@ fn runs_of_two_targets_go_side_by_side_on_one_thread() {
         assert_eq!((outcome(&record, 0, "ok"), sim.handle().requests()), (40, 40));
     }
     loader.join();
+}
+
+#[test]
+fn memory_does_not_grow_with_the_number_of_requests() {
+    let sim = engine(0.0, SimSpec::default());
+    let peak = |requests| {
+        let runner = Runner::at(sim.base_url());
+        let order = runner
+            .order(Scenario { requests_per_step: count(requests), ..scenario(vec![closed(8)], 2) });
+        let (pacer, wall) = (Arc::new(Pacer::start().expect("a thread")), Wall::anchor());
+        let runtime = runtime().expect("a runtime");
+        let mut judged = 0;
+        let allocated = allocation_counter::measure(|| {
+            let run = run_scenario(order, pacer, wall, Arc::new(Deaf), Halt::default());
+            judged = runtime.block_on(run).steps[0].n;
+        });
+        assert_eq!(judged, requests);
+        allocated.bytes_max
+    };
+    // What is made once, for the whole process.
+    peak(100);
+    let (few, many) = (peak(500), peak(5_000));
+    // Histograms widen with the values that they see. Sixty bytes a request would be a quarter more.
+    assert!(many < few + few / 4, "{few} and {many} bytes at most");
 }
