@@ -181,8 +181,8 @@ impl Writer {
         let oldest = Wall::anchor().unix_nanos(now).saturating_sub(retention);
         let oldest = RunId::from_time(oldest);
         let removed = folder::names(&self.folder).and_then(|names| {
-            let old = names.records.iter().take_while(|id| id.as_str() < oldest.as_str());
-            old.map(|id| folder::remove(&folder::record(&self.folder, id))).collect()
+            let mut old = names.records.iter().take_while(|id| id.as_str() < oldest.as_str());
+            old.try_for_each(|id| folder::remove(&folder::record(&self.folder, id)))
         });
         self.told("the removal of old records", removed);
     }

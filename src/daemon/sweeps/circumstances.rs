@@ -57,7 +57,7 @@ async fn waiting(link: &Link) -> Option<f64> {
         Ok(None) => "the target has no `engine_metrics`".to_owned(),
         Err(why) => why,
     };
-    tracing::warn!(%target, why, "the engine's queue is not known: the guard lets the sweep run");
+    tracing::warn!(%target, why, "the queue of the engine is not known: the guard lets the sweep run");
     None
 }
 

@@ -187,7 +187,7 @@ impl Desk {
     /// Takes care of it.
     pub(in crate::daemon) fn take(&mut self, turn: Turn) {
         match turn.0 {
-            Some(Home::Seen { due, held, engine }) => self.seen(due, held, engine),
+            Some(Home::Seen { due, held, engine }) => self.seen(&due, held, engine),
             Some(Home::Looked(looked)) => self.looked(looked),
             Some(Home::Ended { id, key, record }) => self.ended(&id, &key, record.as_deref()),
             Some(Home::Restored(known)) => self.restored(known),

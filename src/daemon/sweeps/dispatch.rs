@@ -75,13 +75,13 @@ impl Desk {
         });
     }
 
-    pub(super) fn seen(&mut self, due: Due, held: Option<HeldBack>, engine: Option<Engine>) {
+    pub(super) fn seen(&mut self, due: &Due, held: Option<HeldBack>, engine: Option<Engine>) {
         let promised = self.promised.remove(&due.key);
         let started = match held {
             _ if self.taken_back.remove(&due.key) => false,
-            None => self.start(&due, promised, engine),
+            None => self.start(due, promised, engine),
             Some(HeldBack { why, words }) => {
-                self.skip(&due, why, &words);
+                self.skip(due, why, &words);
                 false
             }
         };

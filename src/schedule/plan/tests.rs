@@ -52,7 +52,7 @@ fn plan(sweeps: &str, now: &str) -> Plan {
 }
 
 /// In one line each: what, whose, why.
-fn told(decisions: Vec<Decision>) -> Vec<String> {
+fn told(decisions: &[Decision]) -> Vec<String> {
     let of = |what: &str, due: &Due| {
         let RunKey { target, model, sweep } = &*due.key;
         format!("{what} {sweep}@{target}/{model} {:?}", due.trigger)
@@ -82,15 +82,15 @@ fn models_and_targets_of_a_group_run_one_after_the_other() {
     assert!(plan.look(at("2026-03-01T01:59:59Z")).is_empty());
     let now = at("2026-03-01T02:00:00Z");
     assert_eq!(
-        told(plan.look(now)),
+        told(&plan.look(now)),
         ["start x@a/m1 Schedule", "wait x@b/m Schedule", "start x@c/m Schedule"]
     );
     assert!(plan.is_waiting(&key("x", "b", "m")) && plan.is_waiting(&key("x", "a", "m2")));
-    assert_eq!(told(plan.ended(&key("x", "a", "m1"), now)), ["start x@a/m2 Schedule"]);
-    assert!(told(plan.ended(&key("x", "c", "m"), now)).is_empty());
-    assert_eq!(told(plan.ended(&key("x", "a", "m2"), now)), ["start x@b/m Schedule"]);
-    assert!(told(plan.ended(&key("x", "b", "m"), now)).is_empty());
-    assert!(told(plan.ended(&key("x", "b", "m"), now)).is_empty(), "it has ended before");
+    assert_eq!(told(&plan.ended(&key("x", "a", "m1"), now)), ["start x@a/m2 Schedule"]);
+    assert!(told(&plan.ended(&key("x", "c", "m"), now)).is_empty());
+    assert_eq!(told(&plan.ended(&key("x", "a", "m2"), now)), ["start x@b/m Schedule"]);
+    assert!(told(&plan.ended(&key("x", "b", "m"), now)).is_empty());
+    assert!(told(&plan.ended(&key("x", "b", "m"), now)).is_empty(), "it has ended before");
     assert_eq!(plan.next(), Some(at("2026-03-02T02:00:00Z")));
 }
 
@@ -106,11 +106,11 @@ fn a_sweep_that_is_due_while_it_runs_is_skipped_or_waits_once() {
             ),
             "2026-03-01T00:00:30Z",
         );
-        assert_eq!(told(plan.look(at("2026-03-01T00:01:00Z"))), ["start x@c/m Schedule"]);
+        assert_eq!(told(&plan.look(at("2026-03-01T00:01:00Z"))), ["start x@c/m Schedule"]);
         let due = |what| vec![format!("{what} x@c/m Schedule")];
-        assert_eq!(told(plan.look(at("2026-03-01T00:02:00Z"))), due(second), "{overlap}");
-        assert_eq!(told(plan.look(at("2026-03-01T00:03:00Z"))), due(third), "{overlap}");
-        let next = told(plan.ended(&key("x", "c", "m"), at("2026-03-01T00:03:10Z")));
+        assert_eq!(told(&plan.look(at("2026-03-01T00:02:00Z"))), due(second), "{overlap}");
+        assert_eq!(told(&plan.look(at("2026-03-01T00:03:00Z"))), due(third), "{overlap}");
+        let next = told(&plan.ended(&key("x", "c", "m"), at("2026-03-01T00:03:10Z")));
         assert_eq!(next.first().map(String::as_str), after, "{overlap}");
     }
 }
@@ -120,13 +120,13 @@ fn of_two_sweeps_on_a_target_the_later_waits() {
     let two = "- {name: x, cron: '0 * * * *', targets: [c], scenario: s}\n\
                - {name: y, cron: '1 * * * *', targets: [c], scenario: s}\n";
     let mut plan = plan(two, "2026-03-01T00:30:00Z");
-    assert_eq!(told(plan.look(at("2026-03-01T01:00:00Z"))), ["start x@c/m Schedule"]);
-    assert_eq!(told(plan.look(at("2026-03-01T01:01:00Z"))), ["wait y@c/m Schedule"]);
+    assert_eq!(told(&plan.look(at("2026-03-01T01:00:00Z"))), ["start x@c/m Schedule"]);
+    assert_eq!(told(&plan.look(at("2026-03-01T01:01:00Z"))), ["wait y@c/m Schedule"]);
     // An hour later both are due again: x still runs, y still waits.
-    assert_eq!(told(plan.look(at("2026-03-01T02:00:00Z"))), ["overlap x@c/m Schedule"]);
-    assert_eq!(told(plan.look(at("2026-03-01T02:01:00Z"))), ["overlap y@c/m Schedule"]);
+    assert_eq!(told(&plan.look(at("2026-03-01T02:00:00Z"))), ["overlap x@c/m Schedule"]);
+    assert_eq!(told(&plan.look(at("2026-03-01T02:01:00Z"))), ["overlap y@c/m Schedule"]);
     let now = at("2026-03-01T02:02:00Z");
-    assert_eq!(told(plan.ended(&key("x", "c", "m"), now)), ["start y@c/m Schedule"]);
+    assert_eq!(told(&plan.ended(&key("x", "c", "m"), now)), ["start y@c/m Schedule"]);
 }
 
 #[test]
@@ -137,13 +137,13 @@ fn maintenance_holds_at_the_due_time_and_at_the_end_of_a_wait() {
     // 2026-03-01 is a Sunday.
     let mut plan = plan(two, "2026-03-01T00:30:00Z");
     assert_eq!(
-        told(plan.look(at("2026-03-01T01:00:00Z"))),
+        told(&plan.look(at("2026-03-01T01:00:00Z"))),
         ["start x@c/m Schedule", "wait y@c/m Schedule"]
     );
     let now = at("2026-03-01T01:40:00Z");
-    assert_eq!(told(plan.ended(&key("x", "c", "m"), now)), ["maintenance y@c/m Schedule"]);
+    assert_eq!(told(&plan.ended(&key("x", "c", "m"), now)), ["maintenance y@c/m Schedule"]);
     assert_eq!(
-        told(plan.look(at("2026-03-01T02:00:00Z"))),
+        told(&plan.look(at("2026-03-01T02:00:00Z"))),
         ["start x@c/m Schedule", "maintenance y@c/m Schedule"]
     );
 }
@@ -162,11 +162,11 @@ fn what_was_missed_is_made_up_for_once_or_not_at_all() {
             &decisions[..],
             [Decision::Start(due) | Decision::Missed(due)] if due.at == at("2026-03-01T05:00:00Z")
         ));
-        assert_eq!(told(decisions), [format!("{what} x@c/m Missed")]);
+        assert_eq!(told(&decisions), [format!("{what} x@c/m Missed")]);
         plan.ended(&key("x", "c", "m"), now);
         // The machine slept for a while.
         assert_eq!(
-            told(plan.look(at("2026-03-01T09:30:00Z"))),
+            told(&plan.look(at("2026-03-01T09:30:00Z"))),
             [format!("{what} x@c/m Missed")],
             "slept"
         );
@@ -186,7 +186,7 @@ fn what_was_missed_is_made_up_for_once_or_not_at_all() {
 fn a_clock_that_is_set_back_runs_nothing_twice() {
     let mut plan =
         plan("- {name: x, cron: '0 2 * * *', targets: [c], scenario: s}\n", "2026-03-01T00:00:00Z");
-    assert_eq!(told(plan.look(at("2026-03-01T02:00:05Z"))), ["start x@c/m Schedule"]);
+    assert_eq!(told(&plan.look(at("2026-03-01T02:00:05Z"))), ["start x@c/m Schedule"]);
     plan.ended(&key("x", "c", "m"), at("2026-03-01T02:30:00Z"));
     assert!(plan.look(at("2026-03-01T01:30:00Z")).is_empty());
     assert_eq!(plan.next(), Some(at("2026-03-02T02:00:00Z")));
@@ -258,7 +258,7 @@ fn a_new_configuration_cancels_what_is_gone_and_keeps_the_rest() {
     assert_eq!(plan.next(), Some(at("2026-03-01T02:00:00Z")));
     // Neither its other model nor what waited for the target comes after it.
     assert!(plan.ended(&key("x", "a", "m1"), now).is_empty());
-    assert_eq!(told(plan.look(at("2026-03-01T02:00:00Z"))), ["wait x@c/m Schedule"]);
+    assert_eq!(told(&plan.look(at("2026-03-01T02:00:00Z"))), ["wait x@c/m Schedule"]);
     let later = "- {name: x, cron: '15 * * * *', targets: [c], scenario: s}\n";
     plan.apply(planned(&config(later)), now);
     assert_eq!(plan.next(), Some(at("2026-03-01T01:15:00Z")));
