@@ -1,7 +1,5 @@
 //! `tokenbeat check calibrate` as a process: it measures something, and says so in both forms.
 
-#![expect(clippy::expect_used, reason = "a test fails by panicking")]
-
 use std::process::Command;
 
 use tokenbeat::event::Calibration;

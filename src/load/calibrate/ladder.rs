@@ -31,7 +31,7 @@ const LONGEST: Duration = Duration::from_secs(6);
 /// After so long, counted from the start of the calibration, no further rung is begun.
 const PATIENCE: Duration = Duration::from_secs(13);
 
-/// Answers that are not whole are a failure of one in so many at most.
+/// The share of a rung's exchanges that may fail.
 const FAILURES: f64 = 0.01;
 
 /// A ladder of rates, each twice the one below, with answers of `tokens`.

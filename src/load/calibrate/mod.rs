@@ -3,7 +3,8 @@
 //! Owns the order of the measurement: first the overhead of single exchanges, against the stamps of
 //! the simulator itself, then two ladders of rising load, as far as every rule of validity holds.
 //! The simulator runs in a thread of this process, so the figures are those of a machine that also
-//! serves: on another one the client alone can do more, never less. Bounded: some fifteen seconds.
+//! serves: on another one the client alone can do more, never less. Bounded: some
+//! fifteen seconds, on a machine that is busy otherwise up to half a minute.
 
 mod bed;
 mod ladder;
