@@ -5,6 +5,7 @@
 
 mod args;
 mod command;
+mod conflicts;
 mod output;
 mod progress;
 mod runs;

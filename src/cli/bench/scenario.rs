@@ -1,8 +1,8 @@
 //! From flags to a checked scenario and its SLOs.
 //!
 //! The flags are written down in the form of the configuration and read by its own loader, so one
-//! set of rules and defaults holds for both. Owns which flags go together, and what to give instead
-//! where they do not.
+//! set of rules and defaults holds for both. Owns the defaults of a benchmark. Which flags go together is
+//! in `conflicts`.
 
 use std::sync::Arc;
 
@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 
 use super::{
     super::target::nearest,
-    args::{Args, ArrivalArg, LoadArgs, QuantityArg, RequestsArg, WorkloadArgs},
+    args::{Args, LoadArgs, QuantityArg, RequestsArg, WorkloadArgs},
+    conflicts::{arrival, check_load, check_workload, has_workload},
     slo,
 };
 use crate::{
@@ -205,13 +206,6 @@ fn load(load: &LoadArgs) -> Value {
     form.into()
 }
 
-/// The arrival that is given, or that another flag implies.
-fn arrival(load: &LoadArgs) -> Option<ArrivalArg> {
-    load.arrival
-        .or(load.burstiness.map(|_| ArrivalArg::Gamma))
-        .or(load.burst_size.map(|_| ArrivalArg::Burst))
-}
-
 fn workload(workload: &WorkloadArgs) -> Value {
     if let Some(file) = &workload.dataset {
         return json!({"dataset": {"file": file.to_string_lossy()}});
@@ -262,76 +256,6 @@ fn has_load(load: &LoadArgs) -> bool {
         || load.find_max_goodput.is_some()
 }
 
-fn has_workload(workload: &WorkloadArgs) -> bool {
-    workload.dataset.is_some()
-        || workload.isl.is_some()
-        || workload.isl_stddev.is_some()
-        || workload.osl.is_some()
-        || workload.osl_stddev.is_some()
-        || workload.shared_prefix.is_some()
-}
-
-fn check_load(load: &LoadArgs) -> anyhow::Result<()> {
-    let (closed, open) = (!load.concurrency.is_empty(), !load.request_rate.is_empty());
-    let search = load.find_max_goodput;
-    if closed && open {
-        bail!(
-            "--concurrency keeps so many requests in flight, --request-rate sends on a schedule: \
-             give one of them; --max-concurrency limits how many of a rate are in flight"
-        );
-    }
-    if load.trace.is_some() && (closed || open || search.is_some()) {
-        bail!("--trace has its own schedule: leave out --concurrency, --request-rate and searches");
-    }
-    match search {
-        Some(QuantityArg::Rate) if closed => {
-            bail!("to search for a concurrency, give --find-max-goodput=concurrency")
-        }
-        Some(QuantityArg::Concurrency) if open => {
-            bail!("to search for a rate, give --find-max-goodput=rate")
-        }
-        Some(_) if load.concurrency.len() > 2 || load.request_rate.len() > 2 => {
-            bail!("a search takes at most two levels: the first one and the highest")
-        }
-        Some(_) | None => {}
-    }
-    let rated = open || search == Some(QuantityArg::Rate);
-    for (flag, given) in [
-        ("--arrival", load.arrival.is_some()),
-        ("--burstiness", load.burstiness.is_some()),
-        ("--burst-size", load.burst_size.is_some()),
-    ] {
-        if given && !rated {
-            bail!("{flag} says how a rate is spread: give --request-rate too");
-        }
-    }
-    if load.max_concurrency.is_some() && (search.is_some() || !open && load.trace.is_none()) {
-        bail!(
-            "--max-concurrency limits how many requests of a rate are in flight: give \
-             --request-rate too and no search, or --concurrency alone"
-        );
-    }
-    match (arrival(load), load.burstiness, load.burst_size) {
-        (Some(ArrivalArg::Gamma), None, _) => bail!("--arrival gamma needs --burstiness"),
-        (Some(ArrivalArg::Burst), _, None) => bail!("--arrival burst needs --burst-size"),
-        (Some(arrival), Some(_), _) if arrival != ArrivalArg::Gamma => {
-            bail!("--burstiness goes with --arrival gamma, not {}", arrival.as_str())
-        }
-        (Some(arrival), _, Some(_)) if arrival != ArrivalArg::Burst => {
-            bail!("--burst-size goes with --arrival burst, not {}", arrival.as_str())
-        }
-        _ => Ok(()),
-    }
-}
-
-fn check_workload(workload: &WorkloadArgs) -> anyhow::Result<()> {
-    let synthetic = WorkloadArgs { dataset: None, ..workload.clone() };
-    if workload.dataset.is_some() && has_workload(&synthetic) {
-        bail!("--dataset has its own lengths: leave out --isl, --osl and --shared-prefix");
-    }
-    Ok(())
-}
-
 fn named_scenario(name: &str, config: Option<&Config>) -> anyhow::Result<Arc<Scenario>> {
     let own = config.and_then(|config| config.scenarios.get(name).cloned());
     if let Some(scenario) = own.or_else(|| config::shipped_scenario(name)) {
@@ -353,137 +277,4 @@ fn named_slo(name: &str, config: Option<&Config>) -> anyhow::Result<Arc<Slo>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use clap::Parser;
-
-    use super::*;
-    use crate::{
-        arrival::{Arrival, Load, Pattern},
-        config::Requests,
-        workload::{Length, Workload},
-    };
-
-    #[derive(Parser)]
-    struct Command {
-        #[command(flatten)]
-        args: Args,
-    }
-
-    fn bench(flags: &[&str]) -> anyhow::Result<Bench> {
-        let command = Command::try_parse_from(["bench", "http://h"].iter().chain(flags))?;
-        build(&command.args, None)
-    }
-
-    fn levels(flags: &[&str]) -> Vec<Arrival> {
-        match &bench(flags).expect("a scenario").scenario.load {
-            Load::Levels(levels) => levels.clone(),
-            Load::Search(search) => panic!("{search:?}"),
-        }
-    }
-
-    fn refusal(flags: &[&str]) -> String {
-        match bench(flags) {
-            Ok(bench) => panic!("{flags:?} gives {:?}", bench.scenario),
-            Err(error) => format!("{error:#}"),
-        }
-    }
-
-    #[test]
-    fn without_flags_one_user_sends_ten_requests() {
-        let bench = bench(&[]).expect("a scenario");
-        assert_eq!(bench.scenario.requests_per_step, Some(Requests::PerUser(10)));
-        assert_eq!(levels(&[])[0].concurrency(), Some(1));
-        assert_eq!(bench.scenario.warmup.requests, WARMUP);
-        assert!(bench.slos.is_empty());
-    }
-
-    #[test]
-    fn a_rate_goes_on_for_a_minute() {
-        let scenario = bench(&["--request-rate", "5,10"]).expect("a scenario").scenario;
-        assert_eq!(scenario.requests_per_step, None);
-        assert_eq!(scenario.duration, Some(Duration::from_secs(60)));
-        let levels = levels(&["--request-rate", "5,10"]);
-        let rates: Vec<_> = levels.iter().map(Arrival::rate).collect();
-        assert_eq!(rates, [Some(5.0), Some(10.0)]);
-        assert_eq!(levels[0].as_str(), "poisson");
-    }
-
-    #[test]
-    fn a_shape_implies_its_arrival() {
-        let gamma = &levels(&["--request-rate", "5", "--burstiness", "0.5"])[0];
-        assert_eq!(gamma.as_str(), "gamma");
-        let burst = &levels(&["--request-rate", "5", "--burst-size", "10"])[0];
-        let Arrival::Open(open) = burst else { panic!("{burst:?}") };
-        let Pattern::Burst { size, period } = open.pattern else { panic!("{open:?}") };
-        assert_eq!((size, period), (10, Duration::from_secs(2)));
-        assert_eq!(levels(&["--request-rate=5", "--arrival=constant"])[0].as_str(), "constant");
-    }
-
-    #[test]
-    fn lengths_reach_the_workload() {
-        let flags = ["--isl", "512", "--isl-stddev", "20", "--osl", "64", "--shared-prefix", "128"];
-        let scenario = bench(&flags).expect("a scenario").scenario;
-        let Workload::Synthetic(workload) = &*scenario.workloads[0].1 else { panic!("synthetic") };
-        assert_eq!(workload.input_tokens, Length::Normal { mean: 512.0, stddev: 20.0 });
-        assert_eq!(workload.output_tokens, Length::Constant(64));
-    }
-
-    #[test]
-    fn a_search_begins_and_ends_where_it_is_told() {
-        let flags =
-            ["--find-max-goodput=concurrency", "--goodput", "ttft:1s", "--concurrency=4,64"];
-        let bench = bench(&flags).expect("a scenario");
-        let Load::Search(search) = &bench.scenario.load else { panic!("a search") };
-        assert_eq!((search.start, search.max), (4.0, 64.0));
-        assert_eq!(&*bench.slos[0].name, GOODPUT);
-    }
-
-    #[test]
-    fn a_shipped_scenario_is_changed_by_flags_and_by_nothing_else() {
-        let shipped = config::shipped_scenario("concurrency_sweep").expect("shipped");
-        let same = bench(&["--scenario", "concurrency_sweep"]).expect("a scenario").scenario;
-        assert_eq!(same.load, shipped.load);
-        assert_eq!(same.requests_per_step, shipped.requests_per_step);
-        assert_eq!((same.warmup, same.settle), (shipped.warmup, shipped.settle));
-        let flags = ["--scenario=concurrency_sweep", "--concurrency=2", "--requests=7", "--seed=3"];
-        let changed = bench(&flags).expect("a scenario").scenario;
-        assert_ne!(changed.load, shipped.load);
-        assert_eq!(changed.requests_per_step, Some(Requests::Count(7)));
-        assert_eq!((changed.settle, changed.seed), (shipped.settle, Some(3)));
-        assert_eq!(&*changed.name, "concurrency_sweep");
-    }
-
-    #[test]
-    fn a_shipped_slo_stands_beside_that_of_the_flags() {
-        let bench = bench(&["--slo", "interactive", "--goodput", "ttft:1s"]).expect("a scenario");
-        let names: Vec<_> = bench.slos.iter().map(|slo| &*slo.name).collect();
-        assert_eq!(names, [GOODPUT, "interactive"]);
-    }
-
-    #[test]
-    fn what_does_not_go_together_is_refused_with_a_remedy() {
-        for (flags, remedy) in [
-            (&["--concurrency=1", "--request-rate=1"][..], "--max-concurrency"),
-            (&["--max-concurrency=8"], "--concurrency alone"),
-            (&["--arrival=constant"], "--request-rate"),
-            (&["--request-rate=5", "--arrival=gamma"], "--burstiness"),
-            (&["--request-rate=5", "--arrival=burst"], "--burst-size"),
-            (&["--request-rate=5", "--arrival=poisson", "--burstiness=2"], "--arrival gamma"),
-            (&["--find-max-goodput"], "--goodput"),
-            (&["--find-max-goodput", "--goodput=ttft:1s", "--concurrency=4"], "=concurrency"),
-            (&["--request-rate=5", "--requests=10x"], "--duration"),
-            (&["--trace=a", "--concurrency=4"], "--trace"),
-            (&["--dataset=a", "--isl=4"], "--isl"),
-            (&["--objective=99%"], "--goodput"),
-            (&["--scenario=latency_bench"], "latency_benchmark"),
-            (&["--slo=interactiv"], "interactive"),
-            (&["--shared-prefix=500"], "shared prefix"),
-            (&["--goodput=ttft:fast"], "duration"),
-        ] {
-            let refusal = refusal(flags);
-            assert!(refusal.contains(remedy), "{flags:?}: {refusal}");
-        }
-    }
-}
+mod tests;
