@@ -109,6 +109,7 @@ pub(super) fn enough_tokens<S>(
         Metric::Tpot => Some("tpot"),
         Metric::Ttst => Some("ttst"),
         Metric::Itl => Some("itl"),
+        Metric::TpotMlperf => Some("tpot_mlperf"),
         Metric::Ttft | Metric::E2e | Metric::Ttfo => None,
     };
     let metric = slo.thresholds.iter().find_map(|threshold| between(threshold.metric));
