@@ -38,7 +38,7 @@ pub enum Unit {
 ///
 /// The histogram has 3 significant digits between 1 µs and 1 h, counted in microseconds: shorter
 /// values count as 1 µs, longer ones as 1 h, and those are numbered. It is made with the first
-/// value and grows with the largest, to 94 KB at most.
+/// value, as large as it will ever be: 94 KB.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
     unit: Unit,
@@ -101,6 +101,16 @@ impl Unit {
     }
 }
 
+/// An empty histogram in memory that is there from the beginning: it takes no more with its
+/// millionth value than with its first.
+fn whole() -> Option<Histogram<u32>> {
+    // `TOP` and three digits are a range and a precision that the crate has.
+    let mut histogram = Histogram::new_with_max(TOP, DIGITS).ok()?;
+    // The memory comes zeroed, so that the system lends it only when it is written to.
+    histogram.reset();
+    Some(histogram)
+}
+
 impl Summary {
     /// A summary without values.
     pub fn new(unit: Unit) -> Self {
@@ -128,8 +138,7 @@ impl Summary {
         self.clamped += u64::from(step > TOP as f64);
         let step = (step as u64).clamp(self.unit.bottom(), TOP);
         if self.histogram.is_none() {
-            // It grows by itself. Three digits are a precision that the crate has.
-            self.histogram = Histogram::new(DIGITS).ok();
+            self.histogram = whole();
         }
         if let Some(histogram) = &mut self.histogram {
             // Fails only where a table of `TOP` could not be addressed.
