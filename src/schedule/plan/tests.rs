@@ -180,6 +180,10 @@ fn what_was_missed_is_made_up_for_once_or_not_at_all() {
             .is_empty()
     );
     assert!(nothing.restored("x", "no", 0, at("2026-03-01T05:30:31Z")).is_empty());
+    // A model that comes back later was not there before, but the sweep has been due since.
+    let now = at("2026-03-01T05:31:00Z");
+    assert_eq!(nothing.look(now).len(), 1);
+    assert!(nothing.restored("x", "c", at("2026-02-01T00:00:00Z"), now).is_empty());
 }
 
 #[test]
