@@ -112,7 +112,13 @@ fn run_now(daemon: &Daemon) -> String {
     let answer = ask(daemon, "/api/v1/sweeps/s/run", JSON);
     assert_eq!(answer.status, 202, "{}", answer.body);
     let id = json(&answer)["runs"][0]["id"].as_str().expect("an id").to_owned();
-    at_least(daemon, "tokenbeat_sweep_running", &[("sweep", "s")], 1.0);
+    // A short run may be over before anybody looks.
+    until("the run", || {
+        let sweep = sweep(daemon);
+        [&sweep["running"]["id"], &sweep["last_run"]["id"]]
+            .contains(&&Value::from(&*id))
+            .then_some(())
+    });
     id
 }
 
@@ -151,6 +157,7 @@ fn a_sweep_runs_when_it_is_due_and_everything_of_it_is_told() {
     assert_eq!(shown["last_run"]["trigger"], "schedule");
     let page = daemon.get("/").body;
     assert!(page.contains("id=\"sweeps\"") && page.contains("2 users"), "{page}");
+    assert!(page.contains("href=\"api/v1/runs/") && page.contains(".html\""), "{page}");
 
     let listed = json(&daemon.get("/api/v1/runs?sweep=s&limit=1"));
     assert_eq!(listed.as_array().map(Vec::len), Some(1));
@@ -160,7 +167,19 @@ fn a_sweep_runs_when_it_is_due_and_everything_of_it_is_told() {
         assert_eq!((&record["id"], &record["schema_version"]), (&listed[0]["id"], &1.into()));
         assert_eq!(record["steps"].as_array().map(Vec::len), Some(2));
     }
-    assert_eq!(daemon.get("/api/v1/runs/../../a").status, 404);
+    // As a page that brings its own style and runs nothing, and as a table.
+    let page = daemon.get(&format!("/api/v1/runs/{id}.html"));
+    assert!(page.body.contains("<svg") && page.body.contains("2 users"), "{}", page.body);
+    let head = page.head.to_lowercase();
+    let policy = "content-security-policy: default-src 'none'; style-src 'unsafe-inline'";
+    assert!(head.contains(policy) && head.contains("text/html"), "{head}");
+    let table = daemon.get(&format!("/api/v1/runs/{id}.csv"));
+    assert!(table.head.contains("text/csv") && table.head.contains(&format!("{id}.csv")));
+    assert_eq!(table.body.lines().count(), 3, "{}", table.body);
+    for odd in ["../../a", "..%2f..%2fa.json", "x.html", ".csv", "%00", "a.yml"] {
+        assert_eq!(daemon.get(&format!("/api/v1/runs/{odd}")).status, 404, "{odd}");
+    }
+    assert_eq!(daemon.get("/api/v1/runs?modle=x").status, 400);
     assert!(json(&daemon.get("/api/v1/runs?sweep=no")).as_array().is_some_and(Vec::is_empty));
 
     // Beats beside the sweep were told apart.
@@ -224,6 +243,7 @@ fn only_whoever_may_can_start_a_sweep() {
     assert_eq!(open.get(run).status, 405);
     assert_eq!(ask(&open, "/api/v1/sweeps/no/run", JSON).status, 404);
     assert_eq!(ask(&open, &format!("{run}?target=no"), JSON).status, 404);
+    assert_eq!(ask(&open, &format!("{run}?targte=t"), JSON).status, 400, "not all of them");
     let same = "content-type: application/json; charset=utf-8\r\norigin: http://test\r\n";
     let answer = ask(&open, &format!("{run}?target=t&model=sim-8b"), same);
     assert_eq!(answer.status, 202, "{}", answer.body);
@@ -285,7 +305,7 @@ fn what_was_missed_is_made_up_for_once() {
     let yearly = "- {name: s, cron: '0 0 1 1 *', targets: [t], scenario: short, missed: once}\n";
     site.configure(yearly);
     fs::create_dir_all(site.runs()).expect("a folder");
-    let dues = "{\"[\\\"s\\\",\\\"t\\\",\\\"sim-8b\\\"]\": 1000000000000000000}";
+    let dues = "{\"[\\\"s\\\",\\\"t\\\",\\\"sim-8b\\\"]\": {\"due\": 1000000000000000000}}";
     fs::write(site.runs().join("dues.json"), dues).expect("written");
     let mut daemon = site.serve(&[]);
     until("the run", || sweep(&daemon)["last_run"]["trigger"].as_str().map(str::to_owned));
@@ -382,4 +402,107 @@ fn a_full_queue_holds_a_sweep_back_and_an_unknown_one_does_not() {
             assert!(!daemon.output().contains(warning), "{}", daemon.output());
         }
     }
+}
+
+#[test]
+fn a_run_that_was_killed_is_closed_with_its_steps_and_its_target_is_free() {
+    let site = Site::new();
+    let sweeps = "- {name: s, targets: [t], scenario: short, slo: fast}\n";
+    site.configure(sweeps);
+    // Its first step ends, then it settles for long.
+    let text = fs::read_to_string(site.file()).expect("written");
+    let long = text.replace("requests_per_step: 10}", "requests_per_step: 10, settle: 5m}");
+    fs::write(site.file(), long).expect("written");
+    let mut daemon = site.serve(&["--web.enable-lifecycle"]);
+    let id = run_now(&daemon);
+    until("a step in the draft", || {
+        let draft = fs::read_to_string(site.files(".running").first()?).ok()?;
+        (draft.lines().count() == 2).then_some(())
+    });
+    daemon.signal(Signal::SIGKILL);
+    daemon.ended();
+
+    site.configure(sweeps);
+    let next = site.serve(&["--web.enable-lifecycle"]);
+    let of = [("sweep", "s")];
+    let ended = at_least(&next, "tokenbeat_sweep_last_end_timestamp_seconds", &of, 1.0);
+    let record = json(&next.get(&format!("/api/v1/runs/{id}")));
+    assert_eq!(
+        (&record["result"], record["ended_at"].as_f64()),
+        (&"interrupted".into(), Some(ended))
+    );
+    assert_eq!(record["steps"].as_array().map(Vec::len), Some(1));
+    assert_eq!(record["findings"]["peak_throughput_step"], 0, "{}", record["findings"]);
+    assert!(record["environment"]["fingerprint"].as_str().is_some_and(|print| !print.is_empty()));
+    assert_eq!(value(&next, "tokenbeat_sweep_running", &of), Some(0.0));
+    assert_eq!(value(&next, "tokenbeat_sweep_step_samples", &of), None, "it was not carried out");
+    run_now(&next);
+    let success = [("sweep", "s"), ("result", "success")];
+    let invalid = [("sweep", "s"), ("result", "invalid")];
+    until("a whole run", || {
+        let runs = [success, invalid].map(|of| value(&next, "tokenbeat_sweep_runs_total", &of));
+        (runs.into_iter().flatten().sum::<f64>() >= 1.0).then_some(())
+    });
+}
+
+#[test]
+fn a_sweep_that_was_skipped_was_due_also_after_a_restart() {
+    let site = Site::new();
+    // A window that is always open.
+    let window = "maintenance: ['00:00-24:00']";
+    site.configure(&format!(
+        "- {{name: s, cron: '* * * * * *', targets: [t], scenario: short, {window}}}\n"
+    ));
+    let mut daemon = site.serve(&[]);
+    let skipped = [("sweep", "s"), ("reason", "maintenance")];
+    at_least(&daemon, "tokenbeat_sweep_skipped_total", &skipped, 1.0);
+    let of = [("sweep", "s")];
+    let name = "tokenbeat_sweep_last_due_timestamp_seconds";
+    let due = at_least(&daemon, name, &of, 1.0);
+    daemon.signal(Signal::SIGTERM);
+    daemon.ended();
+    // On demand from now on, so that nothing else is due.
+    site.configure("- {name: s, targets: [t], scenario: short}\n");
+    let next = site.serve(&[]);
+    at_least(&next, name, &of, due);
+    assert_eq!(value(&next, "tokenbeat_sweep_last_end_timestamp_seconds", &of), None);
+}
+
+#[test]
+fn a_target_that_is_only_swept_has_its_labels_too() {
+    let site = Site::new();
+    site.configure("- {name: s, targets: [t], scenario: short}\n");
+    let text = fs::read_to_string(site.file()).expect("written");
+    let lines = text.lines().filter(|line| !line.starts_with("probes:"));
+    let text = lines.collect::<Vec<_>>().join("\n");
+    let swept = text.replace("models: [sim-8b]", "models: [sim-8b], labels: {accelerator: H100}");
+    fs::write(site.file(), &swept).expect("written");
+    let daemon = site.serve(&[]);
+    let of = [("target", "t"), ("model", "sim-8b"), ("accelerator", "H100")];
+    at_least(&daemon, "tokenbeat_target_info", &of, 1.0);
+    // And no longer once it is neither probed nor swept.
+    fs::write(site.file(), swept.split("sweeps:").next().expect("a part")).expect("written");
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for("configuration reloaded");
+    assert_eq!(value(&daemon, "tokenbeat_target_info", &of), None);
+}
+
+#[test]
+fn a_budget_that_is_spent_ends_a_run_and_is_named() {
+    let site = Site::new();
+    site.configure("- {name: s, targets: [t], scenario: short}\n");
+    let text = fs::read_to_string(site.file()).expect("written");
+    let lines = text.lines().filter(|line| !line.starts_with("probes:"));
+    let text = lines.collect::<Vec<_>>().join("\n");
+    let budget = "models: [sim-8b], budget: {requests_per_hour: 15}";
+    fs::write(site.file(), text.replace("models: [sim-8b]", budget)).expect("written");
+    let daemon = site.serve(&["--web.enable-lifecycle"]);
+    let id = run_now(&daemon);
+    let interrupted = [("sweep", "s"), ("result", "interrupted")];
+    at_least(&daemon, "tokenbeat_sweep_runs_total", &interrupted, 1.0);
+    let record = json(&daemon.get(&format!("/api/v1/runs/{id}")));
+    let reason = record["reason"].as_str().expect("a reason");
+    assert!(reason.contains("`budget.requests_per_hour: 15`"), "{reason}");
+    let refused = json(&ask(&daemon, "/api/v1/sweeps/s/run", JSON))["refused"][0].clone();
+    assert!(refused["reason"].as_str().is_some_and(|why| why.starts_with("budget")), "{refused}");
 }
