@@ -506,3 +506,32 @@ fn a_budget_that_is_spent_ends_a_run_and_is_named() {
     let refused = json(&ask(&daemon, "/api/v1/sweeps/s/run", JSON))["refused"][0].clone();
     assert!(refused["reason"].as_str().is_some_and(|why| why.starts_with("budget")), "{refused}");
 }
+
+#[test]
+fn a_reload_leaves_a_run_alone_until_its_sweep_is_gone() {
+    let site = Site::new();
+    site.configure("- {name: s, targets: [t], scenario: long}\n");
+    let daemon = site.serve(&["--web.enable-lifecycle"]);
+    let id = run_now(&daemon);
+    site.configure("- {name: s, targets: [t], scenario: long, guard: {max_duration: 20m}}\n");
+    daemon.signal(Signal::SIGHUP);
+    let of = [("sweep", "s")];
+    until("the new form", || {
+        let most = value(&daemon, "tokenbeat_sweep_max_duration_seconds", &of);
+        (most == Some(1200.0)).then_some(())
+    });
+    assert_eq!(sweep(&daemon)["running"]["id"], *id);
+    assert_eq!(value(&daemon, "tokenbeat_sweep_running", &of), Some(1.0));
+    site.configure("- {name: other, targets: [t], scenario: short}\n");
+    daemon.signal(Signal::SIGHUP);
+    let record = until("its record", || {
+        let answer = daemon.get(&format!("/api/v1/runs/{id}"));
+        (answer.status == 200).then(|| json(&answer))
+    });
+    assert_eq!(record["result"], "cancelled");
+    assert!(record["reason"].as_str().is_some_and(|why| why.contains("no longer configured")));
+    // The target is free for the one that is left.
+    until("its turn", || {
+        (ask(&daemon, "/api/v1/sweeps/other/run", JSON).status == 202).then_some(())
+    });
+}
