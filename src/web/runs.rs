@@ -117,7 +117,10 @@ pub(super) async fn one(Extract(state): Extract<WebState>, Path(name): Path<Stri
     let answer = asked(&state, move |history| history.get(&id).map(|run| form.answer(&run)));
     match answer.await.flatten() {
         Some(answer) => answer,
-        None => text(StatusCode::NOT_FOUND, "no such run; see api/v1/runs"),
+        None => text(
+            StatusCode::NOT_FOUND,
+            "no run of that id has ended; see api/v1/runs, and api/v1/sweeps for what is under way",
+        ),
     }
 }
 
