@@ -335,8 +335,11 @@ impl Plan {
             self.waiting.push(turn);
             return decisions;
         }
+        let waits = self.each(&turn, Decision::Wait);
         let mut decisions = Vec::new();
         self.go_on(turn, now, &mut decisions);
+        // The other models were due as well, and wait for the first.
+        decisions.extend(waits.into_iter().skip(decisions.len()));
         decisions
     }
 

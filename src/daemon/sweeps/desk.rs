@@ -265,6 +265,9 @@ impl Desk {
         for key in &keys {
             self.halt(key, HaltReason::Interrupted, "tokenbeat is stopping");
         }
+        for (key, _) in self.plan.upcoming().filter(|(key, _)| self.plan.is_waiting(key)) {
+            tracing::warn!(sweep = %key.sweep, target = %key.target, model = %key.model, "a run that waits for its turn is not begun: tokenbeat is stopping");
+        }
         if timeout(limit, self.all_ended()).await.is_err() {
             tracing::warn!(runs = self.running.len(), "runs were still in flight");
             for running in self.running.values() {

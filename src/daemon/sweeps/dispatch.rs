@@ -31,7 +31,7 @@ impl Desk {
                 }
                 Decision::Wait(due) => {
                     self.was_due(&due);
-                    tracing::info!(sweep = %due.key.sweep, target = %due.key.target, model = %due.key.model, "the sweep waits: another one has the target");
+                    tracing::info!(sweep = %due.key.sweep, target = %due.key.target, model = %due.key.model, "the sweep waits: another run has the target");
                 }
                 Decision::Skip(due, why) => {
                     self.was_due(&due);
