@@ -40,14 +40,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("schedule", &["clock", "event", "config", "calendar"]),
     ("client", &["clock", "sse", "timeline", "protocol"]),
     ("telemetry", &["clock", "measure"]),
-    ("sim", &["clock"]),
     ("load", &["*"]),
     ("check", &["*"]),
     (
         "sinks",
         &["clock", "timeline", "protocol", "measure", "verdict", "event", "config", "telemetry"],
     ),
-    ("web", &["clock", "units", "timeline", "measure", "verdict", "event", "config", "sinks"]),
+    (
+        "web",
+        &["clock", "units", "timeline", "measure", "verdict", "event", "report", "config", "sinks"],
+    ),
     ("daemon", &["*"]),
     ("cli", &["*"]),
     ("main", &["cli"]),

@@ -29,6 +29,9 @@ pub(super) struct Swept {
     pub(super) models: Vec<Arc<str>>,
 }
 
+/// The targets of models, by the names of both.
+pub(super) type Targets = BTreeMap<(Arc<str>, Arc<str>), Arc<Target>>;
+
 /// The links, by target.
 type Links = BTreeMap<Arc<str>, (Definition, Arc<Link>)>;
 
@@ -124,9 +127,17 @@ impl Fleet {
         self.subjects.len()
     }
 
-    /// Whether any subject is a probe of `model` at `target`.
-    pub(super) fn has_model(&self, target: &str, model: &str) -> bool {
-        self.subjects.keys().any(|key| &*key.target == target && &*key.model == model)
+    /// The models that are probed, or swept as `swept` says, by their names and those of their
+    /// targets, which they come with.
+    pub(super) fn targets(&self, swept: &[Swept]) -> Targets {
+        let probed = self.subjects.values();
+        let probed = probed.map(|(_, subject)| (subject.link(), &subject.key().model));
+        let swept = swept.iter().flat_map(|one| one.models.iter().map(|model| (&one.link, model)));
+        let named = |(link, model): (&Arc<Link>, &Arc<str>)| {
+            let target = link.target();
+            ((Arc::clone(&target.name), Arc::clone(model)), Arc::clone(target))
+        };
+        probed.chain(swept).map(named).collect()
     }
 
     /// The links to targets whose models have to be asked for.

@@ -1,11 +1,12 @@
 //! Everyone who listens to the beats: metrics, the page's memory, the log.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use super::fleet::Targets;
 use crate::{
     event::{Beat, BeatKey, Sink, Skipped},
     load::Subject,
@@ -22,6 +23,8 @@ pub(super) struct Listeners {
     pub(super) prometheus: Arc<Prometheus>,
     pub(super) recent: Arc<Recent>,
     pub(super) sweeps: Arc<Sweeps>,
+    /// Targets and models of which the metrics tell what they are.
+    targets: Mutex<BTreeSet<(Arc<str>, Arc<str>)>>,
     /// The last outcome of each subject: a failure is worth a log line when it begins and ends,
     /// not at every beat.
     last: Mutex<BTreeMap<Arc<BeatKey>, Outcome>>,
@@ -33,7 +36,8 @@ impl Listeners {
         recent: Arc<Recent>,
         sweeps: Arc<Sweeps>,
     ) -> Self {
-        Self { prometheus, recent, sweeps, last: Mutex::default() }
+        let (targets, last) = (Mutex::default(), Mutex::default());
+        Self { prometheus, recent, sweeps, targets, last }
     }
 
     /// Makes room for a subject, before its first beat.
@@ -45,18 +49,26 @@ impl Listeners {
             timeout: probe.timeout,
             slos: probe.slos.clone(),
         });
-        self.prometheus.set_target(&target.name, &key.model, target.api, &target.labels);
         self.recent.add_probe(Arc::clone(key), ProbeView::of(target, probe));
     }
 
-    /// Forgets a subject; its series disappear. `last_of_model` tells that no other probe of the
-    /// same target and model is left.
-    pub(super) fn remove(&self, key: &BeatKey, last_of_model: bool) {
+    /// Takes over which targets and models there are, probed or swept: each has one series that
+    /// carries the labels of its target.
+    pub(super) fn targets(&self, now: Targets) {
+        let mut known = self.targets.lock().unwrap_or_else(PoisonError::into_inner);
+        for (target, model) in known.iter().filter(|one| !now.contains_key(*one)) {
+            self.prometheus.remove_target(target, model);
+        }
+        for ((name, model), target) in &now {
+            self.prometheus.set_target(name, model, target.api, &target.labels);
+        }
+        *known = now.into_keys().collect();
+    }
+
+    /// Forgets a subject; its series disappear.
+    pub(super) fn remove(&self, key: &BeatKey) {
         self.prometheus.remove_probe(key);
         self.recent.remove_probe(key);
-        if last_of_model {
-            self.prometheus.remove_target(&key.target, &key.model);
-        }
         self.last.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 

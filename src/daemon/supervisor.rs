@@ -99,7 +99,7 @@ impl Supervisor {
         let (started, stopped) = (start.len(), stop.len());
         self.measuring.tell(load::Command::Stop(stop));
         for key in &gone {
-            self.sinks.remove(key, !self.fleet.has_model(&key.target, &key.model));
+            self.sinks.remove(key);
         }
         for subject in &start {
             self.sinks.add(subject);
@@ -108,7 +108,9 @@ impl Supervisor {
         if started + stopped > 0 {
             tracing::info!(started, stopped, subjects = self.fleet.len(), "configuration applied");
         }
-        self.desk.apply(self.fleet.sweeps(config, &self.known), &config.global);
+        let swept = self.fleet.sweeps(config, &self.known);
+        self.sinks.targets(self.fleet.targets(&swept));
+        self.desk.apply(swept, &config.global);
         Ok(())
     }
 

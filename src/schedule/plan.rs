@@ -188,10 +188,12 @@ impl Plan {
     }
 
     /// A daemon that ran before knows that a sweep of a target was last due at `last`: what was
-    /// missed since then, up to the time at which it was planned, is made up for or not.
+    /// missed since then, up to the time at which it was planned, is made up for or not. Where it has
+    /// come due again meanwhile, there is nothing to make up for.
     pub fn restored(&mut self, sweep: &str, target: &str, last: i64, now: i64) -> Vec<Decision> {
         let name = Name { sweep: sweep.into(), target: target.into() };
-        let Some(entry) = self.entries.get(&name) else { return Vec::new() };
+        let entry = self.entries.get(&name).filter(|entry| entry.last.is_none());
+        let Some(entry) = entry else { return Vec::new() };
         let missed = entry.planned.sweep.cron.as_ref().and_then(|cron| {
             (last < entry.since).then(|| cron.last_between(last, entry.since)).flatten()
         });
@@ -333,8 +335,11 @@ impl Plan {
             self.waiting.push(turn);
             return decisions;
         }
+        let waits = self.each(&turn, Decision::Wait);
         let mut decisions = Vec::new();
         self.go_on(turn, now, &mut decisions);
+        // The other models were due as well, and wait for the first.
+        decisions.extend(waits.into_iter().skip(decisions.len()));
         decisions
     }
 

@@ -4,13 +4,13 @@
 //! line that was cut off is no step.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{File, OpenOptions},
     io::{self, Write as _},
     path::Path,
 };
 
-use super::folder::MOST_BYTES;
-use crate::event::{RunRecord, RunResult, SCHEMA_VERSION, StepRecord};
+use super::folder;
+use crate::event::{RunRecord, RunResult, StepRecord};
 
 /// Begins the draft of `record`, which has no steps yet.
 pub(super) fn begin(path: &Path, record: &RunRecord) -> io::Result<()> {
@@ -26,16 +26,9 @@ pub(super) fn add(path: &Path, step: &StepRecord) -> io::Result<()> {
 
 /// The record of a run that never came to its end, with the steps that it had.
 pub(super) fn close(path: &Path) -> io::Result<RunRecord> {
-    let size = fs::metadata(path)?.len();
-    if size > MOST_BYTES {
-        return Err(io::Error::other(format!("it has {size} bytes, more than any draft")));
-    }
-    let text = fs::read_to_string(path)?;
+    let text = folder::text(path)?;
     let mut lines = text.lines();
-    let mut record: RunRecord = serde_json::from_str(lines.next().unwrap_or_default())?;
-    if record.schema_version > SCHEMA_VERSION {
-        return Err(io::Error::other("it is of a newer version of tokenbeat"));
-    }
+    let mut record = folder::parse(lines.next().unwrap_or_default())?;
     record.steps = lines.map_while(|line| serde_json::from_str(line).ok()).collect();
     record.result = RunResult::Interrupted;
     record.reason = Some("tokenbeat ended while it ran".to_owned());

@@ -3,42 +3,64 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
-use super::folder::{MOST_BYTES, replace};
+use serde::{Deserialize, Serialize};
+
+use super::folder::{replace, text};
 use crate::event::RunKey;
 
 /// The file.
 const FILE: &str = "dues.json";
 
-/// Due times by sweep, target and model, in nanoseconds since the Unix epoch.
+/// What is known of a sweep of a subject, in nanoseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Known {
+    /// Since when there is a daemon that would have seen it come due.
+    since: Option<i64>,
+    /// When it was last due, whether it ran or not.
+    pub(super) due: Option<i64>,
+}
+
+/// What is known by sweep, target and model.
 #[derive(Debug, Default)]
-pub(super) struct Dues(BTreeMap<String, i64>);
+pub(super) struct Dues(BTreeMap<String, Known>);
+
+impl Known {
+    /// Nothing that was due up to then was missed.
+    pub(super) fn seen(self) -> Option<i64> {
+        self.due.or(self.since)
+    }
+}
 
 impl Dues {
     /// What the folder has; nothing if there is nothing yet.
     pub(super) fn read(folder: &Path) -> io::Result<Self> {
-        let path = file(folder);
-        match fs::metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(error),
-            Ok(about) if about.len() > MOST_BYTES => {
-                return Err(io::Error::other("it is too large"));
-            }
-            Ok(_) => {}
+        match text(&file(folder)) {
+            Ok(text) => Ok(Self(serde_json::from_str(&text)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error),
         }
-        Ok(Self(serde_json::from_str(&fs::read_to_string(path)?)?))
     }
 
-    pub(super) fn get(&self, key: &RunKey) -> Option<i64> {
-        self.0.get(&name(key)).copied()
+    pub(super) fn get(&self, key: &RunKey) -> Known {
+        self.0.get(&name(key)).copied().unwrap_or_default()
     }
 
     /// Takes in that `key` was due; whether that is news.
-    pub(super) fn set(&mut self, key: &RunKey, unix_nanos: i64) -> bool {
-        self.0.insert(name(key), unix_nanos) != Some(unix_nanos)
+    pub(super) fn was_due(&mut self, key: &RunKey, unix_nanos: i64) -> bool {
+        let known = self.0.entry(name(key)).or_default();
+        known.due.replace(unix_nanos) != Some(unix_nanos)
+    }
+
+    /// Takes in that `key` is watched from now on, unless it was before; whether that is news.
+    pub(super) fn watched(&mut self, key: &RunKey, unix_nanos: i64) -> bool {
+        let known = self.0.entry(name(key)).or_default();
+        let news = known.seen().is_none();
+        known.since.get_or_insert(unix_nanos);
+        news
     }
 
     pub(super) fn write(&self, folder: &Path) -> io::Result<()> {

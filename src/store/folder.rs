@@ -1,8 +1,8 @@
 //! The folder: which files there are, how one is read, and how one is put there whole.
 
 use std::{
-    fs::{self, File, TryLockError},
-    io::{self, Write as _},
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -10,7 +10,7 @@ use super::id::RunId;
 use crate::event::{RunRecord, SCHEMA_VERSION};
 
 /// Largest file that is read: a record of 32 steps has some hundred kilobytes.
-pub(super) const MOST_BYTES: u64 = 16 << 20;
+const MOST_BYTES: u64 = 16 << 20;
 
 /// Endings of the files.
 const RECORD: &str = ".json";
@@ -32,10 +32,14 @@ pub(super) struct Names {
 /// Makes the folder, and takes it for this process as long as the file is held.
 pub(super) fn take(folder: &Path) -> io::Result<File> {
     fs::create_dir_all(folder)?;
-    let lock = File::create(folder.join(LOCK))?;
+    // Whatever is there under that name is locked and left as it is.
+    let lock =
+        OpenOptions::new().write(true).create(true).truncate(false).open(folder.join(LOCK))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(io::Error::other("another process uses it")),
+        Err(TryLockError::WouldBlock) => Err(io::Error::other(
+            "another process uses it: give each daemon a `--storage.path` of its own",
+        )),
         Err(TryLockError::Error(error)) => Err(error),
     }
 }
@@ -69,28 +73,52 @@ pub(super) fn draft(folder: &Path, id: &RunId) -> PathBuf {
     folder.join(format!("{id}{DRAFT}"))
 }
 
+/// The text of a file of ours.
+///
+/// # Errors
+/// If there is none, or it is no file (a pipe would be waited for), too large, or no text.
+pub(super) fn text(path: &Path) -> io::Result<String> {
+    let about = fs::metadata(path)?;
+    if !about.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut text = String::new();
+    // It may grow while it is read, and what a file system says of a size need not be so.
+    File::open(path)?.take(MOST_BYTES + 1).read_to_string(&mut text)?;
+    if u64::try_from(text.len()).is_ok_and(|read| read <= MOST_BYTES) {
+        Ok(text)
+    } else {
+        Err(io::Error::other(format!(
+            "it has more than {MOST_BYTES} bytes, which no file of ours has"
+        )))
+    }
+}
+
 /// Reads a record.
 ///
 /// # Errors
 /// If there is none, or it is torn, too large, or of a newer version.
 pub(super) fn read(path: &Path) -> io::Result<RunRecord> {
+    parse(&text(path)?)
+}
+
+/// The record that `text` is.
+///
+/// # Errors
+/// If it is none, or one of a newer version.
+pub(super) fn parse(text: &str) -> io::Result<RunRecord> {
     #[derive(serde::Deserialize)]
     struct Version {
         schema_version: u32,
     }
-    let size = fs::metadata(path)?.len();
-    if size > MOST_BYTES {
-        return Err(io::Error::other(format!("it has {size} bytes, more than any record")));
-    }
-    let text = fs::read_to_string(path)?;
     // A newer form may not be readable as ours at all: its version tells why.
-    let Version { schema_version } = serde_json::from_str(&text)?;
+    let Version { schema_version } = serde_json::from_str(text)?;
     if schema_version > SCHEMA_VERSION {
         return Err(io::Error::other(format!(
             "its schema_version is {schema_version}, and this version of tokenbeat reads up to {SCHEMA_VERSION}"
         )));
     }
-    Ok(serde_json::from_str(&text)?)
+    Ok(serde_json::from_str(text)?)
 }
 
 /// Puts a file in its place whole or not at all, whatever happens to the machine meanwhile.

@@ -1,7 +1,7 @@
 //! The store as the daemon sees it: what is told to it at once, what is asked of it in a while.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     io,
     path::PathBuf,
     sync::{
@@ -33,6 +33,10 @@ const MOST_READ: usize = 1_000;
 /// Most files of one subject that are looked through for its newest runs.
 const MOST_RESTORED: usize = 50;
 
+/// Complaints that are remembered, so that what cannot be read is told once and not whenever
+/// somebody asks.
+const MOST_TOLD: usize = 256;
+
 /// Where records are kept.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -53,6 +57,8 @@ pub struct Latest {
     pub success: Option<Arc<RunRecord>>,
     /// When it was last due, in nanoseconds since the Unix epoch, whether it ran or not.
     pub last_due: Option<i64>,
+    /// Up to when nothing of it was missed: when it was last due, or else since when it is watched.
+    pub seen: Option<i64>,
 }
 
 /// The store. What is told to it never waits for the disk; what is asked of it does, so that is
@@ -61,8 +67,9 @@ pub struct Store {
     folder: PathBuf,
     jobs: SyncSender<Job>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    recovered: Mutex<Option<Receiver<Vec<Arc<RunRecord>>>>>,
+    recovered: Mutex<Option<Receiver<Vec<RunRecord>>>>,
     kept: Mutex<VecDeque<Arc<RunRecord>>>,
+    told: Mutex<BTreeSet<String>>,
     on_error: Arc<OnError>,
 }
 
@@ -81,10 +88,10 @@ impl Store {
         let (jobs, told) = sync_channel(WAITING);
         let thread =
             thread::Builder::new().name("store".to_owned()).spawn(move || writer.run(&told))?;
-        let (thread, kept) = (Mutex::new(Some(thread)), Mutex::default());
+        let (thread, kept, told) = (Mutex::new(Some(thread)), Mutex::default(), Mutex::default());
         let (reply, closed) = channel();
         let recovered = Mutex::new(Some(closed));
-        let store = Self { folder, jobs, thread, recovered, kept, on_error };
+        let store = Self { folder, jobs, thread, recovered, kept, told, on_error };
         // The first of all jobs: what is a draft then is of another process.
         store.tell(Job::Recover(reply));
         Ok(store)
@@ -111,40 +118,46 @@ impl Store {
         self.tell(Job::Due(Arc::clone(key), unix_nanos));
     }
 
-    /// Closes the runs that the end of another process cut off: their records are saved as
-    /// interrupted, and handed out, once. Waits for the disk.
-    pub fn recover(&self) -> Vec<Arc<RunRecord>> {
+    /// A sweep is watched from a time on, in nanoseconds since the Unix epoch: what is due before
+    /// the next start is known to be missed then.
+    pub fn watched(&self, key: &Arc<RunKey>, unix_nanos: i64) {
+        self.tell(Job::Watched(Arc::clone(key), unix_nanos));
+    }
+
+    /// The runs that the end of another process cut off, closed as interrupted, handed out once: to
+    /// be completed by what the store knows nothing of, and saved. Until then their drafts stay.
+    /// Waits for the disk.
+    pub fn recover(&self) -> Vec<RunRecord> {
         let recovered = self.recovered.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Without an answer, the thread is gone: there is nothing then.
-        let closed = recovered.and_then(|closed| closed.recv().ok()).unwrap_or_default();
-        closed.iter().for_each(|record| self.keep(record));
-        closed
+        recovered.and_then(|closed| closed.recv().ok()).unwrap_or_default()
     }
 
     /// The newest runs of `key`. Waits for the disk.
     pub fn latest(&self, key: &RunKey) -> Latest {
         let dues = Dues::read(&self.folder);
         let dues = dues.inspect_err(|error| self.cannot_read("the last due times", error));
-        let mut latest =
-            Latest { last_due: dues.unwrap_or_default().get(key), ..Latest::default() };
+        let known = dues.unwrap_or_default().get(key);
+        let mut latest = Latest { last_due: known.due, seen: known.seen(), ..Latest::default() };
         let may_be = |id: &RunId| id.may_be_of(key);
         self.each(MOST_RESTORED, may_be, |record| latest.look(key, record));
         latest
     }
 
-    /// The records that are wanted, the newest first. Waits for the disk.
-    pub fn list(&self, query: &RunQuery) -> Vec<Arc<RunRecord>> {
-        let mut found = Vec::new();
+    /// Shows the records that are wanted, the newest first, one at a time: together they may be
+    /// too large for memory. Waits for the disk.
+    pub fn list(&self, query: &RunQuery, mut show: impl FnMut(&RunRecord)) {
+        let mut left = query.limit;
         let look = |record: &Arc<RunRecord>| {
             if query.takes(record) {
-                found.push(Arc::clone(record));
+                show(record);
+                left -= 1;
             }
-            if found.len() < query.limit { Search::GoesOn } else { Search::Ends }
+            if left > 0 { Search::GoesOn } else { Search::Ends }
         };
         if query.limit > 0 {
             self.each(MOST_READ, |_| true, look);
         }
-        found
     }
 
     /// The record of `id`. Waits for the disk.
@@ -225,6 +238,12 @@ impl Store {
     }
 
     fn cannot_read(&self, what: &str, error: &io::Error) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.contains(what) || told.len() >= MOST_TOLD {
+            return;
+        }
+        told.insert(what.to_owned());
+        drop(told);
         (self.on_error)();
         tracing::error!(what, %error, "the store cannot read something; it is left out");
     }

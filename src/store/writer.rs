@@ -1,13 +1,13 @@
 //! The thread that writes: one job after the other, so that nobody else waits for a disk.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     fs::File,
     io,
     path::PathBuf,
     sync::{
         Arc,
-        mpsc::{Receiver, Sender},
+        mpsc::{Receiver, RecvTimeoutError, Sender},
     },
     time::Duration,
 };
@@ -27,10 +27,13 @@ const MOST_DRAFTS: usize = 1_000;
 /// How often old records are looked for.
 const SWEEP_OUT: Duration = Duration::from_secs(3_600);
 
+/// How often records that the disk did not take are tried again.
+const AGAIN: Duration = Duration::from_secs(30);
+
 /// What the thread is to do.
 pub(super) enum Job {
-    /// Close what another process left behind, and hand it out.
-    Recover(Sender<Vec<Arc<RunRecord>>>),
+    /// Close what another process left behind, and hand it out to be saved.
+    Recover(Sender<Vec<RunRecord>>),
     /// A run has begun: this is its record so far.
     Begin(Box<RunRecord>),
     /// A step of it has ended.
@@ -39,6 +42,8 @@ pub(super) enum Job {
     Save(Arc<RunRecord>),
     /// A sweep was due, at a time in nanoseconds since the Unix epoch.
     Due(Arc<RunKey>, i64),
+    /// A sweep is watched from that time on.
+    Watched(Arc<RunKey>, i64),
     /// Everything before this is done; then the thread ends.
     Close,
 }
@@ -54,6 +59,8 @@ pub(super) struct Writer {
     /// The lock of the folder, once it was taken.
     lock: Option<File>,
     unsaved: VecDeque<Arc<RunRecord>>,
+    /// Runs of this process whose drafts are still being written.
+    begun: BTreeSet<RunId>,
     dues: Option<Dues>,
     swept: Option<Stamp>,
     /// The last complaint: the same one again and again would fill the log too.
@@ -62,33 +69,42 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(folder: PathBuf, retention: Duration, on_error: Arc<OnError>) -> Self {
-        let (unsaved, dues, swept, told) = (VecDeque::new(), None, None, None);
-        Self { folder, retention, on_error, lock: None, unsaved, dues, swept, told }
+        let (unsaved, begun) = (VecDeque::new(), BTreeSet::new());
+        let (lock, dues, swept, told) = (None, None, None, None);
+        Self { folder, retention, on_error, lock, unsaved, begun, dues, swept, told }
     }
 
     /// Works until it is told to end, or until nobody can tell it anything.
     pub(super) fn run(mut self, jobs: &Receiver<Job>) {
-        while let Ok(job) = jobs.recv() {
+        loop {
+            // Only what waits for the disk is a reason to wake without a job.
+            let job = match self.unsaved.is_empty() {
+                true => jobs.recv().map_err(RecvTimeoutError::from),
+                false => jobs.recv_timeout(AGAIN),
+            };
             match job {
-                Job::Recover(reply) => {
+                Ok(Job::Recover(reply)) => {
                     // Whoever asked may be gone.
                     let _ = reply.send(self.recover());
                 }
-                Job::Begin(record) => self.begin(&record),
-                Job::Step(id, step) => self.step(&id, &step),
-                Job::Save(record) => self.save(record),
-                Job::Due(key, at) => self.due(&key, at),
-                Job::Close => break,
+                Ok(Job::Begin(record)) => self.begin(&record),
+                Ok(Job::Step(id, step)) => self.step(&id, &step),
+                Ok(Job::Save(record)) => self.save(record),
+                Ok(Job::Due(key, at)) => self.keep(|dues| dues.was_due(&key, at)),
+                Ok(Job::Watched(key, at)) => self.keep(|dues| dues.watched(&key, at)),
+                Err(RecvTimeoutError::Timeout) => self.write_unsaved(),
+                Ok(Job::Close) | Err(RecvTimeoutError::Disconnected) => break,
             }
         }
+        self.write_unsaved();
         for record in &self.unsaved {
             tracing::error!(run = record.id, "the record of a run was never written");
         }
     }
 
-    /// Drafts of runs that never came to their end become records. Where another process has the
-    /// folder, they are that one's.
-    fn recover(&mut self) -> Vec<Arc<RunRecord>> {
+    /// Drafts of runs that never came to their end become records, and go when these are saved.
+    /// Where another process has the folder, they are that one's.
+    fn recover(&mut self) -> Vec<RunRecord> {
         let drafts = match folder::names(&self.folder) {
             Ok(names) if names.drafts.is_empty() => return Vec::new(),
             names => names.and_then(|names| self.take().map(|()| names.drafts)),
@@ -96,14 +112,12 @@ impl Writer {
         let mut closed = Vec::new();
         for id in drafts.as_deref().unwrap_or_default().iter().take(MOST_DRAFTS) {
             let record = draft::close(&folder::draft(&self.folder, id));
-            if let Ok(record) = &record {
+            let record = record.map(|record| {
                 let steps = record.steps.len();
                 tracing::warn!(run = %id, steps, "a run was cut off by the end of tokenbeat");
-                let record = Arc::new(record.clone());
-                closed.push(Arc::clone(&record));
-                self.save(record);
-            }
-            self.told(&format!("the draft of the run {id}"), record.map(|_| ()));
+                closed.push(record);
+            });
+            self.told(&format!("the draft of the run {id}"), record);
         }
         self.told("the drafts of runs", drafts.map(|_| ()));
         closed
@@ -113,6 +127,7 @@ impl Writer {
         let Some(id) = RunId::parse(&record.id) else { return };
         let path = folder::draft(&self.folder, &id);
         let begun = self.take().and_then(|()| draft::begin(&path, record));
+        self.begun.insert(id);
         self.told("the draft of a run", begun);
     }
 
@@ -124,22 +139,28 @@ impl Writer {
 
     /// Saves `record`, and those before it that could not be saved.
     fn save(&mut self, record: Arc<RunRecord>) {
+        if let Some(id) = RunId::parse(&record.id) {
+            self.begun.remove(&id);
+        }
         self.unsaved.push_back(record);
         while self.unsaved.len() > UNSAVED {
             if let Some(lost) = self.unsaved.pop_front() {
                 tracing::error!(run = lost.id, "too many records wait for the disk: one is lost");
             }
         }
-        while let Some(record) = self.unsaved.front().cloned() {
-            let saved = self.write(&record);
-            let done = saved.is_ok();
-            self.told("the record of a run", saved);
-            if !done {
-                return;
-            }
-            self.unsaved.pop_front();
-        }
+        self.write_unsaved();
         self.sweep_out();
+    }
+
+    /// Tries every record that is not saved yet: one that cannot be must not hold up the others.
+    fn write_unsaved(&mut self) {
+        for record in std::mem::take(&mut self.unsaved) {
+            let saved = self.write(&record);
+            if saved.is_err() {
+                self.unsaved.push_back(record);
+            }
+            self.told("the record of a run", saved);
+        }
     }
 
     fn write(&mut self, record: &RunRecord) -> io::Result<()> {
@@ -150,14 +171,15 @@ impl Writer {
         folder::remove(&folder::draft(&self.folder, &id))
     }
 
-    fn due(&mut self, key: &RunKey, at: i64) {
+    /// Takes in something about due times, and writes them if that is news.
+    fn keep(&mut self, take_in: impl FnOnce(&mut Dues) -> bool) {
         let kept = self.take().and_then(|()| {
             let dues = match &mut self.dues {
                 Some(dues) => dues,
                 // One that cannot be read is begun anew: it is worth one missed run.
                 none => none.insert(Dues::read(&self.folder).unwrap_or_default()),
             };
-            if dues.set(key, at) { dues.write(&self.folder) } else { Ok(()) }
+            if take_in(dues) { dues.write(&self.folder) } else { Ok(()) }
         });
         self.told("the last due times", kept);
     }
@@ -170,7 +192,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Removes records that are too old, now and then.
+    /// Removes records that are too old, now and then, and drafts of that age that nobody could
+    /// close.
     fn sweep_out(&mut self) {
         let now = Stamp::now();
         if self.swept.is_some_and(|swept| now.since(swept) < SWEEP_OUT) {
@@ -180,9 +203,15 @@ impl Writer {
         let retention = i64::try_from(self.retention.as_nanos()).unwrap_or(i64::MAX);
         let oldest = Wall::anchor().unix_nanos(now).saturating_sub(retention);
         let oldest = RunId::from_time(oldest);
+        let is_old = |id: &&RunId| id.as_str() < oldest.as_str();
         let removed = folder::names(&self.folder).and_then(|names| {
-            let mut old = names.records.iter().take_while(|id| id.as_str() < oldest.as_str());
-            old.try_for_each(|id| folder::remove(&folder::record(&self.folder, id)))
+            let records = names.records.iter().filter(is_old);
+            let drafts = names.drafts.iter().filter(is_old).filter(|id| !self.begun.contains(id));
+            let old = records
+                .map(|id| folder::record(&self.folder, id))
+                .chain(drafts.map(|id| folder::draft(&self.folder, id)));
+            // One that cannot be removed keeps no other.
+            old.map(|path| folder::remove(&path)).fold(Ok(()), io::Result::and)
         });
         self.told("the removal of old records", removed);
     }

@@ -100,12 +100,13 @@ fn is_ours(sender: &HeaderValue, host: Option<&HeaderValue>) -> bool {
 }
 
 /// Sets the headers that every answer carries. What is shown changes with every beat, so nothing
-/// is stored unless the handler says otherwise.
+/// is stored unless the handler says otherwise, and a page that stands alone has a policy of its
+/// own.
 pub(super) async fn headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     let fixed = HeaderValue::from_static;
-    headers.insert(header::CONTENT_SECURITY_POLICY, fixed(CONTENT_SECURITY_POLICY));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(fixed(CONTENT_SECURITY_POLICY));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
     headers.insert(header::REFERRER_POLICY, fixed("no-referrer"));
     headers.insert(header::X_FRAME_OPTIONS, fixed("DENY"));

@@ -1,31 +1,38 @@
 //! `/api/v1/runs`: the runs of the past, and the end of one that is under way.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use axum::{
     Json,
     extract::{Path, Query, State as Extract},
-    response::{IntoResponse, Response},
+    response::{Html, IntoResponse, Response},
 };
-use http::StatusCode;
+use http::{StatusCode, header};
 use serde::Serialize;
 use tokio::{sync::oneshot, task::spawn_blocking};
 
 use super::{
-    CancelRefused, Command, WebState,
+    CancelRefused, Command, History, WebState,
     format::clock_time,
     lifecycle::{NotTaken, closed, send},
     reply::text,
 };
-use crate::event::{Findings, Mark, RunRecord, RunResult, Trigger};
+use crate::{
+    event::{Findings, Mark, RunRecord, RunResult, Trigger},
+    report,
+};
 
 /// Runs in one answer, unless asked for otherwise, and at most.
 const LIMIT: usize = 50;
 const MOST: usize = 500;
 
+/// What the page of a run may do: show itself, with the style that it brings along.
+const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
+                           form-action 'none'; frame-ancestors 'none'";
+
 /// Which runs are wanted; an empty name matches all.
 #[derive(Debug, serde::Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct RunsQuery {
     sweep: String,
     target: String,
@@ -89,27 +96,92 @@ pub(super) async fn list(
     Query(query): Query<RunsQuery>,
 ) -> Response {
     let limit = query.limit.min(MOST);
-    let runs = spawn_blocking(move || state.history.list(&query.sweep, &query.target, limit)).await;
-    match runs {
-        Ok(runs) => {
-            Json(runs.iter().map(|run| RunLine::of(run)).collect::<Vec<_>>()).into_response()
-        }
-        Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the runs cannot be read"),
+    let lines = asked(&state, move |history| {
+        let mut lines = Vec::new();
+        history.list(&query.sweep, &query.target, limit, &mut |run| {
+            lines.push(serde_json::value::to_raw_value(&RunLine::of(run)));
+        });
+        lines.into_iter().collect::<Result<Vec<_>, _>>()
+    });
+    match lines.await {
+        Some(Ok(lines)) => Json(lines).into_response(),
+        Some(Err(error)) => failed(error),
+        None => failed("the runs cannot be read"),
     }
 }
 
-/// One run's record, as JSON, with or without that ending.
+/// One run's record: JSON, with or without that ending, a page, or a table.
 pub(super) async fn one(Extract(state): Extract<WebState>, Path(name): Path<String>) -> Response {
-    let id = name.strip_suffix(".json").unwrap_or(&name).to_owned();
-    match known(&state, id).await {
-        Some(run) => Json(&*run).into_response(),
-        None => text(StatusCode::NOT_FOUND, "no such run; see api/v1/runs"),
+    let (id, form) = Form::of(&name);
+    let id = id.to_owned();
+    let answer = asked(&state, move |history| history.get(&id).map(|run| form.answer(&run)));
+    match answer.await.flatten() {
+        Some(answer) => answer,
+        None => text(
+            StatusCode::NOT_FOUND,
+            "no run of that id has ended; see api/v1/runs, and api/v1/sweeps for what is under way",
+        ),
     }
 }
 
-async fn known(state: &WebState, id: String) -> Option<Arc<RunRecord>> {
+/// The form in which a run is told.
+#[derive(Clone, Copy)]
+enum Form {
+    Json,
+    Page,
+    Table,
+}
+
+impl Form {
+    /// The id in the last segment of a path, and the form that its ending asks for.
+    fn of(name: &str) -> (&str, Self) {
+        let endings = [(".json", Self::Json), (".html", Self::Page), (".csv", Self::Table)];
+        let asked = |(ending, form)| Some((name.strip_suffix(ending)?, form));
+        endings.into_iter().find_map(asked).unwrap_or((name, Self::Json))
+    }
+
+    fn answer(self, run: &RunRecord) -> Response {
+        match self {
+            Self::Json => Json(run).into_response(),
+            Self::Page => match report::html(&[run]) {
+                Ok(page) => {
+                    ([(header::CONTENT_SECURITY_POLICY, PAGE_POLICY)], Html(page)).into_response()
+                }
+                Err(error) => failed(error),
+            },
+            Self::Table => match report::csv(&[run]) {
+                Ok(table) => {
+                    // An id has no character that the name of a file must not have.
+                    let file = format!("attachment; filename=\"{}.csv\"", run.id);
+                    let kind = "text/csv; charset=utf-8; header=present".to_owned();
+                    let headers =
+                        [(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, file)];
+                    (headers, table).into_response()
+                }
+                Err(error) => failed(error),
+            },
+        }
+    }
+}
+
+fn failed(error: impl fmt::Display) -> Response {
+    tracing::error!(%error, "a run cannot be shown");
+    text(StatusCode::INTERNAL_SERVER_ERROR, error)
+}
+
+/// What the history says, asked on a thread that may wait for a disk. The permit goes with the
+/// asking, which cannot be interrupted: a client that gives up makes no room for another.
+async fn asked<T: Send + 'static>(
+    state: &WebState,
+    ask: impl FnOnce(&dyn History) -> T + Send + 'static,
+) -> Option<T> {
+    let permit = Arc::clone(&state.readings).acquire_owned().await.ok()?;
     let history = Arc::clone(&state.history);
-    spawn_blocking(move || history.get(&id)).await.ok().flatten()
+    let asking = spawn_blocking(move || {
+        let _permit = permit;
+        ask(&*history)
+    });
+    asking.await.ok()
 }
 
 pub(super) async fn cancel(Extract(state): Extract<WebState>, Path(id): Path<String>) -> Response {
@@ -122,13 +194,16 @@ pub(super) async fn cancel(Extract(state): Extract<WebState>, Path(id): Path<Str
     }
     match answer.await {
         Ok(Ok(())) => text(StatusCode::ACCEPTED, "the run is drained"),
-        Ok(Err(refused @ CancelRefused::Unknown)) => match known(&state, id).await {
-            Some(run) => {
-                let why = format_args!("the run has ended already: {}", run.result.as_str());
-                text(StatusCode::CONFLICT, why)
+        Ok(Err(refused @ CancelRefused::Unknown)) => {
+            let result = asked(&state, move |history| Some(history.get(&id)?.result));
+            match result.await.flatten() {
+                Some(result) => {
+                    let why = format_args!("the run has ended already: {}", result.as_str());
+                    text(StatusCode::CONFLICT, why)
+                }
+                None => text(StatusCode::NOT_FOUND, refused),
             }
-            None => text(StatusCode::NOT_FOUND, refused),
-        },
+        }
         Err(_) => NotTaken::Stopping.answer(),
     }
 }

@@ -50,10 +50,14 @@ pub struct DaemonStatus {
 /// does not hold up the other of a pair of scrapers.
 const RENDERS: usize = 2;
 
+/// Questions to the history answered at once; each may read a thousand files.
+const READINGS: usize = 4;
+
 /// The runs of the past. Asked on a thread that may wait for a disk.
 pub trait History: Send + Sync {
-    /// At most `limit` runs of `sweep` at `target`, the newest first; an empty name matches all.
-    fn list(&self, sweep: &str, target: &str, limit: usize) -> Vec<Arc<RunRecord>>;
+    /// Shows at most `limit` runs of `sweep` at `target`, the newest first, one at a time; an empty
+    /// name matches all.
+    fn list(&self, sweep: &str, target: &str, limit: usize, show: &mut dyn FnMut(&RunRecord));
     /// One run.
     fn get(&self, id: &str) -> Option<Arc<RunRecord>>;
 }
@@ -81,6 +85,7 @@ pub struct WebState {
     pub(super) status: watch::Receiver<DaemonStatus>,
     pub(super) in_flight: Arc<InFlight>,
     pub(super) renders: Arc<Semaphore>,
+    pub(super) readings: Arc<Semaphore>,
     pub(super) started_unix_nanos: i64,
 }
 
@@ -106,6 +111,7 @@ impl WebState {
             status,
             in_flight: Arc::default(),
             renders: Arc::new(Semaphore::new(RENDERS)),
+            readings: Arc::new(Semaphore::new(READINGS)),
             started_unix_nanos,
         }
     }

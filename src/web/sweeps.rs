@@ -112,9 +112,10 @@ impl<'a> SweepJson<'a> {
     }
 }
 
-/// Which runs of a sweep are wanted; all of those not named.
+/// Which runs of a sweep are wanted; all of those not named. A name that is misspelt must not
+/// start them all.
 #[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub(super) struct RunWish {
     target: String,
     model: String,

@@ -68,9 +68,7 @@ pub fn exposition(text: String) -> Exposition {
 struct NoHistory;
 
 impl History for NoHistory {
-    fn list(&self, _: &str, _: &str, _: usize) -> Vec<Arc<RunRecord>> {
-        Vec::new()
-    }
+    fn list(&self, _: &str, _: &str, _: usize, _: &mut dyn FnMut(&RunRecord)) {}
 
     fn get(&self, _: &str) -> Option<Arc<RunRecord>> {
         None

@@ -1,8 +1,8 @@
 //! What is known of a target at the moment at which a run would begin.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use tokio::time::timeout;
+use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
     check,
@@ -26,7 +26,33 @@ const RECOGNISED: Duration = Duration::from_secs(10);
 const RECENT: Duration = Duration::from_secs(600);
 
 /// What holds a run at `link` back, if anything does.
-pub(super) async fn held(link: &Link, guard: &Guard, recent: &Recent) -> Option<HeldBack> {
+pub(super) async fn held(link: Arc<Link>, guard: Guard, recent: Arc<Recent>) -> Option<HeldBack> {
+    found(async move { seen(&link, &guard, &recent).await }).await
+}
+
+/// The engine behind `link`, if it tells in time.
+pub(super) async fn engine(link: Arc<Link>) -> Option<Engine> {
+    found(async move {
+        let recognised = timeout(RECOGNISED, check::recognised(&link, EACH)).await.ok()??;
+        Some(Engine { name: recognised.name.to_owned(), version: recognised.version })
+    })
+    .await
+}
+
+/// What `look` finds. Where it panics, that is nothing: what is not known holds nothing back, and
+/// the target does not stay taken for a run that never begins.
+async fn found<T: Send + 'static>(
+    look: impl Future<Output = Option<T>> + Send + 'static,
+) -> Option<T> {
+    let mut looks = JoinSet::new();
+    looks.spawn(look);
+    looks.join_next().await?.unwrap_or_else(|error| {
+        tracing::error!(%error, "looking at a target panicked; this is a bug");
+        None
+    })
+}
+
+async fn seen(link: &Link, guard: &Guard, recent: &Recent) -> Option<HeldBack> {
     let (measured, failed) = recent.failed_of(&link.target().name, now(RECENT));
     let seen = Circumstances {
         budget_spent: link.is_spent(),
@@ -37,12 +63,6 @@ pub(super) async fn held(link: &Link, guard: &Guard, recent: &Recent) -> Option<
         },
     };
     held_back(guard, &seen)
-}
-
-/// The engine behind `link`, if it tells in time.
-pub(super) async fn engine(link: &Link) -> Option<Engine> {
-    let recognised = timeout(RECOGNISED, check::recognised(link, EACH)).await.ok()??;
-    Some(Engine { name: recognised.name.to_owned(), version: recognised.version })
 }
 
 /// Requests that wait in the engine's queue. Where that cannot be told, the guard is no guard, and
@@ -64,4 +84,15 @@ async fn waiting(link: &Link) -> Option<f64> {
 /// The time now less `ago`, in nanoseconds since the Unix epoch.
 fn now(ago: Duration) -> i64 {
     Wall::anchor().unix_nanos(Stamp::now().before(ago))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_look_that_panics_has_found_nothing() {
+        assert_eq!(found(async { Some(1) }).await, Some(1));
+        assert_eq!(found::<u8>(async { panic!("on purpose") }).await, None);
+    }
 }

@@ -14,6 +14,7 @@ use tokio::{
 use super::{
     asked::{Asked, Looked},
     circumstances,
+    ears::Ears,
     history::History,
     restore,
 };
@@ -68,6 +69,9 @@ pub(super) struct Subject {
 pub(super) struct Running {
     pub(super) key: Arc<RunKey>,
     pub(super) halt: Halt,
+    /// Its record as it stood when it began.
+    pub(super) draft: RunRecord,
+    pub(super) ears: Arc<Ears>,
 }
 
 /// Something to be taken care of.
@@ -79,7 +83,7 @@ pub(super) enum Home {
     Seen { due: Due, held: Option<HeldBack>, engine: Option<Engine> },
     /// What is known of the targets of runs that somebody asked for.
     Looked(Looked),
-    /// A run has ended; without a record only by a mistake of ours.
+    /// A run has ended; without a record if it panicked.
     Ended { id: RunId, key: Arc<RunKey>, record: Option<Arc<RunRecord>> },
     /// What is known from a daemon before this one.
     Restored(Vec<(Arc<RunKey>, Latest)>),
@@ -111,6 +115,7 @@ impl Desk {
     /// Takes over the sweeps of a configuration, with the models that are known.
     pub(in crate::daemon) fn apply(&mut self, swept: Vec<Swept>, global: &Global) {
         self.global = Some(Arc::new(global.clone()));
+        let opened = !swept.is_empty() && self.store.is_none();
         if !swept.is_empty() {
             self.open();
         }
@@ -158,7 +163,8 @@ impl Desk {
             self.halt(key, HaltReason::Cancelled, "its sweep is no longer configured");
         }
         self.tell_upcoming();
-        if let Some(store) = self.store.clone().filter(|_| !new.is_empty()) {
+        // What was cut off is closed even while no model of it is known.
+        if let Some(store) = self.store.clone().filter(|_| opened || !new.is_empty()) {
             self.tasks.spawn_blocking(move || Home::Restored(restore::restored(&store, new)));
         }
     }
@@ -189,7 +195,7 @@ impl Desk {
         match turn.0 {
             Some(Home::Seen { due, held, engine }) => self.seen(&due, held, engine),
             Some(Home::Looked(looked)) => self.looked(looked),
-            Some(Home::Ended { id, key, record }) => self.ended(&id, &key, record.as_deref()),
+            Some(Home::Ended { id, key, record }) => self.ended(&id, &key, record),
             Some(Home::Restored(known)) => self.restored(known),
             None => {}
         }
@@ -222,13 +228,14 @@ impl Desk {
         let recent = Arc::clone(&self.sinks.recent);
         let asked =
             Asked { keys: subjects.iter().map(|(key, ..)| Arc::clone(key)).collect(), reply };
+        let mut looks = JoinSet::new();
+        for (key, link, guard) in subjects {
+            let recent = Arc::clone(&recent);
+            looks.spawn(async move { (key, circumstances::held(link, guard, recent).await) });
+        }
         self.tasks.spawn(async move {
-            let mut held = Vec::new();
-            for (key, link, guard) in subjects {
-                if let Some(back) = circumstances::held(&link, &guard, &recent).await {
-                    held.push((key, back));
-                }
-            }
+            let seen = looks.join_all().await.into_iter();
+            let held = seen.filter_map(|(key, held)| Some((key, held?))).collect();
             Home::Looked(Looked { asked, held })
         });
     }
@@ -258,6 +265,9 @@ impl Desk {
         for key in &keys {
             self.halt(key, HaltReason::Interrupted, "tokenbeat is stopping");
         }
+        for (key, _) in self.plan.upcoming().filter(|(key, _)| self.plan.is_waiting(key)) {
+            tracing::warn!(sweep = %key.sweep, target = %key.target, model = %key.model, "a run that waits for its turn is not begun: tokenbeat is stopping");
+        }
         if timeout(limit, self.all_ended()).await.is_err() {
             tracing::warn!(runs = self.running.len(), "runs were still in flight");
             for running in self.running.values() {
@@ -279,7 +289,7 @@ impl Desk {
     async fn all_ended(&mut self) {
         while !self.running.is_empty() {
             match self.tasks.join_next().await {
-                Some(Ok(Home::Ended { id, .. })) => drop(self.running.remove(&id)),
+                Some(Ok(Home::Ended { id, record, .. })) => drop(self.settle(&id, record)),
                 Some(_) => {}
                 None => return,
             }
@@ -312,3 +322,6 @@ impl Desk {
 pub(super) fn now() -> i64 {
     Wall::anchor().unix_nanos(Stamp::now())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,17 +1,20 @@
 //! What the desk does when something was decided, seen, ended or restored.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 
 use super::{
     asked::Looked,
     circumstances,
     desk::{Desk, Home, Running, Subject, now},
-    draft::draft,
+    draft::{completed, draft},
     ears::Ears,
     restore,
 };
 use crate::{
-    event::{Engine, RunKey, RunRecord, SweepSkipped, Trigger},
+    event::{Engine, RunKey, RunRecord, RunResult, RunSink as _, SweepSkipped, Trigger},
     load::{Halt, HaltReason, RunOrder},
     schedule::{Decision, Due, HeldBack},
     store::{Latest, RunId},
@@ -28,7 +31,7 @@ impl Desk {
                 }
                 Decision::Wait(due) => {
                     self.was_due(&due);
-                    tracing::info!(sweep = %due.key.sweep, target = %due.key.target, model = %due.key.model, "the sweep waits: another one has the target");
+                    tracing::info!(sweep = %due.key.sweep, target = %due.key.target, model = %due.key.model, "the sweep waits: another run has the target");
                 }
                 Decision::Skip(due, why) => {
                     self.was_due(&due);
@@ -39,7 +42,7 @@ impl Desk {
                     self.skip(&due, why, words);
                 }
                 Decision::Missed(due) => {
-                    self.keep_due(&due);
+                    self.was_due(&due);
                     tracing::warn!(sweep = %due.key.sweep, target = %due.key.target, model = %due.key.model, "the sweep was due while tokenbeat was not there, and is not made up for");
                 }
             }
@@ -54,9 +57,9 @@ impl Desk {
         };
         let (link, recent) = (Arc::clone(link), Arc::clone(&self.sinks.recent));
         self.tasks.spawn(async move {
-            let held = circumstances::held(&link, &due.sweep.guard, &recent).await;
+            let held = circumstances::held(Arc::clone(&link), due.sweep.guard, recent).await;
             let engine = match held {
-                None => circumstances::engine(&link).await,
+                None => circumstances::engine(link).await,
                 Some(_) => None,
             };
             Home::Seen { due, held, engine }
@@ -68,7 +71,7 @@ impl Desk {
         let link = self.subjects.get(&due.key).map(|subject| Arc::clone(&subject.link));
         self.tasks.spawn(async move {
             let engine = match link {
-                Some(link) => circumstances::engine(&link).await,
+                Some(link) => circumstances::engine(link).await,
                 None => None,
             };
             Home::Seen { due, held: None, engine }
@@ -93,46 +96,20 @@ impl Desk {
 
     /// Starts a run; whether there is somebody to do it.
     fn start(&mut self, due: &Due, promised: Option<RunId>, engine: Option<Engine>) -> bool {
-        let (Some(subject), Some(loader), Some(global)) =
-            (self.subjects.get(&due.key), &self.loader, &self.global)
-        else {
+        let (Some(subject), Some(loader)) = (self.subjects.get(&due.key), &self.loader) else {
             return false;
         };
         let key = &due.key;
         let id = promised.unwrap_or_else(|| RunId::new(key, now()));
-        let scenario = Arc::clone(&due.sweep.scenario);
-        let names = [&*key.sweep, &*key.target, &*key.model];
-        let order = RunOrder {
-            id: id.as_str().into(),
-            key: Arc::clone(key),
-            trigger: due.trigger,
-            due_unix_nanos: due.at,
-            link: Arc::clone(&subject.link),
-            seed: scenario.seed.unwrap_or_else(|| workload::seed(&names, now())),
-            scenario,
-            slos: due.sweep.slos.clone(),
-            global: Arc::clone(global),
-            known_answer: self.answers.get(key).copied(),
-            max_duration: Some(due.sweep.guard.max_duration),
-            compat: None,
-            engine,
-            calibration: None,
-        };
+        let Some(order) = self.order(subject, due, &id, engine) else { return false };
+        let running = self.running(&order, &id);
         if let Some(store) = &self.store {
-            store.begin(draft(&order, now()));
+            store.begin(running.draft.clone());
         }
-        let ears = Ears {
-            key: Arc::clone(key),
-            id: id.clone(),
-            prometheus: Arc::clone(&self.sinks.prometheus),
-            board: Arc::clone(&self.sinks.sweeps),
-            store: self.store.clone(),
-        };
         tracing::info!(run = %id, sweep = %key.sweep, target = %key.target, model = %key.model, trigger = ?due.trigger, "a run begins");
         let sweeping: Vec<_> = subject.beside.iter().map(|link| link.sweeping()).collect();
-        let halt = Halt::default();
-        let record = loader.run(order, Arc::new(ears), halt.clone());
-        self.running.insert(id.clone(), Running { key: Arc::clone(key), halt });
+        let record = loader.run(order, Arc::clone(&running.ears) as _, running.halt.clone());
+        self.running.insert(id.clone(), running);
         let key = Arc::clone(key);
         self.tasks.spawn(async move {
             let record = record.await.ok();
@@ -142,20 +119,73 @@ impl Desk {
         true
     }
 
-    pub(super) fn ended(&mut self, id: &RunId, key: &Arc<RunKey>, record: Option<&RunRecord>) {
-        self.running.remove(id);
-        match record {
-            Some(record) => {
-                if let Some(answer) = restore::answer(record) {
-                    self.answers.insert(Arc::clone(key), answer);
-                }
-                let (result, reason) = (record.result.as_str(), record.reason.as_deref());
-                tracing::info!(run = %id, sweep = %key.sweep, target = %key.target, model = %key.model, result, reason, "a run has ended");
-            }
-            None => tracing::error!(run = %id, "a run ended without a record; this is a bug"),
+    /// What is to be done in a run; absent before the first configuration.
+    pub(super) fn order(
+        &self,
+        subject: &Subject,
+        due: &Due,
+        id: &RunId,
+        engine: Option<Engine>,
+    ) -> Option<RunOrder> {
+        let key = &due.key;
+        let scenario = Arc::clone(&due.sweep.scenario);
+        let names = [&*key.sweep, &*key.target, &*key.model];
+        Some(RunOrder {
+            id: id.as_str().into(),
+            key: Arc::clone(key),
+            trigger: due.trigger,
+            due_unix_nanos: due.at,
+            link: Arc::clone(&subject.link),
+            seed: scenario.seed.unwrap_or_else(|| workload::seed(&names, now())),
+            scenario,
+            slos: due.sweep.slos.clone(),
+            global: Arc::clone(self.global.as_ref()?),
+            known_answer: self.answers.get(key).copied(),
+            max_duration: Some(due.sweep.guard.max_duration),
+            compat: None,
+            engine,
+            calibration: None,
+        })
+    }
+
+    /// What is kept of a run while it is under way.
+    pub(super) fn running(&self, order: &RunOrder, id: &RunId) -> Running {
+        let ears = Ears {
+            key: Arc::clone(&order.key),
+            id: id.clone(),
+            prometheus: Arc::clone(&self.sinks.prometheus),
+            board: Arc::clone(&self.sinks.sweeps),
+            store: self.store.clone(),
+            steps: Mutex::default(),
+        };
+        Running {
+            key: Arc::clone(&order.key),
+            halt: Halt::default(),
+            draft: draft(order, now()),
+            ears: Arc::new(ears),
+        }
+    }
+
+    pub(super) fn ended(&mut self, id: &RunId, key: &Arc<RunKey>, record: Option<Arc<RunRecord>>) {
+        if let Some(answer) = self.settle(id, record).as_deref().and_then(restore::answer) {
+            self.answers.insert(Arc::clone(key), answer);
         }
         let decisions = self.plan.ended(key, now());
         self.carry_out(decisions);
+    }
+
+    /// A run is over. One that hands in no record has panicked, and gets one.
+    pub(super) fn settle(
+        &mut self,
+        id: &RunId,
+        record: Option<Arc<RunRecord>>,
+    ) -> Option<Arc<RunRecord>> {
+        let running = self.running.remove(id)?;
+        let record = record.unwrap_or_else(|| running.panicked());
+        let RunKey { sweep, target, model } = &*running.key;
+        let (result, reason) = (record.result.as_str(), record.reason.as_deref());
+        tracing::info!(run = %id, sweep = %sweep, target = %target, model = %model, result, reason, "a run has ended");
+        Some(record)
     }
 
     /// What somebody asked for, now that the targets were looked at.
@@ -179,7 +209,7 @@ impl Desk {
 
     pub(super) fn restored(&mut self, known: Vec<(Arc<RunKey>, Latest)>) {
         let now = now();
-        let mut last_dues: BTreeMap<(Arc<str>, Arc<str>), i64> = BTreeMap::new();
+        let mut last_seen: BTreeMap<(Arc<str>, Arc<str>), i64> = BTreeMap::new();
         for (key, latest) in known {
             let runs = [&latest.newest, &latest.complete, &latest.success];
             for run in runs.into_iter().flatten() {
@@ -190,16 +220,22 @@ impl Desk {
                 self.answers.entry(Arc::clone(&key)).or_insert(answer);
             }
             let name = (Arc::clone(&key.sweep), Arc::clone(&key.target));
-            match restore::last_due(&latest) {
-                Some(last) => {
-                    let known = last_dues.entry(name).or_insert(last);
-                    *known = last.max(*known);
+            if let Some(due) = latest.last_due {
+                self.sinks.prometheus.sweep_restore_due(&key, due as f64 / 1e9);
+            }
+            match restore::seen(&latest) {
+                Some(seen) => {
+                    let known = last_seen.entry(name).or_insert(seen);
+                    *known = seen.max(*known);
                 }
-                // From now on it is known when it was last there.
-                None => self.keep_due_at(&key, now),
+                None => {
+                    if let Some(store) = &self.store {
+                        store.watched(&key, now);
+                    }
+                }
             }
         }
-        for ((sweep, target), last) in last_dues {
+        for ((sweep, target), last) in last_seen {
             let decisions = self.plan.restored(&sweep, &target, last, now);
             self.carry_out(decisions);
         }
@@ -207,18 +243,10 @@ impl Desk {
 
     fn was_due(&self, due: &Due) {
         self.sinks.prometheus.sweep_due(&due.key, due.at as f64 / 1e9);
-        self.keep_due(due);
-    }
-
-    fn keep_due(&self, due: &Due) {
-        if due.trigger != Trigger::Manual {
-            self.keep_due_at(&due.key, due.at);
-        }
-    }
-
-    fn keep_due_at(&self, key: &Arc<RunKey>, at: i64) {
-        if let Some(store) = &self.store {
-            store.due(key, at);
+        if let Some(store) = &self.store
+            && due.trigger != Trigger::Manual
+        {
+            store.due(&due.key, due.at);
         }
     }
 
@@ -245,5 +273,20 @@ impl Desk {
         if let Some(running) = running {
             running.halt.drain(reason, why);
         }
+    }
+}
+
+impl Running {
+    /// The record of a run that panicked, told to everyone whom the run can no longer tell.
+    fn panicked(&self) -> Arc<RunRecord> {
+        let record = Arc::new(completed(RunRecord {
+            result: RunResult::Failed,
+            reason: Some("the run panicked, which is a bug of tokenbeat: see its log".to_owned()),
+            ended_at: now() as f64 / 1e9,
+            steps: self.ears.steps(),
+            ..self.draft.clone()
+        }));
+        self.ears.ended(&record);
+        record
     }
 }

@@ -1,8 +1,10 @@
-//! The record of a run as it stands when it begins: what is left of it if the process dies.
+//! The record of a run as it stands when it begins: what is left of it if it panics or the process
+//! dies, and how that is completed.
 
 use crate::{
-    event::{Environment, Findings, RunRecord, RunResult, SCHEMA_VERSION},
-    load::RunOrder,
+    analysis::{FindingsContext, findings},
+    event::{Findings, RunRecord, RunResult, SCHEMA_VERSION},
+    load::{RunOrder, environment},
 };
 
 /// The record of `order`, which begins at a time in nanoseconds since the Unix epoch.
@@ -26,7 +28,7 @@ pub(super) fn draft(order: &RunOrder, unix_nanos: i64) -> RunRecord {
         model: key.model.to_string(),
         api: target.api.as_str().to_owned(),
         engine: order.engine.clone(),
-        environment: Environment::default(),
+        environment: environment(),
         labels: target.labels.clone(),
         cost_per_hour: target.cost_per_hour,
         seed: order.seed,
@@ -34,4 +36,12 @@ pub(super) fn draft(order: &RunOrder, unix_nanos: i64) -> RunRecord {
         steps: Vec::new(),
         findings: Findings::default(),
     }
+}
+
+/// A record that was put together from a draft and its steps, with what follows from them. What the
+/// run was held against is no part of a record, so there is no verdict.
+pub(super) fn completed(record: RunRecord) -> RunRecord {
+    let cost_per_hour = record.cost_per_hour;
+    let context = FindingsContext { cost_per_hour, ..FindingsContext::default() };
+    RunRecord { findings: findings(&record.steps, &context), ..record }
 }

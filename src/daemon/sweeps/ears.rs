@@ -1,6 +1,6 @@
 //! Who hears of one run: the metrics, the page's memory, the store.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{
     event::{Progress, RunKey, RunRecord, RunSink, RunStarted, StepRecord},
@@ -16,6 +16,15 @@ pub(super) struct Ears {
     pub(super) prometheus: Arc<Prometheus>,
     pub(super) board: Arc<Sweeps>,
     pub(super) store: Option<Arc<Store>>,
+    /// The steps that have ended: what is left of a run that panics.
+    pub(super) steps: Mutex<Vec<StepRecord>>,
+}
+
+impl Ears {
+    /// The steps so far.
+    pub(super) fn steps(&self) -> Vec<StepRecord> {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 impl RunSink for Ears {
@@ -37,6 +46,7 @@ impl RunSink for Ears {
         if let Some(store) = &self.store {
             store.step(&self.id, step);
         }
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner).push(step.clone());
     }
 
     fn ended(&self, run: &Arc<RunRecord>) {

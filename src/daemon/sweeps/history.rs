@@ -21,9 +21,11 @@ impl History {
 }
 
 impl web::History for History {
-    fn list(&self, sweep: &str, target: &str, limit: usize) -> Vec<Arc<RunRecord>> {
+    fn list(&self, sweep: &str, target: &str, limit: usize, show: &mut dyn FnMut(&RunRecord)) {
         let query = RunQuery { sweep: sweep.to_owned(), target: target.to_owned(), limit };
-        self.0.get().map_or_else(Vec::new, |store| store.list(&query))
+        if let Some(store) = self.0.get() {
+            store.list(&query, show);
+        }
     }
 
     fn get(&self, id: &str) -> Option<Arc<RunRecord>> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::draft::completed;
 use crate::{
     event::{RunKey, RunRecord},
     store::{Latest, Store},
@@ -9,7 +10,9 @@ use crate::{
 
 /// The newest runs of each of `keys`. Closes before that what was cut off. Waits for the disk.
 pub(super) fn restored(store: &Store, keys: Vec<Arc<RunKey>>) -> Vec<(Arc<RunKey>, Latest)> {
-    store.recover();
+    for record in store.recover() {
+        store.save(Arc::new(completed(record)));
+    }
     let of = |key: Arc<RunKey>| {
         let latest = store.latest(&key);
         (key, latest)
@@ -17,10 +20,11 @@ pub(super) fn restored(store: &Store, keys: Vec<Arc<RunKey>>) -> Vec<(Arc<RunKey
     keys.into_iter().map(of).collect()
 }
 
-/// When the subject was last due, as far as that is known, in nanoseconds since the Unix epoch.
-pub(super) fn last_due(latest: &Latest) -> Option<i64> {
+/// Up to when nothing of the subject was missed, as far as that is known, in nanoseconds since the
+/// Unix epoch.
+pub(super) fn seen(latest: &Latest) -> Option<i64> {
     let of_record = latest.newest.as_ref().map(|record| (record.due_at * 1e9) as i64);
-    latest.last_due.max(of_record)
+    latest.seen.max(of_record)
 }
 
 /// The level that the last search ended with.

@@ -85,6 +85,11 @@ impl Sweep {
         self.standing().last_due = Some(at);
     }
 
+    pub(super) fn restore_due(&self, at: f64) {
+        let mut standing = self.standing();
+        standing.last_due = Some(standing.last_due.map_or(at, |last| last.max(at)));
+    }
+
     pub(super) fn next_run(&self, at: Option<f64>) {
         self.standing().next_run = at;
     }

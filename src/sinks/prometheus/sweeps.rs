@@ -30,6 +30,11 @@ impl Prometheus {
         self.with_sweep(key, |sweep| sweep.due(due_unix_seconds));
     }
 
+    /// A run was due in an earlier life of the process, likewise: what is later stands.
+    pub fn sweep_restore_due(&self, key: &RunKey, due_unix_seconds: f64) {
+        self.with_sweep(key, |sweep| sweep.restore_due(due_unix_seconds));
+    }
+
     /// When the next run is due, in seconds since the Unix epoch, if ever.
     pub fn sweep_next_run(&self, key: &RunKey, unix_seconds: Option<f64>) {
         self.with_sweep(key, |sweep| sweep.next_run(unix_seconds));

@@ -120,14 +120,14 @@ fn records_survive_and_the_newest_complete_one_is_found() {
     store.close();
     let store = place.open();
     let due_at = |record: Option<Arc<RunRecord>>| record.map(|record| record.due_at);
-    let Latest { newest, complete, last_due, .. } = store.latest(&one);
+    let Latest { newest, complete, last_due, seen, .. } = store.latest(&one);
     assert_eq!((due_at(newest), due_at(complete)), (Some(300.0), Some(200.0)));
-    assert_eq!(last_due, Some(350 * SECOND));
+    assert_eq!((last_due, seen), (Some(350 * SECOND), Some(350 * SECOND)));
     let Latest { newest, complete, last_due, .. } = store.latest(&other);
     assert_eq!((due_at(newest), due_at(complete), last_due), (Some(400.0), None, None));
     let list = |sweep: &str, limit| {
         let query = RunQuery { sweep: sweep.to_owned(), target: String::new(), limit };
-        store.list(&query).iter().map(|record| record.due_at).collect::<Vec<_>>()
+        dues_of(&store, &query)
     };
     assert_eq!(list("", 10), [400.0, 300.0, 200.0, 100.0]);
     assert_eq!(list("nightly", 2), [400.0, 300.0]);
@@ -156,16 +156,42 @@ fn a_run_that_was_cut_off_is_closed_with_the_steps_that_it_had() {
     fs::write(&draft, text).expect("written");
 
     let store = place.open();
-    let closed = store.recover();
-    store.close();
+    let mut closed = store.recover();
     assert_eq!(closed.len(), 1);
-    assert_eq!((closed[0].result, closed[0].steps.len()), (RunResult::Interrupted, 2));
-    assert!((closed[0].ended_at - 112.0).abs() < 1e-9, "{}", closed[0].ended_at);
+    assert!(store.recover().is_empty(), "once");
+    let closed = Arc::new(closed.remove(0));
+    assert_eq!((closed.result, closed.steps.len()), (RunResult::Interrupted, 2));
+    assert!((closed.ended_at - 112.0).abs() < 1e-9, "{}", closed.ended_at);
+    assert_eq!(place.files(), [format!("{id}.running")], "until the record is saved");
+    store.save(Arc::clone(&closed));
+    store.close();
     assert_eq!(place.files(), [format!("{id}.json")]);
     let store = place.open();
     assert!(store.recover().is_empty());
-    assert_eq!(store.get(&id), Some(Arc::clone(&closed[0])));
+    assert_eq!(store.get(&id), Some(closed));
     store.close();
+}
+
+#[test]
+fn a_sweep_is_watched_from_the_first_time_on_and_that_is_no_due_time() {
+    let place = Place::new();
+    let key = key("a");
+    for at in [100, 200] {
+        let store = place.open();
+        store.watched(&key, at);
+        store.close();
+    }
+    let store = place.open();
+    let Latest { last_due, seen, .. } = store.latest(&key);
+    assert_eq!((last_due, seen), (None, Some(100)));
+    store.due(&key, 300);
+    store.close();
+    let store = place.open();
+    store.watched(&key, 400);
+    store.close();
+    let Latest { last_due, seen, .. } = store.latest(&key);
+    assert_eq!((last_due, seen), (Some(300), Some(300)));
+    assert_eq!(place.errors(), 0);
 }
 
 #[test]
@@ -182,11 +208,25 @@ fn torn_and_newer_files_are_left_out_and_counted() {
     put(200, "{\"schema_version\": 1, \"id\": \"20");
     put(300, &format!("{{\"schema_version\": {}, \"what\": []}}", SCHEMA_VERSION + 1));
     fs::write(place.runs().join("notes.txt"), "not ours").expect("written");
+    // Neither a pipe, which would be waited for, nor a folder is a record.
+    let odd = |at: i64, ending: &str| {
+        place.runs().join(format!("{}{ending}", RunId::new(&key, at * SECOND)))
+    };
+    let mut pipes = std::process::Command::new("mkfifo");
+    let made = pipes.args([odd(400, ".json"), odd(400, ".running")]).status();
+    assert!(made.expect("mkfifo").success());
+    fs::create_dir(odd(500, ".json")).expect("a folder");
+    std::os::unix::fs::symlink("/dev/zero", odd(600, ".json")).expect("a link");
+    let large = fs::File::create(odd(700, ".json")).expect("a file");
+    large.set_len(1 << 40).expect("a sparse file");
     let store = place.open();
-    let latest = store.latest(&key);
-    assert_eq!(latest.newest.map(|record| record.due_at), Some(100.0));
-    assert_eq!(place.errors(), 2);
+    assert!(store.recover().is_empty());
+    for _ in 0..3 {
+        let latest = store.latest(&key);
+        assert_eq!(latest.newest.map(|record| record.due_at), Some(100.0));
+    }
     store.close();
+    assert_eq!(place.errors(), 7, "each is told once");
 }
 
 #[test]
@@ -201,17 +241,31 @@ fn a_folder_that_takes_nothing_loses_nothing_in_memory_and_is_tried_again() {
     let id = RunId::new(&key, 100 * SECOND);
     assert!(store.get(&id).is_some());
     let query = RunQuery { limit: 5, ..RunQuery::default() };
-    assert_eq!(store.list(&query).len(), 1);
+    assert_eq!(dues_of(&store, &query), [100.0]);
     let mut waits = 0;
     while place.errors() < 2 && waits < 3_000 {
         thread::sleep(Duration::from_millis(10));
         waits += 1;
     }
     assert!(place.errors() >= 2, "the write and the reading of the folder");
-    fs::remove_file(&path).expect("removed");
     store.save(Arc::new(record(&key, 200, RunResult::Success)));
+    fs::remove_file(&path).expect("removed");
     store.close();
     assert_eq!(place.files().len(), 2, "both, now that there is room");
+}
+
+#[test]
+fn a_record_that_cannot_be_written_holds_up_no_other() {
+    let place = Place::new();
+    let key = key("a");
+    let store = place.open();
+    let id = RunId::new(&key, 100 * SECOND);
+    fs::create_dir_all(place.runs().join(format!("{id}.json"))).expect("in the way");
+    store.save(Arc::new(record(&key, 100, RunResult::Success)));
+    store.save(Arc::new(record(&key, 200, RunResult::Success)));
+    store.close();
+    assert!(place.runs().join(format!("{}.json", RunId::new(&key, 200 * SECOND))).is_file());
+    assert!(place.errors() > 0);
 }
 
 #[test]
@@ -227,7 +281,7 @@ fn two_daemons_do_not_write_into_one_folder() {
     }
     second.save(Arc::new(record(&key, 100, RunResult::Success)));
     second.close();
-    assert_eq!(place.errors(), 1);
+    assert_eq!(place.errors(), 2, "it is tried again at the end");
     first.save(Arc::new(record(&key, 200, RunResult::Success)));
     first.close();
     assert_eq!(place.files().iter().filter(|file| file.as_str() != "dues.json").count(), 1);
@@ -241,8 +295,29 @@ fn old_records_are_removed() {
     let store = place.open_at(path, Duration::from_secs(3_600));
     let now = crate::clock::Wall::anchor().unix_nanos(crate::clock::Stamp::now()) / SECOND;
     // The first save looks for old ones, and so does the next daemon's.
+    let id = |ago: i64| RunId::new(&key, (now - ago) * SECOND);
+    // What is not ours stays, whatever its age, and what cannot be removed keeps nothing else.
+    fs::create_dir_all(place.runs().join(format!("{}.json", id(9_000)))).expect("a folder");
+    fs::write(place.runs().join("20000101T000000000Z.json"), "not ours").expect("written");
+    fs::write(place.runs().join(format!("{}.running", id(8_000))), "torn").expect("written");
+    // A run that is under way keeps its draft, however long it takes.
+    store.begin(record(&key, now - 7_500, RunResult::Interrupted));
     store.save(Arc::new(record(&key, now - 7_200, RunResult::Success)));
     store.save(Arc::new(record(&key, now - 60, RunResult::Success)));
     store.close();
-    assert_eq!(place.files(), [format!("{}.json", RunId::new(&key, (now - 60) * SECOND))]);
+    assert_eq!(
+        place.files(),
+        [
+            "20000101T000000000Z.json".to_owned(),
+            format!("{}.json", id(9_000)),
+            format!("{}.running", id(7_500)),
+            format!("{}.json", id(60)),
+        ]
+    );
+}
+
+fn dues_of(store: &Store, query: &RunQuery) -> Vec<f64> {
+    let mut dues = Vec::new();
+    store.list(query, |record| dues.push(record.due_at));
+    dues
 }
