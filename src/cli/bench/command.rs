@@ -15,7 +15,7 @@ use super::{
     runs::{self, Runs},
     scenario::{self, Bench},
     signals::Signals,
-    target::{self, Surveyed},
+    target::{self, Asks, Surveyed},
     verdict,
 };
 use crate::{
@@ -58,7 +58,7 @@ async fn carry_out(
         false => None,
     };
     let surveyed = tokio::select! {
-        surveyed = target::survey(args, target, global) => surveyed?,
+        surveyed = target::survey(args, target, global, Asks::of(&bench.scenario)) => surveyed?,
         signal = signals.next() => return Ok(Runs::ended_by(signal)),
     };
     match surveyed {
