@@ -11,7 +11,9 @@ use std::{
 
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
-use serde_json::{Value, json};
+use serde_json::Value;
+#[cfg(feature = "tokenizer")]
+use serde_json::json;
 use tokenbeat::{
     client::{Limits, Text, keep_stamping_on},
     clock::Stamp,
@@ -19,10 +21,7 @@ use tokenbeat::{
     load::{Link, Order, run},
     sim::{Dist, Sim, SimSpec, SpawnedSim},
     timeline::{Exchange, Outcome, Recorder, Timeline, Usage},
-    workload::{
-        Length, PrefixRole, RequestPlan, Reuse, Seat, Sizing, Synthetic, Think, UserPrefix,
-        Workload,
-    },
+    workload::{Length, RequestPlan, Reuse, Seat, Sizing, Synthetic, Think, UserPrefix, Workload},
 };
 
 const MODEL: &str = "sim-8b";
@@ -179,7 +178,7 @@ fn lengths_are_exact_with_the_tokenizer_of_the_model() {
     assert!(matches!(bench.link.sizing(MODEL), Sizing::Exact { .. }));
     let workload = Workload::Synthetic(Synthetic {
         shared_prefix_tokens: 16,
-        prefix_role: PrefixRole::System,
+        prefix_role: tokenbeat::workload::PrefixRole::System,
         ..synthetic(Length::Uniform { low: 40, high: 400 })
     });
     for _ in 0..20 {

@@ -88,8 +88,9 @@ pub(super) fn changed(
     } else if has_lengths(&args.workload) {
         let lengths = flags.workloads.first().map(|(_, workload)| &**workload);
         if let Some(Workload::Synthetic(lengths)) = lengths {
+            let whose = Prefixes::of(base);
             let of = |(name, workload): &(Arc<str>, Arc<Workload>)| {
-                let changed = resized(name, workload, lengths, &args.workload)?;
+                let changed = resized(name, workload, lengths, &args.workload, whose)?;
                 Ok((format!("{name}-changed").into(), Arc::new(changed)))
             };
             scenario.workloads = base.workloads.iter().map(of).collect::<anyhow::Result<_>>()?;
@@ -134,18 +135,41 @@ fn has_load(load: &LoadArgs) -> bool {
         || load.find_max_goodput.is_some()
 }
 
+/// Whose shared prefix a flag changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Prefixes {
+    /// Every workload's: none has one yet.
+    All,
+    /// That of workloads that have one: the others are there to be compared with.
+    Present,
+}
+
+impl Prefixes {
+    fn of(base: &Scenario) -> Self {
+        let has_one = |workload: &Workload| match workload {
+            Workload::Synthetic(synthetic) => synthetic.shared_prefix_tokens > 0,
+            _ => false,
+        };
+        match base.workloads.iter().any(|(_, workload)| has_one(workload)) {
+            true => Self::Present,
+            false => Self::All,
+        }
+    }
+}
+
 /// The workload `name` with the lengths that the flags give, those of `lengths`.
 fn resized(
     name: &str,
     workload: &Workload,
     lengths: &Synthetic,
     flags: &WorkloadArgs,
+    whose: Prefixes,
 ) -> anyhow::Result<Workload> {
     let mut synthetic = match workload {
         Workload::Synthetic(synthetic) => synthetic.clone(),
         Workload::Mix(parts) => {
             let resized = parts.iter().map(|(weight, part)| {
-                Ok((*weight, Arc::new(resized(name, part, lengths, flags)?)))
+                Ok((*weight, Arc::new(resized(name, part, lengths, flags, whose)?)))
             });
             return Ok(Workload::Mix(resized.collect::<anyhow::Result<_>>()?));
         }
@@ -168,7 +192,9 @@ fn resized(
     if flags.osl.is_some() {
         synthetic.output_tokens = lengths.output_tokens.clone();
     }
-    if flags.shared_prefix.is_some() {
+    if flags.shared_prefix.is_some()
+        && (whose == Prefixes::All || synthetic.shared_prefix_tokens > 0)
+    {
         synthetic.shared_prefix_tokens = lengths.shared_prefix_tokens;
     }
     let prefix = synthetic.shared_prefix_tokens.saturating_add(synthetic.user_prefix.tokens);
