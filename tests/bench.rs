@@ -15,10 +15,11 @@ mod exposition;
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpListener,
     path::Path,
-    process::{Command, Output, Stdio},
+    process::{Child, ChildStderr, Command, Output, Stdio},
+    thread,
 };
 
 use daemon::tokenbeat;
@@ -189,6 +190,56 @@ fn every_model_has_a_run() {
 }
 
 #[test]
+fn models_are_compared_at_the_end() {
+    let models = vec!["one".to_owned(), "two".to_owned()];
+    let folder = tempfile::tempdir().expect("a folder");
+    let html = path(folder.path(), "run.html");
+    let sim = engine(SimSpec { models, ttft: Dist::constant_ms(5.0), ..SimSpec::default() });
+    let output = run(sim.base_url(), &["--all-models", "--requests", "2", "--html", &html]);
+    let out = text(&output.stdout);
+    let (_, compared) = out.split_once("Models compared").expect("a comparison");
+    for wanted in ["| one ", "| two ", "TPOT p50"] {
+        assert!(compared.contains(wanted), "{wanted}: {out}");
+    }
+    assert!(fs::read_to_string(html).expect("written").contains("Models compared"));
+}
+
+/// A server that knows `/health` and nothing else. Its threads end with their connections.
+fn gateway() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            thread::spawn(move || {
+                let mut lines = BufReader::new(&client).lines();
+                while let Some(Ok(first)) = lines.next() {
+                    let known = first.starts_with("GET /health ");
+                    // The rest of the head; a GET has no body.
+                    let _ = lines.by_ref().find(|line| line.as_ref().is_ok_and(String::is_empty));
+                    let status = if known { "200 OK" } else { "404 Not Found" };
+                    let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 2\r\n\r\nok");
+                    if (&client).write_all(answer.as_bytes()).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    url
+}
+
+#[test]
+fn a_path_needs_no_model() {
+    let flags = ["--http-path", "/health", "-n", "50", "-c", "5", "--format", "json"];
+    let output = tokenbeat(&[&["bench", &gateway()][..], &flags].concat()).output();
+    let output = output.expect("the binary runs");
+    let record = json(&output.stdout);
+    assert_eq!(record["steps"][0]["outcomes"]["ok"], 50, "{record}");
+    assert_eq!(record["model"], "-");
+    assert_eq!(output.status.code(), Some(code_of(&record)), "{}", text(&output.stderr));
+}
+
+#[test]
 fn wrong_flags_are_refused_before_anything_is_sent() {
     let sim = quick();
     let folder = tempfile::tempdir().expect("a folder");
@@ -205,6 +256,9 @@ fn wrong_flags_are_refused_before_anything_is_sent() {
         (&["--duration", "60"], "duration"),
         (&["--header", "x-api-key: sk-1"], "--api-key-env"),
         (&["--api-key-env", "TOKENBEAT_TEST_UNSET"], "TOKENBEAT_TEST_UNSET"),
+        (&["--api-key-env", "sk-planted"], "not the key itself"),
+        (&["--api", "openai"], "openai_completions"),
+        (&["--scenario", "find_capacity"], "--slo NAME"),
         (&["--output", &missing], "cannot write"),
         (&["--tokenizer", &missing], "--tokenizer"),
     ] {
@@ -213,6 +267,7 @@ fn wrong_flags_are_refused_before_anything_is_sent() {
         assert_eq!(output.status.code(), Some(1), "{flags:?}: {said}");
         assert!(said.contains(words), "{flags:?}: {said}");
         assert!(output.stdout.is_empty(), "{flags:?}");
+        assert!(!said.contains("planted"), "{flags:?}: {said}");
     }
     let output = tokenbeat(&["bench", sim.base_url(), "--dataset", &missing]).output();
     let output = output.expect("the binary runs");
@@ -237,10 +292,31 @@ fn a_file_that_cannot_be_written_costs_no_other_form() {
 }
 
 #[test]
-fn an_interrupt_keeps_what_there_is() {
-    let sim = quick();
-    let flags = ["--concurrency", "1,2", "--requests", "20", "--settle", "10m", "--format", "json"];
+fn nobody_who_reads_changes_no_code() {
+    let (sim, folder) = (quick(), tempfile::tempdir().expect("a folder"));
+    let record = path(folder.path(), "run.json");
+    let flags = ["--requests", "20", "--goodput", "ttft:1ms", "--output", &record];
     let mut child = bench(sim.base_url(), &flags)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    let record = json(&fs::read(record).expect("written"));
+    assert_ne!(code_of(&record), 0);
+    assert_eq!(output.status.code(), Some(code_of(&record)), "{}", text(&output.stderr));
+    let full = fs::File::options().write(true).open("/dev/full").expect("a full disk");
+    let output = bench(sim.base_url(), &["--requests", "2"]).stdout(full).output();
+    let output = output.expect("the binary runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("cannot print"), "{}", text(&output.stderr));
+}
+
+/// A run that has made its first step and now waits for its second, which does not come.
+fn settling(sim: &SpawnedSim, flags: &[&str]) -> (Child, BufReader<ChildStderr>) {
+    let load = ["--concurrency", "1,2", "--requests", "20", "--settle", "10m"];
+    let mut child = bench(sim.base_url(), &[&load[..], flags].concat())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -251,6 +327,32 @@ fn an_interrupt_keeps_what_there_is() {
         line.clear();
         assert!(said.read_line(&mut line).expect("readable") > 0, "it ended early");
     }
+    (child, said)
+}
+
+#[test]
+fn what_was_measured_outlives_the_process() {
+    let (sim, folder) = (quick(), tempfile::tempdir().expect("a folder"));
+    let [record, csv, html] = ["run.json", "run.csv", "run.html"].map(|it| path(folder.path(), it));
+    let files = ["--output", &record, "--csv", &csv, "--html", &html];
+    let (mut child, _said) = settling(&sim, &files);
+    // The last that is written.
+    daemon::until("the page", || Path::new(&html).exists().then_some(()));
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    let record = json(&fs::read(record).expect("written"));
+    assert_eq!(record["result"], "interrupted", "{record}");
+    assert!(record["reason"].as_str().expect("why").contains("had not ended"), "{record}");
+    assert_eq!(record["steps"].as_array().map(Vec::len), Some(1), "{record}");
+    assert_eq!(record["steps"][0]["n"], 20, "{record}");
+    assert_eq!(fs::read_to_string(csv).expect("written").lines().count(), 2);
+    assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 3, "and nothing beside");
+}
+
+#[test]
+fn an_interrupt_keeps_what_there_is() {
+    let sim = quick();
+    let (child, mut said) = settling(&sim, &["--format", "json"]);
     let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
     kill(pid, Signal::SIGINT).expect("it runs");
     let mut rest = String::new();
@@ -303,6 +405,26 @@ fn a_planted_secret_comes_out_nowhere() {
         .output()
         .expect("the binary runs");
     assert!(echo.answered() >= 30, "{}", text(&output.stderr));
+    let mut places = vec![("stdout", text(&output.stdout)), ("stderr", text(&output.stderr))];
+    for file in [&record, &csv, &html] {
+        places.push((file, fs::read_to_string(file).expect("written")));
+    }
+    for (place, content) in places {
+        assert!(!content.contains("planted"), "{place}: {content}");
+    }
+}
+
+#[test]
+fn neither_the_path_of_a_url_nor_that_of_a_file_comes_out() {
+    let (echo, folder) = (Echo::start(), tempfile::tempdir().expect("a folder"));
+    let [record, csv, html] = ["run.json", "run.csv", "run.html"].map(|it| path(folder.path(), it));
+    let dataset = path(folder.path(), "planted.jsonl");
+    fs::write(&dataset, "{\"prompt\": \"How are you?\", \"max_tokens\": 4}\n").expect("written");
+    let url = format!("{}/planted-key", echo.url());
+    let files = ["--output", &record, "--csv", &csv, "--html", &html];
+    let flags = ["bench", &url, "--model", "m", "--requests", "5", "--dataset", &dataset];
+    let output = tokenbeat(&[&flags[..], &files].concat()).output().expect("the binary runs");
+    assert!(echo.answered() >= 5, "{}", text(&output.stderr));
     let mut places = vec![("stdout", text(&output.stdout)), ("stderr", text(&output.stderr))];
     for file in [&record, &csv, &html] {
         places.push((file, fs::read_to_string(file).expect("written")));

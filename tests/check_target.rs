@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokenbeat::{
     check::Colour,
     cli::{Exit, check_target::CheckTarget},
-    config::{Authorization, Budget, Config, Global, Models, SecretSource, Target, TlsFiles},
+    config::{Authorization, Budget, Config, Global, Models, SecretSource, Seen, Target, TlsFiles},
     protocol::Api,
 };
 
@@ -341,6 +341,7 @@ fn config(url: &str, tls: TlsFiles, key_file: &Path) -> Config {
         sweeps: Vec::new(),
         files: Vec::new(),
         hash: 0,
+        seen: Seen::default(),
     }
 }
 

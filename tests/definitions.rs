@@ -211,6 +211,27 @@ fn one_token_has_what_one_token_defines() {
 }
 
 #[test]
+fn tokens_are_counted_by_the_server_else_the_tokenizer_else_the_events() {
+    for (usage, tokenizer, counted) in [
+        (Some(9), Some(8), (9, CountSource::Usage)),
+        (None, Some(8), (8, CountSource::Tokenizer)),
+        // A gateway that has not counted.
+        (Some(0), Some(8), (8, CountSource::Tokenizer)),
+        (None, None, (2, CountSource::Events)),
+        // What it cannot encode, it has not counted.
+        (None, Some(0), (2, CountSource::Events)),
+    ] {
+        let mut timeline = timeline(&[(50, Text), (70, Text)]);
+        timeline.usage = usage.map(|n| Usage { completion_tokens: Some(n), ..Usage::default() });
+        timeline.tokenizer_tokens = tokenizer;
+        let measured = measure(timeline);
+        let found = measured.output_tokens.zip(measured.count_source);
+        assert_eq!(found, Some(counted), "{usage:?} {tokenizer:?}");
+        assert_eq!(measured.tokenizer_tokens, tokenizer);
+    }
+}
+
+#[test]
 fn tool_fragments_are_output_and_reasoning_is_not() {
     for (tokens, ttfo) in [
         (&[(50, Reasoning), (70, Tool)][..], Some(70 * MS)),

@@ -11,7 +11,9 @@ use std::{
 
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
-use serde_json::{Value, json};
+use serde_json::Value;
+#[cfg(feature = "tokenizer")]
+use serde_json::json;
 use tokenbeat::{
     client::{Limits, Text, keep_stamping_on},
     clock::Stamp,
@@ -19,10 +21,7 @@ use tokenbeat::{
     load::{Link, Order, run},
     sim::{Dist, Sim, SimSpec, SpawnedSim},
     timeline::{Exchange, Outcome, Recorder, Timeline, Usage},
-    workload::{
-        Length, PrefixRole, RequestPlan, Reuse, Seat, Sizing, Synthetic, Think, UserPrefix,
-        Workload,
-    },
+    workload::{Length, RequestPlan, Reuse, Seat, Sizing, Synthetic, Think, UserPrefix, Workload},
 };
 
 const MODEL: &str = "sim-8b";
@@ -38,9 +37,13 @@ struct Bench {
 
 impl Bench {
     fn new(tokenizer: Option<&Path>) -> Self {
+        Self::of(SimSpec { prefix_cache_blocks: 4096, ..SimSpec::default() }, tokenizer)
+    }
+
+    fn of(spec: SimSpec, tokenizer: Option<&Path>) -> Self {
         keep_stamping_on();
         let (ttft, itl) = (Dist::constant_ms(1.0), Dist::constant_ms(0.1));
-        let spec = SimSpec { ttft, itl, prefix_cache_blocks: 4096, ..SimSpec::default() };
+        let spec = SimSpec { ttft, itl, ..spec };
         let sim = Sim::spawn(spec).expect("an engine");
         let text =
             format!("targets: [{{name: t, url: '{}', models: [{MODEL}]}}]\n", sim.base_url());
@@ -56,6 +59,10 @@ impl Bench {
     }
 
     fn exchange(&self, plan: &RequestPlan) -> Exchange {
+        self.exchange_with(plan, Text::Kept)
+    }
+
+    fn exchange_with(&self, plan: &RequestPlan, text: Text) -> Exchange {
         let limits = Limits {
             connect: PATIENCE,
             first_token: PATIENCE,
@@ -70,7 +77,7 @@ impl Bench {
             plan,
             connection: Connection::Reuse,
             limits,
-            text: Text::Kept,
+            text,
         };
         let (send, receive) = mpsc::channel();
         let recorder = Recorder::open(Timeline::new(Stamp::now(), 16), move |exchange| {
@@ -115,25 +122,63 @@ fn lengths_are_learnt_from_usage() {
     assert!((had / wanted - 1.0).abs() < 0.01, "{had} of {wanted}");
 }
 
+/// A tokenizer that counts as this engine does: a token for what stands between blanks.
 #[cfg(feature = "tokenizer")]
-#[test]
-fn lengths_are_exact_with_the_tokenizer_of_the_model() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("tokenizer.json");
-    // As this engine counts: a token for what stands between blanks.
+fn tokenizer(folder: &Path) -> std::path::PathBuf {
+    let path = folder.join("tokenizer.json");
     let tokenizer = json!({
         "version": "1.0",
         "pre_tokenizer": {"type": "WhitespaceSplit"},
         "model": {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"},
     });
     std::fs::write(&path, tokenizer.to_string()).expect("written");
+    path
+}
+
+#[cfg(feature = "tokenizer")]
+#[test]
+fn what_the_engine_does_not_count_the_tokenizer_counts() {
+    use tokenbeat::{
+        measure::{CountSource, Measurement},
+        sim::UsagePolicy,
+    };
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = tokenizer(folder.path());
+    for (usage, reasoning_tokens, source, tokenizer_tokens) in [
+        (UsagePolicy::Never, 0, CountSource::Tokenizer, Some(13)),
+        (UsagePolicy::Always, 0, CountSource::Usage, Some(13)),
+        // The kept text is not all that was streamed.
+        (UsagePolicy::Never, 4, CountSource::Events, None),
+    ] {
+        let spec = SimSpec { usage, reasoning_tokens, tokens_per_event: 4, ..SimSpec::default() };
+        let bench = Bench::of(spec, Some(&path));
+        bench.runtime.block_on(bench.link.prepare(PATIENCE)).expect("a tokenizer");
+        let exchange =
+            bench.exchange_with(&RequestPlan::completion("How are you?", 13), Text::Dropped);
+        assert_eq!(exchange.text, None, "it was kept for the count alone");
+        assert!(exchange.timeline.tokens.len() < 13, "several tokens an event");
+        let measured = Measurement::of(&exchange);
+        assert_eq!(measured.count_source, Some(source));
+        assert_eq!(measured.tokenizer_tokens, tokenizer_tokens);
+        if source != CountSource::Events {
+            assert_eq!(measured.output_tokens, Some(13));
+        }
+    }
+}
+
+#[cfg(feature = "tokenizer")]
+#[test]
+fn lengths_are_exact_with_the_tokenizer_of_the_model() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = tokenizer(folder.path());
     let mut bench = Bench::new(Some(&path));
     assert!(matches!(bench.link.sizing(MODEL), Sizing::Ratio { .. }), "it is not read yet");
     bench.runtime.block_on(bench.link.prepare(PATIENCE)).expect("a tokenizer");
     assert!(matches!(bench.link.sizing(MODEL), Sizing::Exact { .. }));
     let workload = Workload::Synthetic(Synthetic {
         shared_prefix_tokens: 16,
-        prefix_role: PrefixRole::System,
+        prefix_role: tokenbeat::workload::PrefixRole::System,
         ..synthetic(Length::Uniform { low: 40, high: 400 })
     });
     for _ in 0..20 {

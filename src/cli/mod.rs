@@ -14,6 +14,7 @@ mod schema;
 mod serve;
 mod sim;
 mod target;
+mod unread;
 
 use std::{
     io::{self, Write},
@@ -21,6 +22,8 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+
+use unread::Unread;
 
 /// The heartbeat of every model server: continuous benchmarking of LLM inference endpoints.
 #[derive(Debug, Parser)]
@@ -102,7 +105,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
             return Ok(if error.use_stderr() { Exit::Error } else { Exit::Done }.into());
         }
     };
-    let out = &mut io::stdout();
+    let out = &mut Unread(io::stdout());
     let exit = match cli.command {
         Command::Demo(args) => demo::run(&args, out),
         Command::Serve(args) => serve::run(args),

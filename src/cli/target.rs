@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use http::{HeaderName, HeaderValue};
 use url::Url;
 
@@ -23,7 +24,7 @@ pub(super) struct TargetArgs {
     #[arg(long = "config.file", value_name = "FILE", env = "TOKENBEAT_CONFIG_FILE")]
     pub(super) config_file: Option<PathBuf>,
     /// API to speak; by default the target's, else openai_chat
-    #[arg(long, value_parser = api)]
+    #[arg(long, value_parser = api())]
     api: Option<Api>,
     /// Environment variable with the key, which is sent as a bearer token
     #[arg(long, value_name = "VAR")]
@@ -61,7 +62,7 @@ impl TargetArgs {
                 );
             };
             let config = load(file)?;
-            (named(&config, subject)?, config.global)
+            (configured(&config, subject)?, config.global)
         };
         self.amend(&mut target)?;
         Ok((target, global))
@@ -73,6 +74,13 @@ impl TargetArgs {
             target.api = api;
         }
         if let Some(variable) = &self.api_key_env {
+            if looks_like_a_key(variable) {
+                bail!(
+                    "--api-key-env wants the name of an environment variable, not the key itself, \
+                     which others see on a command line: export API_KEY=… and give \
+                     --api-key-env API_KEY"
+                );
+            }
             let credentials = SecretSource::Env(variable.clone());
             target.authorization = Some(Authorization { scheme: "Bearer".to_owned(), credentials });
         }
@@ -135,7 +143,14 @@ fn bare(url: &str) -> anyhow::Result<Target> {
     })
 }
 
-fn named(config: &Config, name: &str) -> anyhow::Result<Target> {
+/// Whether what should be the name of a variable is more likely the key: then it is not shown.
+fn looks_like_a_key(variable: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let long = variable.len() >= 20 && variable.chars().any(|c| c.is_ascii_lowercase());
+    long && variable.chars().any(|c| c.is_ascii_digit()) || !variable.chars().all(is_name)
+}
+
+fn configured(config: &Config, name: &str) -> anyhow::Result<Target> {
     if let Some(target) = config.targets.iter().find(|target| &*target.name == name) {
         return Ok(Target::clone(target));
     }
@@ -162,12 +177,19 @@ fn header(line: &str) -> anyhow::Result<(HeaderName, HeaderValue)> {
     Ok((name, value.context("--header: the value has characters that a header cannot carry")?))
 }
 
-fn api(name: &str) -> Result<Api, String> {
-    let known = Api::ALL.map(Api::as_str).join(", ");
-    Api::ALL
-        .into_iter()
-        .find(|api| api.as_str() == name)
-        .ok_or_else(|| format!("there are {known}"))
+fn api() -> impl TypedValueParser<Value = Api> {
+    named(Api::ALL, Api::as_str)
+}
+
+/// Reads the name of one of `all`; the help lists them.
+pub(super) fn named<T: Copy + Send + Sync + 'static, const N: usize>(
+    all: [T; N],
+    name: impl Fn(T) -> &'static str + Clone + Send + Sync + 'static,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(all.map(&name)).try_map(move |given| {
+        let found = all.into_iter().find(|value| name(*value) == given);
+        found.ok_or("no such name")
+    })
 }
 
 #[cfg(test)]
@@ -190,6 +212,22 @@ mod tests {
         for name in ["User-Agent", "accept", "Content-Type", "host", "content-length"] {
             let refusal = header(&format!("{name}: a")).expect_err(name).to_string();
             assert!(refusal.contains(&name.to_lowercase()), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_key_in_place_of_the_name_of_its_variable_is_refused_unseen() {
+        for key in ["sk-planted", "hf_pLaNtEdplanted1234567890", "eyJ.planted.x", "a=planted"] {
+            assert!(looks_like_a_key(key), "{key}");
+        }
+        for name in [
+            "OPENAI_API_KEY",
+            "key",
+            "TOKEN_2",
+            "my_long_variable_of_a_key",
+            "K8S_SECRET_OF_THE_GATEWAY_2",
+        ] {
+            assert!(!looks_like_a_key(name), "{name}");
         }
     }
 

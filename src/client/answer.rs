@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Most text that is kept of an answer, in bytes.
-pub(super) const MAX_TEXT: usize = 64 * 1024;
+pub(crate) const MAX_TEXT: usize = 64 * 1024;
 
 /// Most bytes that are kept of a body which is no event stream, to say what it was.
 const MAX_HEAD: usize = 16 * 1024;

@@ -13,6 +13,7 @@ use super::{
     include::Fnv,
     problem::{Problem, Problems},
     sections::Item,
+    seen::Mark,
 };
 use crate::{
     arrival::{Demand, parse_trace},
@@ -27,14 +28,14 @@ const MOST_TRACE_BYTES: u64 = 256 << 20;
 pub(super) struct DataFiles {
     /// Of the bytes of the configuration and of these files.
     pub(super) hash: Fnv,
-    /// Where they are, in the order in which they were read.
-    pub(super) paths: Vec<PathBuf>,
+    /// Where they are, in the order in which they were read, and how each was found.
+    pub(super) found: Vec<(PathBuf, Mark)>,
 }
 
 impl DataFiles {
     /// None yet; `hash` is that of the configuration itself.
     pub(super) fn new(hash: Fnv) -> Self {
-        Self { hash, paths: Vec::new() }
+        Self { hash, found: Vec::new() }
     }
 
     /// The trace in `file`, which `item` names at the keys `path`. Absent if it cannot be used,
@@ -68,11 +69,13 @@ impl DataFiles {
     /// The text of a file, which may be named relative to `folder`.
     fn text(&mut self, folder: &Path, file: &Path, most: u64) -> Result<String, String> {
         let path = folder.join(file);
+        // Before it is read: what changes it meanwhile is then seen by the next look.
+        let mark = Mark::at(&path);
         let bytes = disk::bytes(&path, most)?;
         self.hash.write(&bytes);
         // Two workloads may share a file.
-        if !self.paths.contains(&path) {
-            self.paths.push(path);
+        if self.found.iter().all(|(found, _)| *found != path) {
+            self.found.extend(mark.map(|mark| (path, mark)));
         }
         String::from_utf8(bytes).map_err(|error| {
             let text = &error.as_bytes()[..error.utf8_error().valid_up_to()];

@@ -10,6 +10,7 @@ use super::{
     problem::Problems,
     schema::schema,
     sections::Sections,
+    seen::Seen,
 };
 
 /// Loads a configuration file and what it includes.
@@ -47,6 +48,7 @@ pub(super) fn finish(files: &Files, mut problems: Problems) -> Result<Config, Pr
         return Err(problems.sorted());
     }
     let own = files.list.iter().map(|file| file.source.path.clone());
-    let paths = own.chain(data.paths).collect();
-    Ok(Config { files: paths, hash: data.hash.folded(), ..config })
+    let paths = own.chain(data.found.iter().map(|(path, _)| path.clone())).collect();
+    let seen = Seen::new(files.hash.folded(), data.found);
+    Ok(Config { files: paths, hash: data.hash.folded(), seen, ..config })
 }

@@ -14,6 +14,7 @@ mod problem;
 mod schema;
 mod secret;
 mod sections;
+mod seen;
 mod shipped;
 mod source;
 mod spec;
@@ -21,7 +22,7 @@ mod tree;
 mod walk;
 mod words;
 
-pub(crate) use check::is_ours;
+pub(crate) use check::{is_ours, unmeetable};
 pub use load::{load, load_str};
 pub(crate) use mask::sounds_secret;
 pub use model::{
@@ -32,5 +33,6 @@ pub use model::{
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub use secret::{Secret, SecretError, SecretSource};
-pub use shipped::{shipped, shipped_scenario, shipped_scenario_names, shipped_slo};
+pub use seen::Seen;
+pub use shipped::{shipped, shipped_scenario, shipped_slo};
 pub use source::Position;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-use super::SecretSource;
+use super::{SecretSource, Seen};
 use crate::{
     arrival::Load,
     calendar::Cron,
@@ -32,6 +32,8 @@ pub struct Config {
     pub files: Vec<PathBuf>,
     /// FNV-1a of the bytes of all files, for `tokenbeat_config_hash`; 48 bits, exact in a float.
     pub hash: u64,
+    /// What it was read from, to see whether it has changed.
+    pub seen: Seen,
 }
 
 /// Settings for everything.

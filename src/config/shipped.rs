@@ -40,11 +40,6 @@ pub fn shipped_slo(name: &str) -> Option<Arc<Slo>> {
     shipped().slos.get(name).cloned()
 }
 
-/// The names of the shipped scenarios, sorted.
-pub fn shipped_scenario_names() -> impl Iterator<Item = &'static str> {
-    shipped().scenarios.keys().map(String::as_str)
-}
-
 fn read() -> Result<Config, Problems> {
     let mut problems = Problems::default();
     let mut files = Files::default();
@@ -63,7 +58,7 @@ mod tests {
         let config = read().map_err(|problems| problems.to_string()).expect("no problems");
         assert_eq!((config.targets.len(), config.sweeps.len()), (0, 0));
         assert!(shipped_slo("standard").is_some() && shipped_slo("none").is_none());
-        let names: Vec<_> = shipped_scenario_names().collect();
+        let names: Vec<_> = shipped().scenarios.keys().map(String::as_str).collect();
         assert_eq!(
             names,
             [

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tokio::{sync::oneshot, task::spawn_blocking};
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Seen};
 
 /// Why the configuration is read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,11 @@ impl Reloads {
         Turn::Rest
     }
 
+    /// Why the reading that goes on was begun.
+    pub(super) fn running(&self) -> Option<Trigger> {
+        self.running.as_ref().map(|asked| asked.trigger)
+    }
+
     /// The reading has ended: who asked for it, and whether the next one begins.
     pub(super) fn ended(&mut self) -> (Option<Asked>, Turn) {
         let ended = self.running.take();
@@ -83,11 +88,24 @@ impl Reloads {
     }
 }
 
-/// Reads the files, for as long as the file system takes. What is wrong is told in words.
-pub(super) async fn read(file: Box<Path>) -> Result<Box<Config>, String> {
-    match spawn_blocking(move || config::load(&file)).await {
-        Ok(Ok(config)) => Ok(Box::new(config)),
-        Ok(Err(problems)) => Err(problems.to_string()),
+/// What a reading brought.
+#[derive(Debug)]
+pub(super) enum Reading {
+    /// What was read before still holds.
+    Same,
+    /// A configuration that may be another.
+    New(Box<Config>),
+}
+
+/// Reads the files, for as long as the file system takes; files of data, which can be large, only
+/// if something looks otherwise than `known`. What is wrong is told in words.
+pub(super) async fn read(file: Box<Path>, known: Option<Seen>) -> Result<Reading, String> {
+    let reading = move || match known.is_some_and(|known| known.is_current(&file)) {
+        true => Ok(Reading::Same),
+        false => config::load(&file).map(Box::new).map(Reading::New),
+    };
+    match spawn_blocking(reading).await {
+        Ok(read) => read.map_err(|problems| problems.to_string()),
         Err(error) => Err(error.to_string()),
     }
 }

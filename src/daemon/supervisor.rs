@@ -13,7 +13,7 @@ use super::{
     fleet::{Change, Fleet},
     listeners::Listeners,
     measuring::Measuring,
-    reloads::{self, Asked, Reloads, Trigger, Turn},
+    reloads::{self, Asked, Reading, Reloads, Trigger, Turn},
     run::Options,
     signals::{Request, Signals},
     sweeps::Desk,
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     client::{EndpointError, Text},
     clock::Wall,
-    config::Config,
+    config::{Config, Seen},
     load,
     web::{self, Content, DaemonStatus, Readiness},
 };
@@ -51,6 +51,8 @@ pub(super) struct Supervisor {
     fleet: Fleet,
     known: discovery::Known,
     reloads: Reloads,
+    /// What the configuration in force was read from.
+    seen: Seen,
     /// Tasks of its own: beats on demand, discoveries, the reading of files.
     errands: JoinSet<Errand>,
 }
@@ -59,7 +61,7 @@ pub(super) struct Supervisor {
 enum Errand {
     Nothing,
     Discovered(discovery::Round),
-    Read(Result<Box<Config>, String>),
+    Read(Result<Reading, String>),
 }
 
 impl Supervisor {
@@ -71,13 +73,14 @@ impl Supervisor {
         status: watch::Sender<DaemonStatus>,
     ) -> Self {
         let (fleet, known) = (Fleet::default(), discovery::Known::default());
-        let (reloads, errands) = (Reloads::default(), JoinSet::new());
-        Self { options, sinks, measuring, desk, status, fleet, known, reloads, errands }
+        let (reloads, seen, errands) = (Reloads::default(), Seen::default(), JoinSet::new());
+        Self { options, sinks, measuring, desk, status, fleet, known, reloads, seen, errands }
     }
 
     /// Takes over a configuration: stops what is gone, starts what is new, leaves the rest alone.
     pub(super) fn apply(&mut self, config: &Config) -> Result<(), EndpointError> {
         self.change(config)?;
+        self.seen = config.seen.clone();
         // Read anew each time: the wall clock may have been set since the start.
         let wall = Wall::anchor();
         self.sinks.prometheus.config_applied(wall.unix_seconds(wall.stamp()), config.hash);
@@ -176,13 +179,16 @@ impl Supervisor {
     }
 
     fn read(&mut self) {
-        if let Some(file) = self.options.config_file.as_deref().map(Box::from) {
-            self.errands.spawn(async { Errand::Read(reloads::read(file).await) });
-        }
+        let Some(file) = self.options.config_file.as_deref().map(Box::from) else { return };
+        // Whoever asks has everything read, and so does a mistake that may have been taken back.
+        let looks = self.reloads.running() == Some(Trigger::Look)
+            && self.status.borrow().reload_error.is_none();
+        let known = looks.then(|| self.seen.clone());
+        self.errands.spawn(async { Errand::Read(reloads::read(file, known).await) });
     }
 
     /// The configuration has been read again. What does not hold leaves everything as it is.
-    fn reloaded(&mut self, read: Result<Box<Config>, String>, config: &mut Config) {
+    fn reloaded(&mut self, read: Result<Reading, String>, config: &mut Config) {
         let (asked, turn) = self.reloads.ended();
         if let Some(asked) = asked {
             let result = self.replace(read, config, asked.trigger);
@@ -195,17 +201,23 @@ impl Supervisor {
 
     fn replace(
         &mut self,
-        read: Result<Box<Config>, String>,
+        read: Result<Reading, String>,
         config: &mut Config,
         trigger: Trigger,
     ) -> Result<(), String> {
         let told = self.status.borrow().reload_error.clone();
         let result = match read {
+            Ok(Reading::Same) => return Ok(()),
             // Nothing new, unless a mistake was taken back: then the file is good again, and said so.
-            Ok(new) if trigger == Trigger::Look && new.hash == config.hash && told.is_none() => {
+            Ok(Reading::New(new))
+                if trigger == Trigger::Look && new.hash == config.hash && told.is_none() =>
+            {
+                self.seen = new.seen;
                 return Ok(());
             }
-            Ok(new) => self.apply(&new).map(|()| *config = *new).map_err(|error| error.to_string()),
+            Ok(Reading::New(new)) => {
+                self.apply(&new).map(|()| *config = *new).map_err(|error| error.to_string())
+            }
             Err(reason) => Err(reason),
         };
         match &result {

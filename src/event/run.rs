@@ -48,7 +48,8 @@ pub enum RunResult {
     Failed,
     /// It ended, and at least one step is not valid.
     Invalid,
-    /// It was cut off: by the end of the daemon or a limit of time.
+    /// It was cut off: by the end of the daemon or a limit of time; or it had not ended when the
+    /// record was written.
     Interrupted,
     /// Somebody cancelled it.
     Cancelled,

@@ -68,6 +68,11 @@ pub trait RunSink: Send + Sync {
     fn progress(&self, progress: &Progress);
     /// A step has ended.
     fn step(&self, key: &RunKey, step: &StepRecord);
+    /// Called behind [`Self::step`]: `record` makes the record as it would be if nothing more came
+    /// of the run, for whoever keeps it so that a later failure loses nothing.
+    fn so_far(&self, record: &dyn Fn() -> RunRecord) {
+        let _ = record;
+    }
     /// A run has ended.
     fn ended(&self, run: &Arc<RunRecord>);
 }

@@ -1,17 +1,20 @@
 //! One exchange: attempts until there is an answer, or an end to trying.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use tokio::task::spawn_blocking;
 
 use super::link::{Headers, Link};
 use crate::{
-    client::{Answered, Attempt, Call, Connections, Failed, Failure, Limits, Text},
+    client::{
+        Answered, Attempt, Call, Connections, Failed, Failure, Limits, Text, answer::MAX_TEXT,
+    },
     clock::Stamp,
     config::{Connection, Retry},
     protocol::FieldSet,
-    timeline::{Outcome, Recorder, Timeline},
-    workload::{Answer, Ask, RequestPlan},
+    timeline::{Outcome, Recorder, Timeline, TokenKind},
+    workload::{Answer, Ask, RequestPlan, Tokenizer},
 };
 
 /// An exchange to be made.
@@ -41,11 +44,16 @@ pub async fn run(order: Order<'_>, mut recorder: Recorder) {
     };
     let ended = order.attempts(&headers, recorder.timeline()).await;
     let (outcome, detail, text) = match ended {
-        Ok(answered) => order.check(answered, recorder.timeline()),
+        Ok(mut answered) => {
+            order.count(&mut answered, recorder.timeline()).await;
+            order.check(answered, recorder.timeline())
+        }
         Err(Failed { failure: Failure { outcome, detail }, text, .. }) => {
             (outcome, Some(detail), text)
         }
     };
+    // Kept for the tokenizer alone, it goes no further.
+    let text = text.filter(|_| order.wants_text());
     let scrub = |text: Option<String>| text.map(|text| headers.scrub(text));
     let timeline = recorder.timeline();
     timeline.model = scrub(timeline.model.take());
@@ -82,7 +90,10 @@ impl Order<'_> {
                 headers: &headers.map,
                 connections,
                 limits: self.limits,
-                text: if self.plan.expect.needs_text() { Text::Kept } else { self.text },
+                text: match self.wants_text() || self.tokenizer().is_some() {
+                    true => Text::Kept,
+                    false => Text::Dropped,
+                },
             };
             let result = attempt.run(timeline).await;
             if !dropped.is_empty() && !matches!(timeline.status, Some(400 | 422) | None) {
@@ -112,6 +123,34 @@ impl Order<'_> {
                 }
                 Next::Pause(_) => timeline.retries.configured += 1,
             }
+        }
+    }
+
+    /// Whether somebody needs the text of the answer when it has ended.
+    fn wants_text(&self) -> bool {
+        self.text == Text::Kept || self.plan.expect.needs_text()
+    }
+
+    /// What counts the tokens of the answer, where that can be done.
+    fn tokenizer(&self) -> Option<&Arc<Tokenizer>> {
+        match self.plan.ask {
+            Ask::Completion => self.link.tokenizer(),
+            Ask::Http(_) => None,
+        }
+    }
+
+    /// Counts the tokens of an answer of which the whole text is known. On another thread: this one
+    /// has other exchanges to stamp.
+    async fn count(&self, answered: &mut Answered, timeline: &mut Timeline) {
+        let Some(tokenizer) = self.tokenizer() else { return };
+        let told = timeline.tokens.iter().all(|event| event.kind == TokenKind::Text);
+        let Some(text) = answered.text.take_if(|text| told && is_whole(text)) else { return };
+        let tokenizer = Arc::clone(tokenizer);
+        let counting = spawn_blocking(move || (tokenizer.count(&text), text));
+        // It fails only if the tokenizer panicked: then there is no count, and no text.
+        if let Ok((tokens, text)) = counting.await {
+            timeline.tokenizer_tokens = Some(tokens);
+            answered.text = Some(text);
         }
     }
 
@@ -183,6 +222,11 @@ impl Order<'_> {
         timeline.model = answered.model;
         (outcome, detail, answered.text)
     }
+}
+
+/// Whether a kept text was not cut at the cap, which takes up to three bytes of a character more.
+fn is_whole(text: &str) -> bool {
+    text.len() + 3 < MAX_TEXT
 }
 
 /// The pause before the next attempt, after `retries` of them.

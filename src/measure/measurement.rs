@@ -16,6 +16,8 @@ use crate::{
 pub enum CountSource {
     /// The server's `usage`.
     Usage,
+    /// The target's own tokenizer.
+    Tokenizer,
     /// The number of token-bearing events; a lower bound.
     Events,
 }
@@ -25,6 +27,7 @@ impl CountSource {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Usage => "usage",
+            Self::Tokenizer => "tokenizer",
             Self::Events => "events",
         }
     }
@@ -57,6 +60,8 @@ pub struct Measurement {
     pub output_tokens: Option<u64>,
     /// Where `output_tokens` comes from.
     pub count_source: Option<CountSource>,
+    /// The tokenizer's count of the answer, whoever `output_tokens` comes from.
+    pub tokenizer_tokens: Option<u64>,
     /// Tokens of the prompt.
     pub input_tokens: Option<u64>,
     /// Tokens of the prompt that came from the cache.
@@ -91,6 +96,7 @@ impl Measurement {
             lateness: Lateness::of(timeline),
             output_tokens,
             count_source: counted.map(|(_, source)| source),
+            tokenizer_tokens: timeline.tokenizer_tokens,
             input_tokens: usage.prompt_tokens,
             cached_input_tokens: usage.cached_tokens,
             reasoning_tokens: usage.reasoning_tokens,
@@ -112,7 +118,11 @@ fn count(timeline: &Timeline) -> Option<(u64, CountSource)> {
     match reported {
         // Some gateways write 0 where they have not counted; tokens that came prove it wrong.
         Some(tokens) if tokens > 0 || events == 0 => Some((tokens, CountSource::Usage)),
-        _ => (events > 0).then_some((events, CountSource::Events)),
+        _ => {
+            let tokenized = timeline.tokenizer_tokens.filter(|tokens| *tokens > 0);
+            let tokenized = tokenized.map(|tokens| (tokens, CountSource::Tokenizer));
+            tokenized.or((events > 0).then_some((events, CountSource::Events)))
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use askama::Template;
 use super::{
     Frame,
     chart::{Axis, Chart, Form, Point, Series},
-    compat, findings,
+    comparison, compat, findings,
     grid::Grid,
     marks::{self, Line},
     number::{Statistic, Value, grouped, percent, seconds},
@@ -19,8 +19,16 @@ const FRAME: Frame = Frame::Box;
 #[template(path = "report.html")]
 struct Page<'a> {
     title: String,
+    /// Of several runs.
+    comparison: Option<Compared>,
     runs: Vec<Shown<'a>>,
     version: &'a str,
+}
+
+/// Runs side by side.
+struct Compared {
+    grid: Grid,
+    best: Vec<Line>,
 }
 
 /// One run of a page.
@@ -59,6 +67,8 @@ pub fn html(runs: &[&RunRecord]) -> Result<String, askama::Error> {
     let titles = runs.iter().map(|run| format!("{} · {}", run.target, run.model));
     Page {
         title: titles.collect::<Vec<_>>().join(", "),
+        comparison: comparison::grid(runs, FRAME)
+            .map(|grid| Compared { grid, best: comparison::best(runs, FRAME) }),
         runs: runs.iter().map(|run| shown_run(run)).collect(),
         version: env!("CARGO_PKG_VERSION"),
     }
@@ -240,6 +250,15 @@ mod tests {
         run.steps[0].load.text = "<u>".to_owned();
         let page = html(&[&run]).expect("a page");
         assert!(!page.contains("<b>\"") && !page.contains("<i>") && !page.contains("<u>"));
+    }
+
+    #[test]
+    fn several_runs_are_compared_first() {
+        let run = sample::sweep();
+        let page = html(&[&run, &run]).expect("a page");
+        let at = page.find("Models compared").expect("a comparison");
+        assert!(at < page.find("<article>").expect("a run"));
+        assert!(!html(&[&run]).expect("a page").contains("Models compared"));
     }
 
     #[test]

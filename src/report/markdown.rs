@@ -38,7 +38,7 @@ pub fn markdown(run: &RunRecord) -> String {
     text
 }
 
-fn put(text: &mut String, lines: &[Line]) {
+pub(super) fn put(text: &mut String, lines: &[Line]) {
     for line in lines {
         let label = plain(&line.label);
         let label = match line.tone {
@@ -50,7 +50,7 @@ fn put(text: &mut String, lines: &[Line]) {
 }
 
 /// A text without what Markdown would read as markup: names and errors come from elsewhere.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -3,6 +3,7 @@
 //! Owns how a record looks. Pure: from a record to text.
 
 mod chart;
+mod comparison;
 mod compat;
 mod csv;
 mod findings;
@@ -19,7 +20,7 @@ mod sweep;
 mod table;
 mod text;
 
-pub use self::csv::csv;
+pub use self::{comparison::comparison, csv::csv};
 pub use flat::flat_json;
 pub use grid::Frame;
 pub use html::html;

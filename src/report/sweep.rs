@@ -13,6 +13,24 @@ use crate::{
     verdict::State,
 };
 
+/// What is said of a step, whichever way its load is called.
+pub(super) const COLUMNS: [&str; 11] = [
+    "Req/sec",
+    "Tokens/sec",
+    "Avg Latency",
+    "P99 Latency",
+    "TTFT p50",
+    "TTFT p99",
+    "Goodput",
+    "Good",
+    "n",
+    "Valid",
+    "Verdict",
+];
+
+/// What a `*` beside a rate means.
+const FOOTNOTE: &str = "* over the whole run: the window was too short for a rate of its own";
+
 /// What the first column says: all steps alike are told by their number alone.
 enum Levels {
     Concurrency,
@@ -33,8 +51,7 @@ pub(super) fn grid(run: &RunRecord, frame: Frame) -> Grid {
     if workloads {
         head.push("Workload");
     }
-    head.extend(["Req/sec", "Tokens/sec", "Avg Latency", "P99 Latency", "TTFT p50", "TTFT p99"]);
-    head.extend(["Goodput", "Good", "n", "Valid", "Verdict"]);
+    head.extend(COLUMNS);
     let mut grid = Grid::new(head);
     for step in &run.steps {
         let mut row = vec![level(step, &levels, frame)];
@@ -49,10 +66,7 @@ pub(super) fn grid(run: &RunRecord, frame: Frame) -> Grid {
 
 /// What the table's marks mean, where it has any.
 pub(super) fn footnote(run: &RunRecord) -> Option<&'static str> {
-    run.steps
-        .iter()
-        .any(|step| step.rates.requests_per_second.is_none())
-        .then_some("* over the whole run: the window was too short for a rate of its own")
+    run.steps.iter().any(|step| step.rates.requests_per_second.is_none()).then_some(FOOTNOTE)
 }
 
 /// Whether the steps differ in more than their load.
@@ -106,13 +120,17 @@ fn level(step: &StepRecord, levels: &Levels, frame: Frame) -> String {
     }
 }
 
-fn cells(step: &StepRecord, frame: Frame) -> Vec<String> {
+/// A statistic of a step's latency.
+pub(super) fn time(step: &StepRecord, name: &str, statistic: Statistic, frame: Frame) -> String {
+    step.latencies
+        .get(name)
+        .map_or_else(|| frame.absent().to_owned(), |it| statistic.of(it).seconds(frame))
+}
+
+/// The cells under [`COLUMNS`].
+pub(super) fn cells(step: &StepRecord, frame: Frame) -> Vec<String> {
     let rates = &step.rates;
-    let latency = |name: &str, statistic: Statistic| {
-        step.latencies
-            .get(name)
-            .map_or_else(|| frame.absent().to_owned(), |it| statistic.of(it).seconds(frame))
-    };
+    let latency = |name: &str, statistic: Statistic| time(step, name, statistic, frame);
     vec![
         rate(rates.requests_per_second, rates.requests_per_second_whole_run, frame),
         match step.tokens.output {

@@ -35,7 +35,7 @@ pub fn text(run: &RunRecord, frame: Frame) -> String {
     text
 }
 
-fn put(text: &mut String, lines: &[Line]) {
+pub(super) fn put(text: &mut String, lines: &[Line]) {
     for line in lines {
         let sign = line.tone.sign();
         let label = match line.label.chars().count() {

@@ -22,9 +22,12 @@ pub(super) struct TokenTally {
     cached_input: u64,
     reasoning: u64,
     sources: BTreeMap<&'static str, u64>,
-    /// Of exchanges that the server counted: what it says, and the events that came.
+    /// Of exchanges whose tokens somebody counted: how many, and the events that came.
     counted: u64,
     events: u64,
+    /// Of exchanges that the server and the tokenizer counted: what each says.
+    usage: u64,
+    tokenizer: u64,
 }
 
 /// Prompts, or answers.
@@ -78,6 +81,8 @@ impl TokenTally {
             sources: BTreeMap::new(),
             counted: 0,
             events: 0,
+            usage: 0,
+            tokenizer: 0,
         }
     }
 
@@ -102,9 +107,14 @@ impl TokenTally {
         if let Some(source) = measurement.count_source {
             *self.sources.entry(source.as_str()).or_default() += 1;
         }
-        if measurement.count_source == Some(CountSource::Usage) && events > 0 {
+        let counted = measurement.count_source.filter(|source| *source != CountSource::Events);
+        if counted.is_some() && events > 0 {
             self.counted += measurement.output_tokens.unwrap_or(0);
             self.events += events as u64;
+        }
+        if let (Some(CountSource::Usage), Some(tokens)) = (counted, measurement.tokenizer_tokens) {
+            self.usage += measurement.output_tokens.unwrap_or(0);
+            self.tokenizer += tokens;
         }
     }
 
@@ -118,9 +128,13 @@ impl TokenTally {
         let mut advice = Vec::new();
         advice.extend(self.input.off().map(Advice::InputLength));
         advice.extend(self.output.off().map(Advice::OutputLength));
-        let apart = self.counted.abs_diff(self.events) as f64;
-        if apart > DIFFER * self.counted as f64 {
-            advice.push(Advice::CountsDiffer { counted: self.counted, events: self.events });
+        let Self { counted, events, usage, tokenizer, .. } = *self;
+        let differ = |one: u64, other: u64| one.abs_diff(other) as f64 > DIFFER * one as f64;
+        if differ(counted, events) {
+            advice.push(Advice::CountsDiffer { counted, events });
+        }
+        if differ(usage, tokenizer) {
+            advice.push(Advice::TokenizerDiffers { usage, tokenizer });
         }
         if tpot_is_judged && self.sources.contains_key(CountSource::Events.as_str()) {
             advice.push(Advice::TpotFromEvents);
@@ -190,6 +204,24 @@ mod tests {
             tokens.ok(&counted(1, usage, CountSource::Usage), None, None, events);
             assert_eq!(!tokens.advice(true).is_empty(), differ, "{usage} and {events}");
         }
+    }
+
+    #[test]
+    fn a_tokenizer_that_counts_otherwise_than_the_server_is_told() {
+        for (usage, tokenizer, differ) in [(100, 95, false), (100, 94, true), (100, 106, true)] {
+            let mut tokens = TokenTally::new();
+            let counted = counted(1, usage, CountSource::Usage);
+            let counted = Measurement { tokenizer_tokens: Some(tokenizer), ..counted };
+            tokens.ok(&counted, None, None, usage as usize);
+            let told =
+                if differ { vec![Advice::TokenizerDiffers { usage, tokenizer }] } else { vec![] };
+            assert_eq!(tokens.advice(true), told);
+        }
+        let mut tokens = TokenTally::new();
+        let alone = counted(1, 80, CountSource::Tokenizer);
+        tokens.ok(&Measurement { tokenizer_tokens: Some(80), ..alone }, None, None, 10);
+        assert_eq!(tokens.advice(true), [Advice::CountsDiffer { counted: 80, events: 10 }]);
+        assert_eq!(tokens.record().count_sources["tokenizer"], 1);
     }
 
     #[test]

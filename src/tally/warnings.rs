@@ -9,12 +9,19 @@ pub(super) enum Advice {
     InputLength(f64),
     /// Answers had so many times the wanted tokens.
     OutputLength(f64),
-    /// The server's count of tokens is not that of the events.
+    /// The count of tokens is not that of the events.
     CountsDiffer {
-        /// By the server.
+        /// By the server, or the tokenizer.
         counted: u64,
         /// Token-bearing events.
         events: u64,
+    },
+    /// The server's count of tokens is not that of the tokenizer.
+    TokenizerDiffers {
+        /// By the server.
+        usage: u64,
+        /// By the tokenizer.
+        tokenizer: u64,
     },
     /// An SLO bounds the time a token, and tokens were counted by events.
     TpotFromEvents,
@@ -29,6 +36,7 @@ impl Advice {
             Self::InputLength(_) => "input_length_off",
             Self::OutputLength(_) => "output_length_off",
             Self::CountsDiffer { .. } => "token_counts_differ",
+            Self::TokenizerDiffers { .. } => "tokenizer_differs",
             Self::TpotFromEvents => "tpot_from_events",
             Self::Local(_) => "short_of_resources",
         }
@@ -48,11 +56,16 @@ impl Advice {
                 100.0 * ratio
             ),
             Self::CountsDiffer { counted, events } => format!(
-                "the server counts {counted} output tokens in {events} events; itl is the time \
-                 between events, so judge the pace by tpot"
+                "{counted} output tokens came in {events} events; itl is the time between events, \
+                 so judge the pace by tpot"
+            ),
+            Self::TokenizerDiffers { usage, tokenizer } => format!(
+                "the server counts {usage} output tokens where the tokenizer has {tokenizer}; give \
+                 the tokenizer.json of the model that is served"
             ),
             Self::TpotFromEvents => "the server does not say how many tokens it sent, so tpot \
-                 counts events, which may hold several; have it report usage in the stream"
+                 counts events, which may hold several; have it report usage in the stream, or give \
+                 the target's tokenizer.json"
                 .to_owned(),
             Self::Local(exchanges) => format!(
                 "{exchanges} exchanges found no descriptor, port or memory on this machine and are \

@@ -150,6 +150,8 @@ pub struct Timeline {
     pub usage: Option<Usage>,
     /// Tokens in the first token-bearing event, where the server counts along.
     pub first_event_tokens: Option<u64>,
+    /// Tokens of the whole answer as the target's own tokenizer counts them, where there is one.
+    pub tokenizer_tokens: Option<u64>,
     /// Status of the answer.
     pub status: Option<u16>,
     /// Why the model stopped, if a whole answer came and said so.
@@ -186,6 +188,7 @@ impl Timeline {
             closing: None,
             usage: None,
             first_event_tokens: None,
+            tokenizer_tokens: None,
             status: None,
             finish: None,
             model: None,

@@ -236,6 +236,7 @@ impl LastBeat {
     fn of(beat: &BeatSummary, now: i64) -> Self {
         let counted = |tokens| match beat.count_source {
             Some(CountSource::Events) => format!("{tokens} tokens, counted from events"),
+            Some(CountSource::Tokenizer) => format!("{tokens} tokens, counted by the tokenizer"),
             Some(CountSource::Usage) | None => format!("{tokens} tokens"),
         };
         Self {

@@ -4,9 +4,9 @@
 
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
-use clap::{ArgAction, ValueEnum};
+use clap::{ArgAction, ValueEnum, builder::TypedValueParser};
 
-use super::super::target::TargetArgs;
+use super::super::target::{TargetArgs, named};
 use crate::{
     measure::Compat,
     units::{Period, Ratio, UnitError},
@@ -86,6 +86,9 @@ pub(super) struct LoadArgs {
     /// Requests in flight: a number, or a list with a step for each
     #[arg(long, short = 'c', value_name = "N,…", value_delimiter = ',')]
     pub(super) concurrency: Vec<NonZeroU32>,
+    /// Users that enter in a second at the start of a step; by default all at once
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub(super) spawn_rate: Option<f64>,
     /// Requests a second, whatever becomes of them: a number, or a list with a step for each
     #[arg(long, value_name = "RATE,…", value_delimiter = ',', value_parser = rate)]
     pub(super) request_rate: Vec<f64>,
@@ -124,7 +127,7 @@ pub(super) struct StepArgs {
     /// How long a step lasts at most
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) duration: Option<Duration>,
-    /// Requests before those that are judged; by default 1
+    /// Requests before those that are judged; by default the scenario's, else 1
     #[arg(long, value_name = "N")]
     pub(super) warmup: Option<u64>,
     /// Pause between steps
@@ -160,6 +163,9 @@ pub(super) struct WorkloadArgs {
     /// Prompts from a file: JSON lines of ShareGPT, of prompts or of messages
     #[arg(long, value_name = "FILE")]
     pub(super) dataset: Option<PathBuf>,
+    /// GET this path in place of completions, such as /health: the rate of requests alone
+    #[arg(long, value_name = "PATH")]
+    pub(super) http_path: Option<String>,
 }
 
 /// What the numbers are held against.
@@ -176,7 +182,7 @@ pub(super) struct JudgingArgs {
     #[arg(long, value_name = "NAME")]
     pub(super) slo: Vec<String>,
     /// The same requests by the definitions of another tool, beside ours
-    #[arg(long, value_name = "TOOL", value_parser = compat)]
+    #[arg(long, value_name = "TOOL", value_parser = compat())]
     pub(super) compat: Option<Compat>,
 }
 
@@ -294,11 +300,8 @@ fn ratio(text: &str) -> Result<Ratio, String> {
     text.parse().map_err(|error: UnitError| error.to_string())
 }
 
-fn compat(text: &str) -> Result<Compat, String> {
-    Compat::ALL
-        .into_iter()
-        .find(|tool| tool.as_str() == text)
-        .ok_or_else(|| format!("there are {}", Compat::ALL.map(Compat::as_str).join(", ")))
+fn compat() -> impl TypedValueParser<Value = Compat> {
+    named(Compat::ALL, Compat::as_str)
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -333,13 +336,5 @@ mod tests {
         for wrong in ["0", "-1", "nan", "five"] {
             assert!(rate(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn every_tool_has_its_name() {
-        for tool in Compat::ALL {
-            assert_eq!(compat(tool.as_str()), Ok(tool));
-        }
-        assert!(compat("ab").expect_err("unknown").contains("genai-perf"));
     }
 }

@@ -15,7 +15,7 @@ use super::{
     runs::{self, Runs},
     scenario::{self, Bench},
     signals::Signals,
-    target::{self, Surveyed},
+    target::{self, Asks, Surveyed},
     verdict,
 };
 use crate::{
@@ -35,10 +35,10 @@ pub(in crate::cli) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Ex
     let outputs = Outputs::prepare(&args.output, frame_of_stdout())?;
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let went = runtime.block_on(carry_out(args, &bench, target, global));
+    let went = runtime.block_on(carry_out(args, &bench, target, global, &outputs));
     // Neither a name resolution nor a calibration that still goes on is waited for.
     runtime.shutdown_background();
-    finish(&went?, outputs, out).map(ExitCode::from)
+    finish(&went?, &outputs, out).map(ExitCode::from)
 }
 
 /// Calibrates, asks the target what it is, and makes the runs.
@@ -47,6 +47,7 @@ async fn carry_out(
     bench: &Bench,
     target: Target,
     global: Global,
+    outputs: &Outputs,
 ) -> anyhow::Result<Runs> {
     let mut signals = Signals::listen()?;
     let calibration = match args.steps.calibrate {
@@ -57,12 +58,12 @@ async fn carry_out(
         false => None,
     };
     let surveyed = tokio::select! {
-        surveyed = target::survey(args, target, global) => surveyed?,
+        surveyed = target::survey(args, target, global, Asks::of(&bench.scenario)) => surveyed?,
         signal = signals.next() => return Ok(Runs::ended_by(signal)),
     };
     match surveyed {
         Surveyed::Subjects(subjects) => {
-            runs::all(args, bench, &subjects, calibration, &mut signals).await
+            runs::all(args, bench, &subjects, calibration, outputs, &mut signals).await
         }
         Surveyed::NoModel(why) => {
             tell(&why);
@@ -71,11 +72,14 @@ async fn carry_out(
     }
 }
 
-/// Prints and writes what there is. The exit code is the signal's if one came, 1 if a result could
-/// not be written, else that of the runs.
-fn finish(runs: &Runs, outputs: Outputs, out: &mut dyn Write) -> anyhow::Result<Exit> {
+/// Prints and writes what there is. The exit code is the signal's if one came, 1 if a run broke off
+/// or a result could not be written, else that of the runs.
+fn finish(runs: &Runs, outputs: &Outputs, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let records: Vec<&RunRecord> = runs.records.iter().map(AsRef::as_ref).collect();
     let written = if records.is_empty() { Ok(()) } else { outputs.write(&records, out) };
+    if let Some(why) = runs.broken {
+        tell(why);
+    }
     match (runs.signal, written) {
         (Some(signal), written) => {
             if let Err(error) = written {
@@ -84,6 +88,7 @@ fn finish(runs: &Runs, outputs: Outputs, out: &mut dyn Write) -> anyhow::Result<
             Ok(Exit::Signal(signal))
         }
         (None, Err(error)) => Err(error),
+        (None, Ok(())) if runs.broken.is_some() => Ok(Exit::Error),
         (None, Ok(())) => Ok(verdict::exit(&records)),
     }
 }

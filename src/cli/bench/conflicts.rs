@@ -11,10 +11,9 @@ pub(super) fn arrival(load: &LoadArgs) -> Option<ArrivalArg> {
         .or(load.burst_size.map(|_| ArrivalArg::Burst))
 }
 
-/// Whether a flag says what is asked.
-pub(super) fn has_workload(workload: &WorkloadArgs) -> bool {
-    workload.dataset.is_some()
-        || workload.isl.is_some()
+/// Whether a flag says how long prompts or answers are.
+pub(super) fn has_lengths(workload: &WorkloadArgs) -> bool {
+    workload.isl.is_some()
         || workload.isl_stddev.is_some()
         || workload.osl.is_some()
         || workload.osl_stddev.is_some()
@@ -48,6 +47,9 @@ pub(super) fn check_load(load: &LoadArgs) -> anyhow::Result<()> {
             bail!("a search takes at most two levels: the first one and the highest")
         }
         Some(_) | None => {}
+    }
+    if load.spawn_rate.is_some() && (open || search.is_some() || load.trace.is_some()) {
+        bail!("--spawn-rate says how users enter: give --concurrency too, and no search");
     }
     let rated = open || search == Some(QuantityArg::Rate);
     for (flag, given) in [
@@ -83,9 +85,14 @@ pub(super) fn check_load(load: &LoadArgs) -> anyhow::Result<()> {
 /// # Errors
 /// If they do not; with what to give instead.
 pub(super) fn check_workload(workload: &WorkloadArgs) -> anyhow::Result<()> {
-    let synthetic = WorkloadArgs { dataset: None, ..workload.clone() };
-    if workload.dataset.is_some() && has_workload(&synthetic) {
+    if workload.dataset.is_some() && workload.http_path.is_some() {
+        bail!("--http-path asks no prompt: leave out --dataset");
+    }
+    if workload.dataset.is_some() && has_lengths(workload) {
         bail!("--dataset has its own lengths: leave out --isl, --osl and --shared-prefix");
+    }
+    if workload.http_path.is_some() && has_lengths(workload) {
+        bail!("--http-path asks no prompt: leave out --isl, --osl and --shared-prefix");
     }
     Ok(())
 }

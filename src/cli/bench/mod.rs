@@ -3,6 +3,7 @@
 //! Owns the flags, the progress and the exit code. What is run is `load`'s, how it looks `report`'s.
 //! No logic here: see `command`.
 
+mod amend;
 mod args;
 mod command;
 mod conflicts;

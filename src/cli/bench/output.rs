@@ -1,7 +1,8 @@
 //! Where the results of a benchmark go.
 //!
 //! Owns the files: that they can be written is found out before the run, and each appears whole or
-//! not at all. A file that cannot be written costs no other form its result.
+//! not at all. They are written anew after every step, so that whatever ends the process costs no
+//! step that was made. A file that cannot be written costs no other form its result.
 
 use std::{
     fs::{self, File},
@@ -9,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow, bail};
 
 use super::args::{Format, OutputArgs};
 use crate::{
@@ -44,34 +45,57 @@ impl Outputs {
     /// Makes sure that every file can be written.
     ///
     /// # Errors
-    /// If one cannot: its folder is missing or may not be written to, or its path is a folder.
+    /// If one cannot: its folder is missing or may not be written to, its path is a folder, or two
+    /// are the same.
     pub(super) fn prepare(args: &OutputArgs, frame: Frame) -> anyhow::Result<Self> {
-        let mut files = Vec::new();
+        let mut files: Vec<(Form, Pending)> = Vec::new();
         for (form, path) in
             [(Form::Record, &args.output), (Form::Csv, &args.csv), (Form::Html, &args.html)]
         {
             if let Some(path) = path {
                 let pending = Pending::prepare(path)
                     .with_context(|| format!("cannot write {}", path.display()))?;
+                if pending.beside.is_some()
+                    && files.iter().any(|(_, other)| other.path == pending.path)
+                {
+                    bail!("two results would go to {}: name two files", path.display());
+                }
                 files.push((form, pending));
             }
         }
         Ok(Self { format: args.format, frame, files })
     }
 
-    /// Prints the results and writes the files, all that can be written.
+    /// Writes the files as they are so far: those that the end of the run writes anew.
     ///
     /// # Errors
     /// If one could not be written: all that went wrong, in one message.
-    pub(super) fn write(self, runs: &[&RunRecord], out: &mut dyn Write) -> anyhow::Result<()> {
+    pub(super) fn save_so_far(&self, runs: &[&RunRecord]) -> anyhow::Result<()> {
+        // What was written to a pipe cannot be replaced.
+        self.save(runs, |file| file.beside.is_some())
+    }
+
+    /// Writes the files, and prints the results.
+    ///
+    /// # Errors
+    /// If one could not be written: all that went wrong, in one message.
+    pub(super) fn write(&self, runs: &[&RunRecord], out: &mut dyn Write) -> anyhow::Result<()> {
+        let saved = self.save(runs, |_| true);
+        let printed = self.print(runs, out).context("cannot print the results");
+        match (saved, printed) {
+            (Err(wrong), Err(error)) => Err(anyhow!("{wrong}; {error:#}")),
+            (saved, printed) => saved.and(printed),
+        }
+    }
+
+    fn save(&self, runs: &[&RunRecord], takes: impl Fn(&Pending) -> bool) -> anyhow::Result<()> {
         let mut wrong = Vec::new();
-        for (form, file) in &self.files {
+        for (form, file) in self.files.iter().filter(|(_, file)| takes(file)) {
             let written = form.bytes(runs).and_then(|bytes| Ok(file.write(&bytes)?));
             if let Err(error) = written {
                 wrong.push(format!("cannot write {}: {error:#}", file.path.display()));
             }
         }
-        self.print(runs, out)?;
         anyhow::ensure!(wrong.is_empty(), "{}", wrong.join("; "));
         Ok(())
     }
@@ -79,12 +103,14 @@ impl Outputs {
     fn print(&self, runs: &[&RunRecord], out: &mut dyn Write) -> anyhow::Result<()> {
         let text = match self.format {
             Format::Table => {
-                let texts: Vec<_> = runs.iter().map(|run| report::text(run, self.frame)).collect();
-                texts.join("\n\n")
+                let texts = runs.iter().map(|run| report::text(run, self.frame));
+                let texts = texts.chain(report::comparison(runs, self.frame));
+                texts.collect::<Vec<_>>().join("\n\n")
             }
             Format::Markdown => {
-                let texts: Vec<_> = runs.iter().map(|run| report::markdown(run)).collect();
-                texts.join("\n")
+                let texts = runs.iter().map(|run| report::markdown(run));
+                let texts = texts.chain(report::comparison(runs, Frame::Markdown));
+                texts.collect::<Vec<_>>().join("\n")
             }
             Format::Json => report::json(runs)?,
             Format::FlatJson => report::flat_json(runs)?,
@@ -123,7 +149,9 @@ impl Pending {
         let name = place.file_name().ok_or(io::ErrorKind::InvalidInput)?;
         let name = format!(".{}.{}.part", name.to_string_lossy(), std::process::id());
         let beside = place.with_file_name(name);
+        // Only to see that it can be: a process that is killed later leaves nothing behind.
         File::create_new(&beside)?;
+        fs::remove_file(&beside)?;
         Ok(Self { path: place, beside: Some(beside) })
     }
 
@@ -140,7 +168,7 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        // What was moved is no longer there.
+        // There only if it could not be written to its end, or moved.
         if let Some(beside) = &self.beside {
             let _ = fs::remove_file(beside);
         }
@@ -164,6 +192,32 @@ mod tests {
         drop(again);
         assert_eq!(fs::read(&path).expect("still there"), b"whole");
         assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 1);
+    }
+
+    #[test]
+    fn a_file_is_written_anew_as_often_as_wanted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("run.json");
+        let pending = Pending::prepare(&path).expect("can be written");
+        assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 0);
+        for text in ["one step", "two"] {
+            pending.write(text.as_bytes()).expect("written");
+            assert_eq!(fs::read_to_string(&path).expect("readable"), text);
+        }
+        assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 1);
+    }
+
+    #[test]
+    fn two_results_do_not_share_a_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = Some(folder.path().join("run"));
+        let args =
+            OutputArgs { format: Format::Table, output: path.clone(), csv: path, html: None };
+        let refusal = Outputs::prepare(&args, Frame::Ascii).err().expect("refused");
+        assert!(refusal.to_string().contains("two files"), "{refusal}");
+        let null = Some(PathBuf::from("/dev/null"));
+        let args = OutputArgs { output: null.clone(), csv: null, ..args };
+        assert!(Outputs::prepare(&args, Frame::Ascii).is_ok());
     }
 
     #[test]

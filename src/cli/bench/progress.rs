@@ -25,22 +25,30 @@ const LINE: Duration = Duration::from_secs(5);
 /// The side of the run.
 pub(super) struct Listener {
     progress: watch::Sender<Option<Progress>>,
-    steps: mpsc::UnboundedSender<String>,
+    news: mpsc::UnboundedSender<News>,
+}
+
+/// What comes of a step that has ended.
+pub(super) enum News {
+    /// A line that says so.
+    Line(String),
+    /// The record as it would be if nothing more came.
+    SoFar(Box<RunRecord>),
 }
 
 /// The side of the display.
 pub(super) struct Told {
     /// Where the run stands.
     pub(super) progress: watch::Receiver<Option<Progress>>,
-    /// A line for each step that has ended; there are at most 32 a run.
-    pub(super) steps: mpsc::UnboundedReceiver<String>,
+    /// What came of each step that has ended; there are at most 32 a run.
+    pub(super) news: mpsc::UnboundedReceiver<News>,
 }
 
 /// The two sides.
 pub(super) fn listen() -> (Arc<Listener>, Told) {
     let (progress, watched) = watch::channel(None);
-    let (steps, ended) = mpsc::unbounded_channel();
-    (Arc::new(Listener { progress, steps }), Told { progress: watched, steps: ended })
+    let (news, heard) = mpsc::unbounded_channel();
+    (Arc::new(Listener { progress, news }), Told { progress: watched, news: heard })
 }
 
 impl RunSink for Listener {
@@ -54,7 +62,11 @@ impl RunSink for Listener {
 
     fn step(&self, _key: &RunKey, step: &StepRecord) {
         // Nobody may be listening any more.
-        let _ = self.steps.send(ended(step));
+        let _ = self.news.send(News::Line(ended(step)));
+    }
+
+    fn so_far(&self, record: &dyn Fn() -> RunRecord) {
+        let _ = self.news.send(News::SoFar(Box::new(record())));
     }
 
     fn ended(&self, _run: &Arc<RunRecord>) {}

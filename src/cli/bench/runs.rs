@@ -9,7 +9,8 @@ use tokio::{
 
 use super::{
     args::Args,
-    progress::{Display, Told, listen},
+    output::Outputs,
+    progress::{Display, News, Told, listen},
     scenario::Bench,
     signals::Signals,
     target::Subjects,
@@ -33,30 +34,41 @@ pub(super) struct Runs {
     pub(super) records: Vec<Arc<RunRecord>>,
     /// The signal that ended them, if one did.
     pub(super) signal: Option<u8>,
+    /// Why the last of them has no end, if it has none.
+    pub(super) broken: Option<&'static str>,
+}
+
+/// What is kept of a run.
+struct Kept {
+    /// Absent if not one step had ended.
+    record: Option<Arc<RunRecord>>,
+    /// Why it is not the whole run, if it is not.
+    broken: Option<&'static str>,
 }
 
 impl Runs {
     /// Ended before the first run.
-    pub(super) const fn ended_by(signal: u8) -> Self {
-        Self { records: Vec::new(), signal: Some(signal) }
+    pub(super) fn ended_by(signal: u8) -> Self {
+        Self { signal: Some(signal), ..Self::default() }
     }
 }
 
-/// Makes a run for each model, until a signal comes.
+/// Makes a run for each model, until a signal comes or one breaks off.
 ///
 /// # Errors
-/// If the system gives no thread, or a run breaks off.
+/// If the system gives no thread.
 pub(super) async fn all(
     args: &Args,
     bench: &Bench,
     subjects: &Subjects,
     calibration: Option<Calibration>,
+    outputs: &Outputs,
     signals: &mut Signals,
 ) -> anyhow::Result<Runs> {
     let wall = Wall::anchor();
     let loader = Loader::start(wall)?;
     let display = Display::of_stderr();
-    let mut records = Vec::new();
+    let mut runs = Runs::default();
     for model in &subjects.models {
         let now = wall.unix_nanos(Stamp::now());
         let order = RunOrder {
@@ -87,48 +99,67 @@ pub(super) async fn all(
         let (listener, told) = listen();
         let halt = Halt::default();
         let record = loader.run(order, listener, halt.clone());
-        let ended = follow(record, told, &halt, &display, signals).await;
+        let save = |so_far: &RunRecord| {
+            let records: Vec<_> = runs.records.iter().map(AsRef::as_ref).chain([so_far]).collect();
+            outputs.save_so_far(&records)
+        };
+        let kept = follow(record, told, &halt, &display, save, signals).await;
         display.clear();
-        records.extend(ended?);
-        if signals.first().is_some() {
+        runs.records.extend(kept.record);
+        runs.broken = kept.broken;
+        if signals.first().is_some() || runs.broken.is_some() {
             break;
         }
     }
     // Its thread ends with its last run, which has ended or is given up.
     drop(loader);
-    Ok(Runs { records, signal: signals.first() })
+    runs.signal = signals.first();
+    Ok(runs)
 }
 
-/// Shows how far a run is until it has ended. The first signal lets what is in flight end, the
-/// second gives it up. Absent if the run did not even end then.
+/// Shows how far a run is until it has ended, and saves what there is after each step. The first
+/// signal lets what is in flight end, the second gives it up.
 async fn follow(
     record: oneshot::Receiver<Arc<RunRecord>>,
     mut told: Told,
     halt: &Halt,
     display: &Display,
+    save: impl Fn(&RunRecord) -> anyhow::Result<()>,
     signals: &mut Signals,
-) -> anyhow::Result<Option<Arc<RunRecord>>> {
+) -> Kept {
     let mut record = pin!(record);
     let mut ticks = interval_at(Instant::now() + display.interval(), display.interval());
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut given_up: Option<Instant> = None;
-    loop {
+    let mut latest = None;
+    let mut hear = |news: News| match news {
+        News::Line(line) => display.say(&line),
+        News::SoFar(record) => {
+            if let Err(error) = save(&record) {
+                display.say(&format!("{error:#}; the end of the run tries again"));
+            }
+            latest = Some(Arc::from(record));
+        }
+    };
+    let broken = loop {
         tokio::select! {
             ended = &mut record => {
-                while let Ok(step) = told.steps.try_recv() {
-                    display.say(&step);
+                while let Ok(news) = told.news.try_recv() {
+                    hear(news);
                 }
-                return Ok(Some(ended.map_err(|_| anyhow::anyhow!("the run broke off; this is a bug"))?));
+                match ended {
+                    Ok(record) => return Kept { record: Some(record), broken: None },
+                    Err(_) => break "the run broke off, this is a bug: the results are of the steps before",
+                }
             }
-            Some(step) = told.steps.recv() => display.say(&step),
+            Some(news) = told.news.recv() => hear(news),
             _ = ticks.tick() => {
                 if let Some(progress) = told.progress.borrow_and_update().as_ref() {
                     display.show(progress);
                 }
             }
             () = sleep_until(given_up.unwrap_or_else(Instant::now)), if given_up.is_some() => {
-                display.say("the run does not end; what it had is lost");
-                return Ok(None);
+                break "the run does not end: the results are of the steps before";
             }
             _ = signals.next() => {
                 if halt.is_draining() {
@@ -141,7 +172,8 @@ async fn follow(
                 }
             }
         }
-    }
+    };
+    Kept { record: latest, broken: Some(broken) }
 }
 
 /// An id that sorts by time, and differs between processes of the same moment.

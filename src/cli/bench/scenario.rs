@@ -1,8 +1,8 @@
 //! From flags to a checked scenario and its SLOs.
 //!
 //! The flags are written down in the form of the configuration and read by its own loader, so one
-//! set of rules and defaults holds for both. Owns the defaults of a benchmark. Which flags go together is
-//! in `conflicts`.
+//! set of rules and defaults holds for both. Owns the defaults of a benchmark. Which flags go
+//! together is in `conflicts`, how they change a named scenario in `amend`.
 
 use std::sync::Arc;
 
@@ -11,11 +11,13 @@ use serde_json::{Map, Value, json};
 
 use super::{
     super::target::nearest,
+    amend::{changed, filled},
     args::{Args, LoadArgs, QuantityArg, RequestsArg, WorkloadArgs},
-    conflicts::{arrival, check_load, check_workload, has_workload},
+    conflicts::{arrival, check_load, check_workload},
     slo,
 };
 use crate::{
+    arrival::Load,
     config::{self, Config, Scenario},
     units::Period,
     verdict::Slo,
@@ -42,6 +44,10 @@ const MOST_USERS: f64 = 1_024.0;
 /// The most that a step of a search may take before it is given up as undecided.
 const SEARCH_DURATION: &str = "10m";
 
+/// What is said where requests are counted by users that are not there.
+pub(super) const NO_USERS: &str =
+    "--requests Nx counts users, and a rate has none: give a number or --duration";
+
 /// What is to be run, and what it is held against.
 pub(super) struct Bench {
     pub(super) scenario: Arc<Scenario>,
@@ -53,29 +59,41 @@ pub(super) struct Bench {
 /// # Errors
 /// If flags contradict each other, or name what is not there; with what to give instead.
 pub(super) fn build(args: &Args, config: Option<&Config>) -> anyhow::Result<Bench> {
-    check_load(&args.load)?;
-    check_workload(&args.workload)?;
     let base =
         args.load.scenario.as_deref().map(|name| named_scenario(name, config)).transpose()?;
-    let searches = args.load.find_max_goodput.is_some();
-    if searches && args.judging.goodput.is_empty() && args.judging.slo.is_empty() {
-        bail!(
-            "--find-max-goodput searches for the highest load that meets an SLO: give one with \
-             --goodput \"ttft:500ms tpot:30ms\" or --slo NAME"
-        );
-    }
+    let load = base.as_ref().map_or_else(|| args.load.clone(), |base| filled(&args.load, base));
+    check_load(&load)?;
+    check_workload(&args.workload)?;
     if args.judging.objective.is_some() && args.judging.goodput.is_empty() {
         bail!("--objective goes with --goodput; an SLO of --slo has its own");
     }
-    let read = read(&document(args, base.as_deref())?)?;
+    let read = read(&document(args, &load, base.as_deref())?)?;
     let flags = read.scenarios.get(BENCH).ok_or_else(|| anyhow!("the flags give no scenario"))?;
     let scenario = match base {
         None => Arc::clone(flags),
-        Some(base) => Arc::new(changed(&base, flags, args)),
+        Some(base) => Arc::new(changed(&base, flags, &load, args)?),
     };
     let mut slos: Vec<_> = read.slos.values().cloned().collect();
     for name in &args.judging.slo {
         slos.push(named_slo(name, config)?);
+    }
+    if matches!(scenario.load, Load::Search(_)) && slos.is_empty() {
+        bail!(
+            "a search is for the highest load that meets an SLO: give one with \
+             --goodput \"ttft:500ms tpot:30ms\" or --slo NAME"
+        );
+    }
+    for (name, workload) in &scenario.workloads {
+        for slo in &slos {
+            if let Some((metric, needed)) = config::unmeetable(slo, workload) {
+                bail!(
+                    "the SLO {} bounds {}, which needs {needed}, and the workload {name} asks for \
+                     fewer: no request could be good",
+                    slo.name,
+                    metric.as_str()
+                );
+            }
+        }
     }
     Ok(Bench { scenario, slos })
 }
@@ -95,7 +113,7 @@ fn read(document: &Value) -> anyhow::Result<Config> {
 }
 
 /// The flags in the form of the configuration.
-fn document(args: &Args, base: Option<&Scenario>) -> anyhow::Result<Value> {
+fn document(args: &Args, load: &LoadArgs, base: Option<&Scenario>) -> anyhow::Result<Value> {
     let mut scenario = Map::new();
     let mut set = |key: &str, value: Option<Value>| {
         if let Some(value) = value {
@@ -105,7 +123,7 @@ fn document(args: &Args, base: Option<&Scenario>) -> anyhow::Result<Value> {
     let time = |time: std::time::Duration| Value::from(Period(time).to_string());
     let steps = &args.steps;
     set("workload", Some(BENCH.into()));
-    set("load", Some(load(&args.load)));
+    set("load", Some(form(load)));
     set("requests_per_step", steps.requests.map(requests));
     set("duration", steps.duration.map(time));
     set("warmup_requests", Some(steps.warmup.unwrap_or(WARMUP).into()));
@@ -113,11 +131,11 @@ fn document(args: &Args, base: Option<&Scenario>) -> anyhow::Result<Value> {
     set("timeout", args.whom.timeout.map(time));
     set("seed", steps.seed.map(Value::from));
     if steps.requests.is_none() && steps.duration.is_none() {
-        let (key, value) = extent(&args.load, base);
+        let (key, value) = extent(load, base);
         set(key, value);
     }
-    if let (Some(RequestsArg::PerUser(_)), true) = (steps.requests, is_open(&args.load)) {
-        bail!("--requests Nx counts users, and a rate has none: give a number or --duration");
+    if let (Some(RequestsArg::PerUser(_)), true) = (steps.requests, is_open(load)) {
+        bail!(NO_USERS);
     }
     let mut slos = Map::new();
     if !args.judging.goodput.is_empty() {
@@ -125,7 +143,7 @@ fn document(args: &Args, base: Option<&Scenario>) -> anyhow::Result<Value> {
         slos.insert(GOODPUT.to_owned(), slo);
     }
     Ok(json!({
-        "workloads": {BENCH: workload(&args.workload)},
+        "workloads": {BENCH: workload(&args.workload, base)},
         "slos": slos,
         "scenarios": {BENCH: scenario},
     }))
@@ -134,10 +152,10 @@ fn document(args: &Args, base: Option<&Scenario>) -> anyhow::Result<Value> {
 /// How far a step goes where no flag says so.
 fn extent(load: &LoadArgs, base: Option<&Scenario>) -> (&'static str, Option<Value>) {
     match () {
-        // The scenario's own stands; this one only satisfies the rule that there is one.
-        () if base.is_some() => ("duration", Some(DURATION.into())),
         () if load.find_max_goodput.is_some() => ("duration", Some(SEARCH_DURATION.into())),
         () if load.trace.is_some() => ("duration", None),
+        // The scenario's own stands, unless that counts users and there are none any more.
+        () if base.is_some() => ("duration", Some(DURATION.into())),
         () if !load.request_rate.is_empty() => ("duration", Some(DURATION.into())),
         () => ("requests_per_step", Some(REQUESTS.into())),
     }
@@ -156,7 +174,8 @@ fn requests(requests: RequestsArg) -> Value {
     }
 }
 
-fn load(load: &LoadArgs) -> Value {
+/// The load in the form of the configuration.
+fn form(load: &LoadArgs) -> Value {
     let mut form = Map::new();
     let mut set = |key: &str, value: Value| {
         form.insert(key.to_owned(), value);
@@ -199,6 +218,9 @@ fn load(load: &LoadArgs) -> Value {
     } else {
         let users: Vec<u32> = load.concurrency.iter().map(|users| users.get()).collect();
         set("concurrency", if users.is_empty() { 1.into() } else { users.into() });
+        if let Some(rate) = load.spawn_rate {
+            set("spawn_rate", rate.into());
+        }
     }
     if let Some(most) = load.max_concurrency {
         set("max_concurrency", most.get().into());
@@ -206,10 +228,16 @@ fn load(load: &LoadArgs) -> Value {
     form.into()
 }
 
-fn workload(workload: &WorkloadArgs) -> Value {
+fn workload(workload: &WorkloadArgs, base: Option<&Scenario>) -> Value {
     if let Some(file) = &workload.dataset {
         return json!({"dataset": {"file": file.to_string_lossy()}});
     }
+    if let Some(path) = &workload.http_path {
+        return json!({"http": {"path": path}});
+    }
+    let prefix = workload.shared_prefix.unwrap_or(0);
+    // Of a scenario, the prefix is held against its own prompts.
+    let usual = if base.is_some() { INPUT_TOKENS.max(prefix) } else { INPUT_TOKENS };
     let length = |mean: Option<std::num::NonZeroU32>, usual: u32, spread: Option<f64>| {
         let mean = mean.map_or(usual, std::num::NonZeroU32::get);
         match spread {
@@ -218,42 +246,10 @@ fn workload(workload: &WorkloadArgs) -> Value {
         }
     };
     json!({"synthetic": {
-        "input_tokens": length(workload.isl, INPUT_TOKENS, workload.isl_stddev),
+        "input_tokens": length(workload.isl, usual, workload.isl_stddev),
         "output_tokens": length(workload.osl, OUTPUT_TOKENS, workload.osl_stddev),
-        "shared_prefix_tokens": workload.shared_prefix.unwrap_or(0),
+        "shared_prefix_tokens": prefix,
     }})
-}
-
-/// The scenario `base` with what the flags say.
-fn changed(base: &Scenario, flags: &Scenario, args: &Args) -> Scenario {
-    let mut scenario = base.clone();
-    let (load, steps) = (&args.load, &args.steps);
-    if has_load(load) {
-        scenario.load = flags.load.clone();
-    }
-    if has_workload(&args.workload) {
-        scenario.workloads = flags.workloads.clone();
-    }
-    if steps.requests.is_some() || steps.duration.is_some() {
-        scenario.requests_per_step = flags.requests_per_step;
-        scenario.duration = flags.duration;
-    }
-    if steps.warmup.is_some() {
-        scenario.warmup = flags.warmup;
-    }
-    if steps.settle.is_some() {
-        scenario.settle = flags.settle;
-    }
-    scenario.timeout = flags.timeout.or(base.timeout);
-    scenario.seed = flags.seed.or(base.seed);
-    scenario
-}
-
-fn has_load(load: &LoadArgs) -> bool {
-    !load.concurrency.is_empty()
-        || !load.request_rate.is_empty()
-        || load.trace.is_some()
-        || load.find_max_goodput.is_some()
 }
 
 fn named_scenario(name: &str, config: Option<&Config>) -> anyhow::Result<Arc<Scenario>> {

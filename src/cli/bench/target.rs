@@ -7,15 +7,39 @@ use anyhow::bail;
 use super::args::Args;
 use crate::{
     check,
-    config::{Config, Global, Models, Retry, Target},
+    config::{Config, Global, Models, Retry, Scenario, Target},
     event::Engine,
     load::Link,
+    workload::Workload,
 };
 
 /// Longest control request.
 const CONTROL: Duration = Duration::from_secs(10);
 /// Pause before the second attempt, where attempts are repeated; then twice as long each time.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// What stands for the model where only paths are asked for and the target names none.
+const NO_MODEL: &str = "-";
+
+/// What a benchmark asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// Completions, of a model.
+    Models,
+    /// Plain paths.
+    Paths,
+}
+
+impl Asks {
+    /// What the requests of `scenario` are.
+    pub(super) fn of(scenario: &Scenario) -> Self {
+        let plain = |workload: &Workload| matches!(workload, Workload::Http(_));
+        match scenario.workloads.iter().all(|(_, workload)| plain(workload)) {
+            true => Self::Paths,
+            false => Self::Models,
+        }
+    }
+}
 
 /// Whom the benchmark asks.
 pub(super) struct Subjects {
@@ -54,7 +78,8 @@ pub(super) fn target(
     Ok((target, global))
 }
 
-/// Asks the target what it is and which models it has, in a few control requests.
+/// Asks the target what it is and which models it has, in a few control requests. `asks` says
+/// whether a model is needed at all.
 ///
 /// # Errors
 /// If nothing can be sent: credentials or TLS material that cannot be read.
@@ -62,6 +87,7 @@ pub(super) async fn survey(
     args: &Args,
     target: Target,
     global: Global,
+    asks: Asks,
 ) -> anyhow::Result<Surveyed> {
     let link = Link::new(Arc::new(target))?;
     let (listed, engine) = check::survey(&link, CONTROL).await?;
@@ -71,7 +97,12 @@ pub(super) async fn survey(
     let models = if args.whom.all_models {
         all(known, listed)
     } else {
-        one(args.whom.model.as_deref(), known, listed).map(|model| vec![model])
+        let one = one(args.whom.model.as_deref(), known, listed);
+        match asks {
+            Asks::Models => one,
+            Asks::Paths => Ok(one.unwrap_or_else(|_| NO_MODEL.into())),
+        }
+        .map(|model| vec![model])
     };
     Ok(match models {
         Ok(models) => Surveyed::Subjects(Subjects { link, models, engine, global }),

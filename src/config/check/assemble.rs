@@ -2,7 +2,7 @@
 
 use super::{Coverage, global, probe, scenario, slo, sweep, target, workload};
 use crate::config::{
-    data::DataFiles, include::Fnv, model::Config, problem::Problems, sections::Sections,
+    data::DataFiles, include::Fnv, model::Config, problem::Problems, sections::Sections, seen::Seen,
 };
 
 /// Checks everything. The result is of use only if no problem has been reported.
@@ -38,6 +38,7 @@ pub(in crate::config) fn check(
         sweeps,
         files: Vec::new(),
         hash: 0,
+        seen: Seen::default(),
     }
 }
 

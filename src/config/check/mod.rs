@@ -20,5 +20,6 @@ mod workload;
 pub(super) use assemble::check;
 pub(crate) use headers::is_ours;
 pub(super) use known::Coverage;
+pub(crate) use reference::unmeetable;
 
 use known::Known;

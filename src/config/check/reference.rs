@@ -96,8 +96,8 @@ pub(super) fn targets<S>(
     }
 }
 
-/// A latency between tokens is undefined in an answer of one token, so that no exchange would be
-/// good.
+/// Holds an SLO against what a workload asks for: a latency that no answer defines would make no
+/// exchange good.
 pub(super) fn enough_tokens<S>(
     item: &Item<'_, S>,
     slo: &Slo,
@@ -105,20 +105,26 @@ pub(super) fn enough_tokens<S>(
     workload: &Workload,
     problems: &mut Problems,
 ) {
-    let between = |metric: Metric| match metric {
-        Metric::Tpot => Some("tpot"),
-        Metric::Ttst => Some("ttst"),
-        Metric::Itl => Some("itl"),
-        Metric::TpotMlperf => Some("tpot_mlperf"),
-        Metric::Ttft | Metric::E2e | Metric::Ttfo => None,
-    };
-    let metric = slo.thresholds.iter().find_map(|threshold| between(threshold.metric));
-    if let Some(metric) = metric.filter(|_| workload.fewest_output_tokens() < 2) {
+    if let Some((metric, needed)) = unmeetable(slo, workload) {
         let message = format!(
-            "the SLO `{}` bounds {metric}, which needs two tokens, but the workload `{name}` asks \
-             for fewer",
-            slo.name
+            "the SLO `{}` bounds {}, which needs {needed}, but the workload `{name}` asks for fewer",
+            slo.name,
+            metric.as_str()
         );
         problems.push(item.problem(&["slo"], message));
     }
+}
+
+/// A latency that `slo` bounds and that the shortest answer of `workload` does not define, with what
+/// it needs, in words.
+pub(crate) fn unmeetable(slo: &Slo, workload: &Workload) -> Option<(Metric, &'static str)> {
+    let tokens = workload.fewest_output_tokens();
+    slo.thresholds.iter().find_map(|threshold| {
+        let (least, needed) = match threshold.metric {
+            Metric::Tpot | Metric::Ttst | Metric::Itl | Metric::TpotMlperf => (2, "two tokens"),
+            Metric::Ttft | Metric::Ttfo => (1, "a token"),
+            Metric::E2e => (0, "nothing"),
+        };
+        (tokens < least).then_some((threshold.metric, needed))
+    })
 }

@@ -38,11 +38,10 @@ pub async fn run(
         at_unix_nanos: wall.unix_nanos(began),
         steps: steps.most(),
     });
-    let conduct =
-        Conduct { order: &order, pacer, wall, sink: &sink, halt: &halt, settled: Arc::default() };
+    let settled = Arc::default();
+    let conduct = Conduct { order: &order, pacer, wall, began, sink: &sink, halt: &halt, settled };
     let (records, cut) = conduct.within_time(&mut steps).await;
-    let past = Past { began, steps: records, cut, search: steps.outcome() };
-    let record = Arc::new(record(&order, wall, &halt, past));
+    let record = Arc::new(conduct.record(records, cut, &steps));
     sink.ended(&record);
     record
 }
@@ -51,6 +50,7 @@ struct Conduct<'a> {
     order: &'a RunOrder,
     pacer: Arc<Pacer>,
     wall: Wall,
+    began: Stamp,
     sink: &'a Arc<dyn RunSink>,
     halt: &'a Halt,
     settled: Arc<Settled>,
@@ -98,6 +98,7 @@ impl Conduct<'_> {
             self.sink.step(&self.order.key, &done.record);
             let cut = self.cut(&plan, &done);
             records.push(done.record);
+            self.sink.so_far(&|| self.record(records.clone(), Cut::Unfinished, steps));
             let goes_on = match done.ending {
                 Ending::Full | Ending::Decided(_) => true,
                 // To a search, a level that breaks the server is one that was too high.
@@ -114,6 +115,12 @@ impl Conduct<'_> {
             Cut::None
         };
         (records, cut)
+    }
+
+    /// The record of the run if it ends here.
+    fn record(&self, records: Vec<StepRecord>, cut: Cut, steps: &Steps) -> RunRecord {
+        let past = Past { began: self.began, steps: records, cut, search: steps.outcome() };
+        record(self.order, self.wall, self.halt, past)
     }
 
     async fn step(&self, plan: &StepPlan) -> Option<Done> {

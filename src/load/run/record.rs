@@ -16,6 +16,8 @@ pub(super) enum Cut {
     Budget(String),
     /// It could not be carried out: why.
     Failed(String),
+    /// More were to come when the record was made.
+    Unfinished,
 }
 
 /// What a run was, at its end.
@@ -78,6 +80,11 @@ fn result(steps: &[StepRecord], cut: Cut, halt: &Halt) -> (RunResult, Option<Str
     match cut {
         Cut::Budget(why) => return (RunResult::Interrupted, Some(why)),
         Cut::Failed(why) => return (RunResult::Failed, Some(why)),
+        Cut::Unfinished => {
+            let last = steps.last().map_or(0, |step| step.step);
+            let why = format!("the run had not ended when this was written, after step {last}");
+            return (RunResult::Interrupted, Some(why));
+        }
         Cut::None => {}
     }
     let invalid: Vec<String> = steps

@@ -100,6 +100,80 @@ fn a_shipped_scenario_is_changed_by_flags_and_by_nothing_else() {
     assert_eq!(&*changed.name, "concurrency_sweep");
 }
 
+fn first(flags: &[&str]) -> Arrival {
+    levels(flags).swap_remove(0)
+}
+
+#[test]
+fn what_a_flag_does_not_say_stays_as_the_scenario_has_it() {
+    let Arrival::Closed(users) = first(&["--scenario=load_test", "-c=50"]) else { panic!("users") };
+    assert_eq!((users.users, users.spawn_rate), (50, Some(10.0)));
+    let flags = ["--scenario=load_test", "--spawn-rate=2"];
+    let spawned: Vec<_> = levels(&flags).iter().map(Arrival::concurrency).collect();
+    assert_eq!(spawned, [10, 25, 50, 75, 100].map(Some));
+    let Arrival::Open(open) = first(&["--scenario=poisson_goodput", "--request-rate=40"]) else {
+        panic!("a rate")
+    };
+    assert_eq!(open.max_in_flight, Some(32));
+    let gated = first(&["--scenario=poisson_goodput", "--max-concurrency=64"]);
+    let Arrival::Open(open) = &gated else { panic!("a rate") };
+    assert_eq!((gated.rate(), open.max_in_flight), (Some(20.0), Some(64)));
+    assert_eq!(first(&["--scenario=poisson_goodput", "--arrival=constant"]).as_str(), "constant");
+}
+
+#[test]
+fn a_length_changes_that_length_of_every_workload_and_nothing_else() {
+    let flags = ["--scenario=latency_benchmark", "--osl=32"];
+    let shipped = config::shipped_scenario("latency_benchmark").expect("shipped");
+    let changed = bench(&flags).expect("a scenario").scenario;
+    for ((name, changed), (was, shipped)) in changed.workloads.iter().zip(&shipped.workloads) {
+        let (Workload::Synthetic(changed), Workload::Synthetic(shipped)) = (&**changed, &**shipped)
+        else {
+            panic!("made up")
+        };
+        assert_eq!(changed.output_tokens, Length::Constant(32));
+        assert_eq!(changed.input_tokens, shipped.input_tokens);
+        assert_eq!(**name, format!("{was}-changed"));
+    }
+    let flags = ["--scenario=prefix_cache", "--shared-prefix=900"];
+    let workloads = &bench(&flags).expect("a scenario").scenario.workloads;
+    let prefixes = workloads.iter().map(|(_, workload)| match &**workload {
+        Workload::Synthetic(made_up) => {
+            assert_eq!(made_up.input_tokens, Length::Constant(1124));
+            made_up.shared_prefix_tokens
+        }
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(prefixes.collect::<Vec<_>>(), [0, 900], "cold prompts stay cold");
+    let flags = ["--scenario=load_test", "--osl=10"];
+    let mix = &bench(&flags).expect("a scenario").scenario.workloads[0].1;
+    assert_eq!(mix.max_output_tokens(), 10);
+}
+
+#[test]
+fn requests_of_each_user_are_none_of_a_rate() {
+    let flags = ["--scenario=concurrency_sweep", "--request-rate=5"];
+    let scenario = bench(&flags).expect("a scenario").scenario;
+    assert_eq!(scenario.requests_per_step, None);
+    assert_eq!(scenario.duration, Some(Duration::from_secs(60)));
+    let flags = ["--scenario=concurrency_sweep", "--find-max-goodput", "--slo=interactive"];
+    let scenario = bench(&flags).expect("a scenario").scenario;
+    assert_eq!(
+        (scenario.requests_per_step, scenario.duration),
+        (None, Some(Duration::from_secs(600)))
+    );
+}
+
+#[test]
+fn a_path_is_asked_in_place_of_a_prompt() {
+    let scenario =
+        bench(&["--http-path=/health", "-c=50", "-n=1000"]).expect("a scenario").scenario;
+    let Workload::Http(ask) = &*scenario.workloads[0].1 else { panic!("plain") };
+    assert_eq!((ask.path.as_str(), ask.method.as_str()), ("/health", "GET"));
+    let changed = bench(&["--scenario=http_only", "--http-path=/health"]).expect("a scenario");
+    assert_eq!(changed.scenario.requests_per_step, Some(Requests::Count(1000)));
+}
+
 #[test]
 fn a_shipped_slo_stands_beside_that_of_the_flags() {
     let bench = bench(&["--slo", "interactive", "--goodput", "ttft:1s"]).expect("a scenario");
@@ -123,6 +197,18 @@ fn what_does_not_go_together_is_refused_with_a_remedy() {
         (&["--dataset=a", "--isl=4"], "--isl"),
         (&["--objective=99%"], "--goodput"),
         (&["--scenario=latency_bench"], "latency_benchmark"),
+        (&["--scenario=find_capacity"], "--slo NAME"),
+        (&["--osl=1", "--goodput=tpot:30"], "two tokens"),
+        (&["--http-path=/x", "--goodput=ttft:500"], "needs a token"),
+        (&["--scenario=poisson_goodput", "--requests=10x"], "--duration"),
+        (&["--scenario=load_test", "--max-concurrency=8"], "--request-rate"),
+        (&["--scenario=http_only", "--isl=8"], "not made up"),
+        (&["--scenario=prefix_cache", "--isl=512"], "--shared-prefix"),
+        (&["--scenario=load_test", "--isl-stddev=8"], "give both"),
+        (&["--request-rate=5", "--spawn-rate=1"], "--concurrency"),
+        (&["--http-path=/x", "--isl=4"], "--isl"),
+        (&["--http-path=/x", "--dataset=a"], "--dataset"),
+        (&["--http-path=x"], "path"),
         (&["--slo=interactiv"], "interactive"),
         (&["--shared-prefix=500"], "shared prefix"),
         (&["--goodput=ttft:fast"], "duration"),
