@@ -11,9 +11,9 @@ use super::{
     certify::{certify_shares, minimum_n},
 };
 
-/// A window without an outage says little of outages so long that it may well have none. So that
-/// none of them is likely up to this mean length, in beats, a pass takes so many times what
-/// independent beats would.
+/// A window may be without an outage because there are none, or because they are long and rare. So
+/// that the second is unlikely for outages of up to this mean length, in beats, a pass takes so
+/// many times the beats that it would if they were independent.
 const OUTAGE: f64 = 30.0;
 
 /// A share of beats that must be good.
@@ -38,8 +38,8 @@ pub struct Continuous {
 }
 
 impl Continuous {
-    /// A verdict without beats, on a probe that beats once an `interval`. It holds a few bytes for
-    /// each 30 beats of the SLO's window, whatever the traffic.
+    /// A verdict without beats, on a probe that beats once an `interval`. It holds some tens of bytes
+    /// for each 30 beats of the SLO's window, whatever the traffic.
     pub fn new(slo: Arc<Slo>, interval: Duration) -> Self {
         let objectives: Vec<Objective> = match slo.judge {
             Judge::Joint => vec![Objective::new(slo.objective)],

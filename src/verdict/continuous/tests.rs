@@ -209,12 +209,13 @@ fn at_the_objective_one_in_a_hundred_is_certified_falsely_at_most() {
         (0.90, 30.0, 5_760),
         (0.90, 60.0, 2_880),
         (0.99, 10.0, 5_760),
-        (0.99, 60.0, 5_760),
-        // Short windows, and a long one.
+        // Short windows, and long ones.
         (0.90, 1.0, 300),
         (0.95, 10.0, 600),
         (0.95, 60.0, 600),
         (0.95, 60.0, 17_280),
+        (0.99, 10.0, 17_280),
+        (0.99, 30.0, 17_280),
     ] {
         let (passes, fails) = at(objective, length).certified(7, objective, beats, WINDOWS);
         let case = format!("{objective}, outages of {length}, {beats} beats");
