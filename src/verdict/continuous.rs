@@ -41,12 +41,7 @@ impl Continuous {
     /// A verdict without beats, on a probe that beats once an `interval`. It holds some tens of bytes
     /// for each 30 beats of the SLO's window, whatever the traffic.
     pub fn new(slo: Arc<Slo>, interval: Duration) -> Self {
-        let objectives: Vec<Objective> = match slo.judge {
-            Judge::Joint => vec![Objective::new(slo.objective)],
-            Judge::Each => {
-                slo.thresholds.iter().map(|threshold| Objective::new(threshold.objective)).collect()
-            }
-        };
+        let objectives: Vec<Objective> = slo.objectives().into_iter().map(Objective::new).collect();
         let (closed, open) = (VecDeque::new(), Block::new(objectives.len()));
         Self { slo, objectives, interval, closed, open, state: State::NotEnoughData }
     }
