@@ -1,31 +1,67 @@
 //! Counts of misses by block of consecutive beats, and how far they cluster.
+//!
+//! Owns both readings of how much less a window of beats tells than as many independent ones:
+//! by the variance of counts, which sees any clustering, and by the length of outages, which is
+//! sharper where beats fail one after the other.
 
 /// Beats of one block.
 pub(super) const BLOCK: u8 = 30;
 
-/// Misses among consecutive beats, lane by lane: one lane for all thresholds jointly, one for each.
+/// Fewest groups of blocks whose variance is looked at.
+const GROUPS: usize = 8;
+
+/// The normal deviate of a one-sided confidence of 92.5 %: by simulation the lowest at which no more
+/// than 1 % of days pass falsely.
+const DEVIATE: f64 = 1.4395;
+
+/// Misses among the consecutive beats of one block under one objective.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Count {
+    misses: u8,
+    /// Runs of misses.
+    outages: u8,
+    /// The first beat missed.
+    starts_down: bool,
+    /// The latest beat missed.
+    down: bool,
+}
+
+impl Count {
+    /// Counts a beat of one lane, the first of its block or a later one.
+    pub(super) fn push(&mut self, first: bool, met: bool) {
+        if !met {
+            self.misses += 1;
+            self.outages += u8::from(!self.down);
+            self.starts_down |= first;
+        }
+        self.down = !met;
+    }
+}
+
+/// A block of beats, with a lane for each objective they are held against.
 #[derive(Clone, Debug)]
 pub(super) struct Block {
     beats: u8,
     first_due: i64,
     last_due: i64,
-    misses: Box<[u8]>,
+    lanes: Box<[Count]>,
 }
 
 impl Block {
     /// A block without beats.
     pub(super) fn new(lanes: usize) -> Self {
-        Self { beats: 0, first_due: i64::MAX, last_due: i64::MIN, misses: vec![0; lanes].into() }
+        let lanes = vec![Count::default(); lanes].into();
+        Self { beats: 0, first_due: i64::MAX, last_due: i64::MIN, lanes }
     }
 
     /// Counts a beat; `met` says for each lane whether it was met.
     pub(super) fn push<'a>(&mut self, due_unix_nanos: i64, met: impl Iterator<Item = &'a bool>) {
+        for (count, met) in self.lanes.iter_mut().zip(met) {
+            count.push(self.beats == 0, *met);
+        }
         self.beats += 1;
         self.first_due = self.first_due.min(due_unix_nanos);
         self.last_due = self.last_due.max(due_unix_nanos);
-        for (misses, met) in self.misses.iter_mut().zip(met) {
-            *misses += u8::from(!met);
-        }
     }
 
     /// Whether it has all its beats.
@@ -43,33 +79,39 @@ impl Block {
         self.last_due
     }
 
-    /// Misses in a lane.
-    pub(super) fn misses(&self, lane: usize) -> u8 {
-        self.misses.get(lane).copied().unwrap_or(0)
+    /// The counts of a lane.
+    pub(super) fn lane(&self, lane: usize) -> Count {
+        self.lanes.get(lane).copied().unwrap_or_default()
     }
 }
 
-/// Sums over full blocks.
-#[derive(Clone, Copy, Debug, Default)]
+/// The full blocks of a window, of one lane.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
-    blocks: u64,
+    /// Misses of each block, in order.
+    blocks: Vec<u64>,
     misses: u64,
-    squares: u64,
+    outages: u64,
 }
 
 impl Tally {
-    /// Sums the misses of full blocks.
-    pub(super) fn of(misses: impl Iterator<Item = u8>) -> Self {
-        misses.map(u64::from).fold(Self::default(), |sum, misses| Self {
-            blocks: sum.blocks + 1,
-            misses: sum.misses + misses,
-            squares: sum.squares + misses * misses,
-        })
+    /// Of the counts of consecutive full blocks.
+    pub(super) fn of(counts: impl Iterator<Item = Count>) -> Self {
+        let mut tally = Self::default();
+        let mut down = false;
+        for count in counts {
+            let goes_on = down && count.starts_down;
+            tally.outages += u64::from(count.outages) - u64::from(goes_on);
+            tally.misses += u64::from(count.misses);
+            tally.blocks.push(count.misses.into());
+            down = count.down;
+        }
+        tally
     }
 
     /// Beats.
     pub(super) fn n(&self) -> u64 {
-        self.blocks * u64::from(BLOCK)
+        self.blocks.len() as u64 * u64::from(BLOCK)
     }
 
     /// Misses.
@@ -77,25 +119,86 @@ impl Tally {
         self.misses
     }
 
-    /// By how much the miss counts of blocks vary more than those of independent beats would, but
-    /// at least 1; absent for fewer than two blocks, which show no variance.
+    /// By how much the miss counts of blocks, of pairs of blocks, of fours and so on vary more than
+    /// those of independent beats would, at the size where it is most, but at least 1. Absent for
+    /// fewer than two blocks, which show no variance.
     pub(super) fn design_effect(&self) -> Option<f64> {
-        if self.blocks < 2 {
+        if self.blocks.len() < 2 {
             return None;
         }
-        let blocks = self.blocks as f64;
-        let total = self.misses as f64;
-        let share = total / self.n() as f64;
-        let independent = f64::from(BLOCK) * share * (1.0 - share);
-        let variance = (self.squares as f64 - total * total / blocks) / (blocks - 1.0);
-        // Without misses, or without anything else, no block differs from another.
-        Some(if independent > 0.0 { (variance / independent).max(1.0) } else { 1.0 })
+        let (mut groups, mut beats) = (self.blocks.clone(), f64::from(BLOCK));
+        let mut effect = excess_variance(&groups, beats);
+        loop {
+            groups = groups.chunks_exact(2).map(|pair| pair.iter().sum()).collect();
+            beats *= 2.0;
+            if groups.len() < GROUPS {
+                return Some(effect.max(1.0));
+            }
+            effect = effect.max(excess_variance(&groups, beats));
+        }
     }
+
+    /// The design effect as it may well be, where the window shows too few outages to tell: what
+    /// must not be taken for less when few misses are to count in favour.
+    pub(super) fn cautious_design_effect(&self) -> Option<f64> {
+        let effect = self.design_effect()?;
+        if self.misses == 0 {
+            return Some(effect);
+        }
+        let misses = self.misses as f64;
+        let outages = self.outages as f64;
+        // `misses ÷ effect` independent misses would vary as these do: so many clusters there are.
+        let by_variance = effect * upper_limit((misses / effect).max(1.0));
+        // Runs of geometric length have, of mean L and far apart, the design effect 2 L − 1.
+        let by_length = 2.0 * misses / outages * upper_limit(outages) - 1.0;
+        Some(by_variance.max(by_length))
+    }
+}
+
+/// The variance of the misses of groups of so many beats, over what it would be for independent
+/// ones.
+fn excess_variance(groups: &[u64], beats: f64) -> f64 {
+    let count = groups.len() as f64;
+    let total = groups.iter().sum::<u64>() as f64;
+    let squares = groups.iter().map(|misses| misses * misses).sum::<u64>() as f64;
+    let share = total / (count * beats);
+    let independent = beats * share * (1.0 - share);
+    let variance = (squares - total * total / count) / (count - 1.0);
+    // Without misses, or without anything else, no group differs from another.
+    if independent > 0.0 { variance / independent } else { 1.0 }
+}
+
+/// Of a mean length found from so many that vary as the exponential distribution does (at least
+/// one): the upper 92.5 % confidence limit, over the mean found. That is n ÷ the 7.5 % quantile of the
+/// gamma distribution of shape n, by the approximation of Wilson and Hilferty (1931).
+fn upper_limit(outages: f64) -> f64 {
+    let spread = 1.0 / (9.0 * outages);
+    (1.0 - spread - DEVIATE * spread.sqrt()).powi(-3)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn count(beats: impl IntoIterator<Item = bool>) -> Count {
+        let mut count = Count::default();
+        for (beat, met) in beats.into_iter().enumerate() {
+            count.push(beat == 0, met);
+        }
+        count
+    }
+
+    /// A block whose last beats missed.
+    fn ending(misses: u8) -> Count {
+        count((0..BLOCK).map(|beat| beat + misses < BLOCK))
+    }
+
+    fn close(found: Option<f64>, expected: Option<f64>) -> bool {
+        match (found, expected) {
+            (Some(found), Some(expected)) => (found - expected).abs() < 1e-9 * expected,
+            _ => found == expected,
+        }
+    }
 
     #[test]
     fn a_design_effect_is_the_ratio_of_variances() {
@@ -110,12 +213,72 @@ mod tests {
             // All misses in one of two blocks: q = 1/2, variance 450.
             (vec![0, 30], Some(450.0 / 7.5)),
         ] {
-            let found = Tally::of(misses.iter().copied()).design_effect();
-            match (found, effect) {
-                (Some(found), Some(effect)) => assert!((found - effect).abs() < 1e-9, "{misses:?}"),
-                _ => assert_eq!(found, effect, "{misses:?}"),
-            }
+            let tally = Tally::of(misses.iter().copied().map(ending));
+            assert!(close(tally.design_effect(), effect), "{misses:?}");
         }
+    }
+
+    #[test]
+    fn the_size_at_which_misses_cluster_most_counts() {
+        // Two blocks in a row of sixteen: q = 1/8; by blocks 105 ÷ 3.28, by pairs 450 ÷ 6.56.
+        let misses = |block| if block < 2 { BLOCK } else { 0 };
+        let tally = Tally::of((0..16).map(misses).map(ending));
+        assert!(close(tally.design_effect(), Some(450.0 / (60.0 * 7.0 / 64.0))));
+        // Seven pairs are too few to tell.
+        let tally = Tally::of((0..15).map(misses).map(ending));
+        let by_blocks = 900.0 * 2.0 * 13.0 / (15.0 * 14.0) / (30.0 * 26.0 / 225.0);
+        assert!(close(tally.design_effect(), Some(by_blocks)));
+    }
+
+    #[test]
+    fn an_outage_that_spans_blocks_is_one() {
+        let whole = count([false; 30]);
+        let begun = ending(10);
+        let ended = count((0..BLOCK).map(|beat| beat >= 5));
+        let flapping = count((0..BLOCK).map(|beat| beat % 2 == 1));
+        for (counts, misses, outages) in [
+            (vec![begun, whole, ended], 45, 1),
+            (vec![begun, Count::default(), ended], 15, 2),
+            (vec![ended, begun], 15, 2),
+            (vec![flapping, flapping], 30, 30),
+            // The beats before it have left the window.
+            (vec![whole, ended, Count::default()], 35, 1),
+        ] {
+            let tally = Tally::of(counts.into_iter());
+            assert_eq!((tally.misses(), tally.outages), (misses, outages));
+        }
+    }
+
+    #[test]
+    fn the_upper_limit_of_a_mean_is_that_of_the_gamma_distribution() {
+        // n ÷ the 7.5 % quantile of the gamma distribution of shape n.
+        for (outages, limit, tolerance) in
+            [(1.0, 12.827, 0.15), (2.0, 4.460, 0.02), (5.0, 2.249, 0.01), (100.0, 1.163, 0.001)]
+        {
+            let found = upper_limit(outages);
+            assert!((found / limit - 1.0).abs() < tolerance, "{outages}: {found}");
+        }
+    }
+
+    #[test]
+    fn few_outages_leave_room_for_longer_ones() {
+        let effects = |counts: Vec<Count>| {
+            let tally = Tally::of(counts.into_iter());
+            (
+                tally.design_effect().expect("blocks"),
+                tally.cautious_design_effect().expect("blocks"),
+            )
+        };
+        let quiet = |blocks| std::iter::repeat_n(Count::default(), blocks);
+        // Nothing missed: nothing is known of outages.
+        assert_eq!(effects(quiet(96).collect()), (1.0, 1.0));
+        // One outage of ten beats: those of a hundred are not ruled out.
+        let (effect, cautious) = effects(quiet(95).chain([ending(10)]).collect());
+        assert!(effect < 11.0 && cautious > 200.0, "{effect} {cautious}");
+        // Many single misses: there is hardly a doubt.
+        let single = (0..96).map(|_| ending(1)).collect();
+        let (effect, cautious) = effects(single);
+        assert!(effect == 1.0 && cautious < 1.5, "{effect} {cautious}");
     }
 
     #[test]
@@ -126,7 +289,8 @@ mod tests {
             block.push(i64::from(beat % 7), [beat < 29, beat % 2 == 0].iter());
         }
         assert!(block.is_full());
-        assert_eq!((block.misses(0), block.misses(1)), (1, 15));
+        let misses = |lane| Tally::of([block.lane(lane)].into_iter()).misses();
+        assert_eq!((misses(0), misses(1)), (1, 15));
         assert_eq!((block.first_due(), block.last_due()), (0, 6));
     }
 }

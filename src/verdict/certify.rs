@@ -167,8 +167,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn agrees_with_the_binomial(n in 1_u64..2000, share in 0.0..=1.0_f64, p in 0.5..0.999_f64) {
-            let misses = (share * share * n as f64) as u64;
+        fn agrees_with_the_binomial(
+            n in 1_u64..2000,
+            share in 0.0..=1.0_f64,
+            near in any::<bool>(),
+            p in prop_oneof![0.5..0.999_f64, 1e-4..0.5_f64, 0.999..0.999_99_f64],
+        ) {
+            let mean = n as f64 * (1.0 - p);
+            let deviations = 10.0 * share - 5.0;
+            // Any number, or one close to where the verdict changes.
+            let misses = match near {
+                true => (mean + deviations * (mean * p).sqrt()).clamp(0.0, n as f64) as u64,
+                false => (share * share * n as f64) as u64,
+            };
             let passing = upper_tail(n, p, n - misses);
             let failing = if misses == 0 { 1.0 } else { upper_tail(n, 1.0 - p, misses) };
             prop_assume!((passing - RISK).abs() > 1e-8 && (failing - RISK).abs() > 1e-8);

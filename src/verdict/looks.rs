@@ -40,14 +40,7 @@ impl Looks {
 
     /// Looks at an SLO as it is judged: jointly, or each threshold alone.
     pub fn of(slo: &Slo, cap: u64) -> Self {
-        match slo.judge {
-            Judge::Joint => Self::over(&[slo.objective], cap),
-            Judge::Each => {
-                let objectives: Vec<f64> =
-                    slo.thresholds.iter().map(|threshold| threshold.objective).collect();
-                Self::over(&objectives, cap)
-            }
-        }
+        Self::over(&slo.objectives(), cap)
     }
 
     fn over(objectives: &[f64], cap: u64) -> Self {

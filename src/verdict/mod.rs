@@ -13,7 +13,7 @@ mod slo;
 mod spec;
 
 pub use certify::{RISK, State, certify, minimum_n};
-pub use continuous::{Continuous, Standing};
+pub use continuous::Continuous;
 pub use looks::Looks;
 pub use pack::{Pack, PackScenario, Ran};
 pub use slo::{Cause, Judge, Judgement, Metric, Slo, Threshold};

@@ -143,6 +143,15 @@ impl Cause {
 }
 
 impl Slo {
+    /// The shares that a verdict holds exchanges against: that of all thresholds jointly, or that of
+    /// each, in their order.
+    pub(super) fn objectives(&self) -> Vec<f64> {
+        match self.judge {
+            Judge::Joint => vec![self.objective],
+            Judge::Each => self.thresholds.iter().map(|threshold| threshold.objective).collect(),
+        }
+    }
+
     /// Holds one exchange against the SLO. The outcome must be a measured one.
     ///
     /// A failed exchange meets nothing, whatever it had reached before it failed. A latency that
