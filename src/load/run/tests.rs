@@ -327,6 +327,32 @@ async fn sessions_of_an_open_loop_have_their_later_turns_beside_the_schedule() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_thought_that_ends_after_the_window_does_not_hold_up_the_step() {
+    let mut workload = conversation();
+    if let Workload::Synthetic(synthetic) = &mut workload {
+        synthetic.think.mean = Duration::from_secs(3_600);
+    }
+    for arrival in [Arrival::Closed(users(3)), open(Pattern::Constant { rate: 0.1 }, None)] {
+        let workload = workload.clone();
+        let stand = Stand { workload, ..Stand::default() }.lasting(Duration::from_secs(10));
+        let began = tokio::time::Instant::now();
+        let (step, seen) = stand.step(arrival, ok(100 * MS)).await;
+        assert_eq!(done(step).ending, Ending::Full);
+        assert!(
+            !seen.is_empty() && began.elapsed() < Duration::from_secs(12),
+            "on the paused clock"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bell_that_comes_after_the_end_of_the_window_is_still_heard() {
+    let stand = Stand { lag: 300 * MS, ..Stand::default() }.lasting(Duration::from_secs(2));
+    let (_, seen) = stand.step(open(Pattern::Constant { rate: 10.0 }, None), ok(MS)).await;
+    assert_eq!(seen.len(), 20, "all that were due in the window were sent, if late");
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_thinks_does_not_hold_up_the_end() {
     let mut workload = conversation();
     if let Workload::Synthetic(synthetic) = &mut workload {
