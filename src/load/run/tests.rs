@@ -269,7 +269,7 @@ async fn a_step_of_a_search_ends_when_its_verdict_is_certified() {
     });
     for (takes, state, looks_at) in [(100 * MS, State::Pass, 135), (900 * MS, State::Fail, 90)] {
         let slos = vec![Arc::clone(&slo)];
-        let decider = Some(Decider::new(&slos, None));
+        let decider = Some(Decider::new(&slos, 684));
         let stand = Stand { slos, decider, ..Stand::default() };
         let arrival = open(Pattern::Poisson { rate: 20.0 }, None);
         let (step, seen) = stand.step(arrival, ok(takes)).await;
@@ -278,7 +278,7 @@ async fn a_step_of_a_search_ends_when_its_verdict_is_certified() {
         // Those that were in flight when the look came are judged, too.
         assert!((looks_at..looks_at + 60).contains(&seen.len()), "{}", seen.len());
         assert_eq!(step.looked.n, seen.len() as u64);
-        let verdict = Decider::new(&[Arc::clone(&slo)], None).verdict(Some(state), &step.looked);
+        let verdict = Decider::new(&[Arc::clone(&slo)], 684).verdict(Some(state), &step.looked);
         assert_eq!(verdict, state);
     }
 }
