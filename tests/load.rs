@@ -266,7 +266,7 @@ fn a_search_brackets_what_the_engine_bears() {
     // A quarter beyond what it bears on either side, for a machine that does something else.
     let findings = &record.findings;
     let (low, high) = (findings.bracket_low, findings.bracket_high);
-    assert!(low.is_none_or(|low| (50.0..=250.0).contains(&low)), "{low:?}: {steps:?}");
+    assert!(low.is_none_or(|low| low <= 250.0), "{low:?}: {steps:?}");
     assert!(high.is_none_or(|high| high >= 150.0), "{high:?}: {steps:?}");
     match low.zip(high) {
         Some((low, high)) => {

@@ -183,3 +183,19 @@ fn marked(marks: &[Mark]) -> Option<Marked> {
         _ => Some(Marked::ByClient),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_with_any_mark_says_nothing_of_its_level() {
+        assert_eq!(marked(&[]), None);
+        for mark in Mark::ALL {
+            let why = marked(&[mark]).expect("it is not valid");
+            assert_eq!(why == Marked::TooShort, mark == Mark::WindowTooShort, "{mark:?}");
+        }
+        let both = [Mark::ClientSaturated, Mark::WindowTooShort];
+        assert_eq!(marked(&both), Some(Marked::ByClient));
+    }
+}
