@@ -42,7 +42,8 @@ pub fn findings(steps: &[StepRecord], context: &FindingsContext) -> Findings {
         findings.max_goodput_requests_per_second = search.goodput;
         findings.bracket_low = search.low;
         findings.bracket_high = search.high;
-        findings.bracket_confidence = Some(search.confidence);
+        findings.bracket_estimate = search.estimate;
+        findings.bracket_confidence = search.low.or(search.high).map(|_| search.confidence);
     }
     let mut rising = None;
     if let Some(peak) = peak(compared) {

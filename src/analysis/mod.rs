@@ -5,8 +5,9 @@
 
 mod advice;
 mod curve;
+mod edge;
 mod findings;
 mod search;
 
 pub use findings::{FindingsContext, findings};
-pub use search::{Decision, Search, SearchOutcome};
+pub use search::{Decision, Marked, Search, SearchOutcome};

@@ -3,8 +3,10 @@
 //! Owns which level comes next. A search goes up by doubling until a level misses, then halves the
 //! ratio of the bracket; one that knows its last answer begins there and goes up or down by its
 //! precision, in steps that grow, so that an unchanged answer costs two steps. When and how a step
-//! is decided is not known here.
+//! is decided is not known here. A step that is not valid decides nothing: its level is tried once
+//! more, and one that stays so is neither end of the bracket, but none above it is tried.
 
+use super::edge::edge;
 use crate::{
     arrival::{self, Quantity},
     verdict::{RISK, State},
@@ -12,6 +14,9 @@ use crate::{
 
 /// Ratio of two levels while nothing is known.
 const DOUBLING: f64 = 2.0;
+
+/// So many steps in a row that this client spoiled end the search: each level has two.
+const HOPELESS: usize = 4;
 
 /// By how much two ratios differ that are the same but for roundings.
 const ROUNDING: f64 = 1e-9;
@@ -22,7 +27,32 @@ pub struct Search {
     spec: arrival::Search,
     known: Option<f64>,
     /// Every step so far: at most as many as the search may have.
-    steps: Vec<Decision>,
+    steps: Vec<Tried>,
+}
+
+/// What became of one step.
+#[derive(Clone, Copy, Debug)]
+enum Tried {
+    Decided(Decision),
+    Marked(f64, Marked),
+}
+
+impl Tried {
+    const fn level(&self) -> f64 {
+        match self {
+            Self::Decided(decision) => decision.level,
+            Self::Marked(level, _) => *level,
+        }
+    }
+}
+
+/// Why a step of a search says nothing of its level: it is not valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Marked {
+    /// This client was at fault. That may have been a hiccup, so the level is tried once more.
+    ByClient,
+    /// It was too short beside its exchanges, as it would be again.
+    TooShort,
 }
 
 /// How a step of a search was decided.
@@ -35,6 +65,8 @@ pub struct Decision {
     /// Misses ÷ the misses that the objective allows of as many exchanges; of several thresholds
     /// the largest such ratio. Above 1 the objective was missed, if not certifiably.
     pub misses_to_allowed: f64,
+    /// Exchanges that were judged.
+    pub n: u64,
     /// Good requests a second.
     pub goodput: Option<f64>,
 }
@@ -48,10 +80,10 @@ pub struct SearchOutcome {
     pub high: Option<f64>,
     /// Good requests a second at `low`.
     pub goodput: Option<f64>,
-    /// The highest level that met the objective, certified or not: the best estimate, and where
-    /// the next search may begin.
-    pub answer: Option<f64>,
-    /// Confidence of each end: each step takes the risk of one verdict, however often it was
+    /// Where the objective is just met, as far as the steps about it tell, certified or not: the
+    /// best answer, and where the next search begins. Of users the highest number that met it.
+    pub estimate: Option<f64>,
+    /// Confidence of each end: each valid step takes the risk of one verdict, however often it was
     /// looked at, and the ends are picked from all steps, so their risks add up (Bonferroni). It
     /// holds as far as a step is long against the lulls of the engine's queue.
     pub confidence: f64,
@@ -78,11 +110,16 @@ struct Bracket {
 impl Bracket {
     /// The lowest level that missed, and the highest below it that did not: where the steps
     /// contradict each other, the lower level is believed.
-    fn of(steps: &[Decision], met: fn(&Decision) -> bool, missed: fn(&Decision) -> bool) -> Self {
+    fn of(
+        steps: &[Decision],
+        met: fn(&Decision) -> bool,
+        missed: fn(&Decision) -> bool,
+        wall: Option<f64>,
+    ) -> Self {
         let levels = |of: fn(&Decision) -> bool| {
             steps.iter().filter(move |step| of(step)).map(|step| step.level)
         };
-        let high = levels(missed).min_by(f64::total_cmp);
+        let high = levels(missed).chain(wall).min_by(f64::total_cmp);
         let below = |level: &f64| high.is_none_or(|high| *level < high);
         Self { low: levels(met).filter(below).max_by(f64::total_cmp), high }
     }
@@ -97,8 +134,11 @@ impl Search {
 
     /// The level to be tried next; absent when the search has ended.
     pub fn next(&self) -> Option<f64> {
-        if self.steps.len() >= self.spec.max_steps as usize {
+        if self.steps.len() >= self.spec.max_steps as usize || self.is_hopeless() {
             return None;
+        }
+        if let Some(level) = self.again() {
+            return Some(level);
         }
         let bracket = self.bracket();
         let level = match (bracket.low, bracket.high) {
@@ -115,41 +155,110 @@ impl Search {
         (self.tried(level) == 0).then_some(level)
     }
 
-    /// Takes in what became of the step.
+    /// Takes in what became of the step, which was valid.
     pub fn decided(&mut self, decision: Decision) {
-        self.steps.push(decision);
+        self.steps.push(Tried::Decided(decision));
+    }
+
+    /// Takes in that the step at `level` was not valid: it says nothing, neither that the level
+    /// meets the objective nor that it misses it.
+    pub fn marked(&mut self, level: f64, why: Marked) {
+        self.steps.push(Tried::Marked(level, why));
     }
 
     /// What is known so far.
     pub fn outcome(&self) -> SearchOutcome {
+        let decisions = self.decisions();
         let certified = self.certified();
         let goodput = certified.low.and_then(|low| {
             let at = |step: &&Decision| step.level == low && step.state == State::Pass;
-            self.steps.iter().find(at)?.goodput
+            decisions.iter().find(at)?.goodput
         });
         SearchOutcome {
             low: certified.low,
             high: certified.high,
             goodput,
-            answer: self.bracket().low,
-            confidence: (1.0 - RISK * self.steps.len() as f64).max(0.0),
+            estimate: self.estimate(&decisions),
+            confidence: (1.0 - RISK * decisions.len() as f64).max(0.0),
         }
     }
 
-    /// Between what was met and what was not.
+    /// The best answer. Between the last level that met the objective and the first that missed
+    /// it, unless users are counted, who are whole.
+    fn estimate(&self, decisions: &[Decision]) -> Option<f64> {
+        let counted = Bracket::of(decisions, Decision::met, |step| !step.met(), None);
+        let low = counted.low?;
+        match (self.spec.of, counted.high) {
+            (Quantity::Rate, Some(high)) => Some(edge(decisions, low, high)),
+            _ => Some(low),
+        }
+    }
+
+    /// The valid steps.
+    fn decisions(&self) -> Vec<Decision> {
+        let decision = |step: &Tried| match step {
+            Tried::Decided(decision) => Some(*decision),
+            Tried::Marked(..) => None,
+        };
+        self.steps.iter().filter_map(decision).collect()
+    }
+
+    /// Between what was met and what was not, or lies beyond what this client can tell.
     fn bracket(&self) -> Bracket {
-        Bracket::of(&self.steps, Decision::met, |step| !step.met())
+        Bracket::of(&self.decisions(), Decision::met, |step| !step.met(), self.wall())
+    }
+
+    /// The level that is to be tried again, since its first step was not valid.
+    fn again(&self) -> Option<f64> {
+        match self.steps.last() {
+            Some(Tried::Marked(level, Marked::ByClient)) => {
+                (self.marks(*level) == 1).then_some(*level)
+            }
+            _ => None,
+        }
+    }
+
+    /// The lowest level that stays without a valid step: none above it is tried.
+    fn wall(&self) -> Option<f64> {
+        let decisions = self.decisions();
+        let stays = |step: &Tried| match step {
+            Tried::Marked(level, why) => {
+                let again = *why == Marked::TooShort || self.marks(*level) > 1;
+                let decided = decisions.iter().any(|decision| decision.level == *level);
+                (again && !decided).then_some(*level)
+            }
+            Tried::Decided(_) => None,
+        };
+        self.steps.iter().filter_map(stays).min_by(f64::total_cmp)
+    }
+
+    /// Whether two levels in a row stayed without a valid step by the client's own fault: a third
+    /// would, too.
+    fn is_hopeless(&self) -> bool {
+        let at_fault = |step: &Tried| matches!(step, Tried::Marked(_, Marked::ByClient));
+        self.steps.len() >= HOPELESS && self.steps.iter().rev().take(HOPELESS).all(at_fault)
+    }
+
+    /// How often a step at `level` was not valid.
+    fn marks(&self, level: f64) -> usize {
+        let marked = |step: &&Tried| matches!(step, Tried::Marked(of, _) if *of == level);
+        self.steps.iter().filter(marked).count()
     }
 
     /// Between what was certified to pass and what was certified to fail.
     fn certified(&self) -> Bracket {
-        Bracket::of(&self.steps, |step| step.state == State::Pass, |step| step.state == State::Fail)
+        Bracket::of(
+            &self.decisions(),
+            |step| step.state == State::Pass,
+            |step| step.state == State::Fail,
+            None,
+        )
     }
 
     /// The next level between two: the middle by ratio. But just below a level that was met once
     /// and then missed, for it is near the edge.
     fn within(&self, low: f64, high: f64) -> f64 {
-        if self.tried(high) > 1 {
+        if self.tried(high) > self.marks(high) + 1 {
             return low.max(high / (1.0 + self.spec.precision));
         }
         (low * high).sqrt()
@@ -165,10 +274,10 @@ impl Search {
             return Some(low);
         }
         let certified = self.certified();
-        let levels = self.steps.iter().map(|step| step.level);
+        let levels = self.steps.iter().map(Tried::level);
         if certified.low.is_none() {
             self.below(levels.min_by(f64::total_cmp)?)
-        } else if certified.high.is_none() {
+        } else if certified.high.is_none() && self.wall().is_none() {
             self.above(levels.max_by(f64::total_cmp)?)
         } else {
             None
@@ -177,7 +286,7 @@ impl Search {
 
     /// How often a level was tried.
     fn tried(&self, level: f64) -> usize {
-        self.steps.iter().filter(|step| step.level == level).count()
+        self.steps.iter().filter(|step| step.level() == level).count()
     }
 
     /// A level above `low`; absent at the highest that is allowed.

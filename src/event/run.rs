@@ -478,11 +478,14 @@ pub struct Findings {
     pub saturation_step: Option<u32>,
     /// Of a search, or the best certified step of a sweep: good requests a second.
     pub max_goodput_requests_per_second: Option<f64>,
-    /// The level of the search's answer: highest certified to pass.
+    /// Of a search: the highest level certified to pass.
     pub bracket_low: Option<f64>,
     /// The lowest level certified to fail.
     pub bracket_high: Option<f64>,
-    /// Confidence of each end of the bracket.
+    /// The level at which the SLO is just met, as far as the steps about it tell: the best answer,
+    /// not certified, and where the sweep's next search begins.
+    pub bracket_estimate: Option<f64>,
+    /// Confidence of each end of the bracket; absent if there is none.
     pub bracket_confidence: Option<f64>,
     /// Dollars for a million output tokens at peak throughput.
     pub cost_dollars_per_million_output_tokens: Option<f64>,

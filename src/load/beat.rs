@@ -23,7 +23,7 @@ use crate::{
     schedule::phase,
     timeline::{Exchange, Outcome, Recorder, Timeline},
     verdict::{Continuous, Slo, State},
-    workload,
+    workload::{self, RequestPlan},
 };
 
 /// What beats: one probe of one model of one target.
@@ -102,12 +102,14 @@ impl Subject {
 
     /// Makes the beat that is due at `due`, and tells `sink` when it has ended.
     pub(super) async fn beat(self: Arc<Self>, due: Stamp, wall: Wall, sink: Arc<dyn Sink>) {
+        let (subject, plan) = (Arc::clone(&self), self.plan(due, wall));
         sink.started(&self.key);
-        let subject = Arc::clone(&self);
+        let words = plan.words;
         let recorder = self.recorder(due, move |exchange| {
+            subject.learn(words, &exchange);
             sink.ended(&subject.ended(exchange, wall, Standing::Scheduled));
         });
-        self.exchange(due, wall, self.limits, Text::Dropped, recorder).await;
+        self.exchange(&plan, self.limits, Text::Dropped, recorder).await;
     }
 
     /// Accounts for a beat that this process slept through: nothing was sent, nothing is known.
@@ -138,7 +140,7 @@ impl Subject {
             let _ = reply.send(Ok(subject.ended(exchange, wall, Standing::OnDemand)));
         });
         let limits = Limits { total: timeout.min(self.limits.total), ..self.limits };
-        self.exchange(due, wall, limits, text, recorder).await;
+        self.exchange(&self.plan(due, wall), limits, text, recorder).await;
     }
 
     fn recorder(&self, due: Stamp, on_close: impl FnOnce(Exchange) + Send + 'static) -> Recorder {
@@ -146,22 +148,32 @@ impl Subject {
         Recorder::open(Timeline::new(due, tokens), on_close)
     }
 
-    async fn exchange(
-        &self,
-        due: Stamp,
-        wall: Wall,
-        limits: Limits,
-        text: Text,
-        recorder: Recorder,
-    ) {
+    /// What the beat that is due at `due` asks. It does not change with what is learnt of lengths:
+    /// a beat is to be the same from day to day.
+    fn plan(&self, due: Stamp, wall: Wall) -> RequestPlan {
         let BeatKey { target, model, probe } = &*self.key;
         let seed = workload::seed(&[target, model, probe], wall.unix_nanos(due));
-        let plan = self.probe.workload.draw(&mut Pcg64Mcg::seed_from_u64(seed));
+        self.probe.workload.draw(&mut Pcg64Mcg::seed_from_u64(seed))
+    }
+
+    /// Learns how many tokens the server counts in our words, so that the first sweep knows. Not
+    /// where there is a tokenizer: what is learnt then is of prompts that it sized.
+    fn learn(&self, words: u32, exchange: &Exchange) {
+        let usage = exchange.timeline.usage;
+        if let Some(tokens) = usage.and_then(|usage| usage.prompt_tokens)
+            && self.link.tokenizer().is_none()
+        {
+            self.link.learn(&self.key.model, words, tokens);
+        }
+    }
+
+    async fn exchange(&self, plan: &RequestPlan, limits: Limits, text: Text, recorder: Recorder) {
+        let BeatKey { model, probe, .. } = &*self.key;
         let order = Order {
             link: &self.link,
             model,
             probe,
-            plan: &plan,
+            plan,
             connection: self.probe.connection,
             limits,
             text,
@@ -260,6 +272,24 @@ pub(super) mod tests {
             fail(&old, 29);
             assert_eq!(fail(&subject(objective, interval).in_place_of(&old), 1), None);
         }
+    }
+
+    #[test]
+    fn a_beat_teaches_the_sizing_of_the_sweeps() {
+        use crate::{timeline::Usage, workload::Sizing};
+        let subject = subject("95%", "10s");
+        let mut timeline = Timeline::new(Stamp::now(), 0);
+        // A chat template of forty tokens.
+        timeline.usage = Some(Usage { prompt_tokens: Some(240), ..Usage::default() });
+        let exchange = Exchange { timeline, outcome: Outcome::Ok, detail: None, text: None };
+        for _ in 0..8 {
+            subject.learn(200, &exchange);
+        }
+        let Sizing::Ratio { fixed, tokens_per_word } = subject.link().sizing("m") else {
+            panic!("there is no tokenizer")
+        };
+        let counted = fixed + 200.0 * tokens_per_word;
+        assert!((counted - 240.0).abs() < 5.0, "{counted} tokens for 200 words");
     }
 
     #[test]

@@ -96,11 +96,15 @@ fn saturation(run: &RunRecord, findings: &Findings) -> Option<String> {
 }
 
 fn goodput(findings: &Findings) -> Option<String> {
-    let mut text = match (findings.max_goodput_requests_per_second, findings.bracket_high) {
+    let searched = findings.bracket_high.or(findings.bracket_estimate);
+    let mut text = match (findings.max_goodput_requests_per_second, searched) {
         (Some(goodput), _) => format!("{} good requests/s", grouped(goodput, 2)),
         (None, Some(_)) => "no level was certified to meet the SLO".to_owned(),
         (None, None) => return None,
     };
+    if let Some(estimate) = findings.bracket_estimate {
+        text.push_str(&format!("; the SLO is just met at about {}", grouped(estimate, 2)));
+    }
     let low = findings.bracket_low.map(|low| format!("met at a level of {}", grouped(low, 2)));
     let high = findings.bracket_high.map(|high| format!("missed at {}", grouped(high, 2)));
     let bracket: Vec<_> = low.into_iter().chain(high).collect();

@@ -63,6 +63,7 @@ pub(crate) fn sweep() -> RunRecord {
             max_goodput_requests_per_second: Some(4.4),
             bracket_low: Some(20.0),
             bracket_high: Some(120.0),
+            bracket_estimate: Some(96.5),
             bracket_confidence: Some(0.99),
             cost_dollars_per_million_output_tokens: Some(0.675),
             verdicts: [("mlperf_llama3_1_8b_interactive".to_owned(), State::Fail)].into(),

@@ -196,6 +196,11 @@ impl StepTally {
         }
     }
 
+    /// The median so far of the exchanges that were ok: what a typical one is.
+    pub fn typical(&self, metric: Metric) -> Option<Duration> {
+        self.latencies.of(metric).finite_quantile(0.5).map(Duration::from_secs_f64)
+    }
+
     /// The record, with the given words for the load.
     pub fn finish(self, load: LoadRecord, surroundings: Surroundings) -> StepRecord {
         let n = self.count(Outcome::is_measured);

@@ -2,7 +2,10 @@
 //!
 //! The window runs from the due time of the first exchange after the warm-up to the last due time,
 //! and which one is the last is known only when there is no other. So what happens after the
-//! latest due time waits until a later one comes: bounded by what is in flight.
+//! latest due time waits until a later one comes: what is in flight, and where a gate holds requests
+//! back all that happens between a due time and its place, in a bounded number of moments.
+
+use std::collections::BTreeMap;
 
 use super::Phase;
 use crate::clock::Stamp;
@@ -62,13 +65,72 @@ impl Window {
     }
 }
 
+/// What happened after the latest due time, by its time, until a later one comes.
+#[derive(Clone, Debug, Default)]
+struct Later {
+    waiting: BTreeMap<Stamp, f64>,
+    /// Moments are told apart by `2 ^ bits` nanoseconds: all of them, unless very many wait.
+    bits: u32,
+}
+
+impl Later {
+    /// So many moments are told apart. More come where a gate holds requests back for long: the
+    /// latest due time then lies far behind, and all that happens meanwhile waits.
+    const MOST: usize = 1 << 14;
+
+    fn put(&mut self, at: Stamp, much: f64) {
+        *self.waiting.entry(self.rounded(at)).or_default() += much;
+        if self.waiting.len() > Self::MOST {
+            self.coarsen();
+        }
+    }
+
+    /// A moment as it is told apart: no earlier than it was.
+    fn rounded(&self, at: Stamp) -> Stamp {
+        let rest = (1 << self.bits) - 1;
+        Stamp::from_nanos(at.as_nanos().saturating_add(rest) & !rest)
+    }
+
+    /// Leaves half as many moments at most. What this moves over the end of a window is one of
+    /// very many.
+    fn coarsen(&mut self) {
+        let fine = std::mem::take(&mut self.waiting);
+        let ends = fine.first_key_value().zip(fine.last_key_value());
+        let span = ends.map_or(0, |((first, _), (last, _))| last.as_nanos() - first.as_nanos());
+        // One bit more than half as many would take: the span need not begin with a moment.
+        self.bits = (span / Self::MOST as u64).checked_ilog2().unwrap_or(0) + 2;
+        for (at, much) in fine {
+            *self.waiting.entry(self.rounded(at)).or_default() += much;
+        }
+    }
+
+    /// Hands out what is later no more, with its time and whether it lies in the window.
+    fn settle(&mut self, window: &Window, mut each: impl FnMut(Stamp, f64)) {
+        while let Some(next) = self.waiting.first_entry() {
+            match window.place(*next.key()) {
+                Place::Later => return,
+                Place::Before => {
+                    next.remove();
+                }
+                Place::Inside => {
+                    let (at, much) = next.remove_entry();
+                    each(at, much);
+                }
+            }
+        }
+        self.bits = 0;
+    }
+
+    fn sum(&self) -> f64 {
+        self.waiting.values().sum()
+    }
+}
+
 /// The sum of what happened in the window.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Happened {
     inside: f64,
-    later: Vec<(Stamp, f64)>,
-    /// The least stamp of `later`.
-    next: Option<Stamp>,
+    later: Later,
 }
 
 impl Happened {
@@ -77,30 +139,13 @@ impl Happened {
         match window.place(at) {
             Place::Before => {}
             Place::Inside => self.inside += much,
-            Place::Later => {
-                self.next = Some(self.next.map_or(at, |next| next.min(at)));
-                self.later.push((at, much));
-            }
+            Place::Later => self.later.put(at, much),
         }
     }
 
     /// The latest due time has moved.
     pub(super) fn settle(&mut self, window: &Window) {
-        if self.next.is_none_or(|next| window.place(next) == Place::Later) {
-            return;
-        }
-        let (mut inside, mut next) = (0.0, None::<Stamp>);
-        self.later.retain(|(at, much)| {
-            let place = window.place(*at);
-            match place {
-                Place::Before => {}
-                Place::Inside => inside += much,
-                Place::Later => next = Some(next.map_or(*at, |next| next.min(*at))),
-            }
-            place == Place::Later
-        });
-        self.inside += inside;
-        self.next = next;
+        self.later.settle(window, |_, much| self.inside += much);
     }
 
     /// How much happened in the window so far.
@@ -108,22 +153,48 @@ impl Happened {
         self.inside
     }
 
-    /// Events that wait for a later due time.
+    /// Moments that wait for a later due time.
     #[cfg(test)]
     pub(super) fn waiting(&self) -> usize {
-        self.later.len()
+        self.later.waiting.len()
     }
 }
 
-/// How many exchanges were in flight, as an integral over the window.
+/// Moments of the window as seconds since its begin, summed: those before count as its begin, those
+/// after as its end.
+#[derive(Clone, Debug, Default)]
+struct Moments {
+    inside: f64,
+    later: Later,
+}
+
+impl Moments {
+    fn push(&mut self, window: &Window, at: Stamp) {
+        match window.place(at) {
+            Place::Before => {}
+            Place::Inside => self.inside += since_begin(window, at),
+            Place::Later => self.later.put(at, 1.0),
+        }
+    }
+
+    fn settle(&mut self, window: &Window) {
+        self.later.settle(window, |at, many| self.inside += many * since_begin(window, at));
+    }
+
+    fn sum(&self, window: &Window) -> f64 {
+        self.inside + self.later.sum() * window.seconds()
+    }
+}
+
+/// How many exchanges were in flight, as an integral over the window: the sum of their ends less
+/// that of their begins.
 #[derive(Clone, Debug, Default)]
 pub(super) struct InFlight {
     now: u64,
     most: u64,
-    /// Exchange-seconds in the window, of the exchanges that have ended.
-    inside: f64,
-    /// Exchanges that ended after the latest due time, from and to.
-    later: Vec<(Stamp, Stamp)>,
+    /// Of the exchanges that have ended.
+    begins: Moments,
+    ends: Moments,
 }
 
 impl InFlight {
@@ -140,24 +211,14 @@ impl InFlight {
     pub(super) fn ended(&mut self, window: &Window, sent: Option<(Stamp, Stamp)>) {
         self.now = self.now.saturating_sub(1);
         let Some((from, to)) = sent else { return };
-        match window.place(to) {
-            Place::Before => {}
-            Place::Inside => self.inside += overlap(window, from, to),
-            Place::Later => self.later.push((from, to)),
-        }
+        self.begins.push(window, from);
+        self.ends.push(window, to);
     }
 
     /// The latest due time has moved.
     pub(super) fn settle(&mut self, window: &Window) {
-        let mut inside = 0.0;
-        self.later.retain(|(from, to)| {
-            let place = window.place(*to);
-            if place == Place::Inside {
-                inside += overlap(window, *from, *to);
-            }
-            place == Place::Later
-        });
-        self.inside += inside;
+        self.begins.settle(window);
+        self.ends.settle(window);
     }
 
     /// Most at a time, from the begin of the window on.
@@ -167,17 +228,14 @@ impl InFlight {
 
     /// The mean over the whole window; absent for a window without length.
     pub(super) fn mean(&self, window: &Window) -> Option<f64> {
-        let cut: f64 = self.later.iter().map(|(from, to)| overlap(window, *from, *to)).sum();
-        (window.seconds() > 0.0).then(|| (self.inside + cut) / window.seconds())
+        let together = self.ends.sum(window) - self.begins.sum(window);
+        (window.seconds() > 0.0).then(|| (together / window.seconds()).max(0.0))
     }
 }
 
-/// Seconds of `from`…`to` that lie in the window so far.
-fn overlap(window: &Window, from: Stamp, to: Stamp) -> f64 {
-    window
-        .first()
-        .zip(window.latest())
-        .map_or(0.0, |(first, last)| to.min(last).since(from.max(first)).as_secs_f64())
+/// Seconds from the begin of the window to `at`, which lies in it.
+fn since_begin(window: &Window, at: Stamp) -> f64 {
+    window.first().map_or(0.0, |first| at.since(first).as_secs_f64())
 }
 
 #[cfg(test)]
@@ -224,6 +282,32 @@ mod tests {
         window.due(at(20), Phase::Window);
         happened.settle(&window);
         assert_eq!((happened.inside(), happened.waiting()), (6.0, 1));
+    }
+
+    #[test]
+    fn what_waits_for_long_is_bounded_and_nothing_is_lost() {
+        const MANY: u64 = 200_000;
+        let mut window = window(&[], &[1]);
+        let (mut happened, mut flight) = (Happened::default(), InFlight::default());
+        for nanos in 0..MANY {
+            // Out of order, as exchanges end.
+            let nanos = nanos * 7_919 % MANY + 2;
+            happened.push(&window, at(nanos), 1.0);
+            flight.begun(&window);
+            flight.ended(&window, Some((at(nanos), at(nanos + MANY))));
+        }
+        assert!(happened.waiting() <= Later::MOST, "{}", happened.waiting());
+        window.due(at(MANY / 2 + 1), Phase::Window);
+        happened.settle(&window);
+        flight.settle(&window);
+        let share = happened.inside() / (MANY / 2) as f64;
+        assert!((share - 1.0).abs() < 1e-3, "half of it lies in the window: {share}");
+        // One more with every nanosecond: half of those of the window, in the mean.
+        let mean = flight.mean(&window).expect("a window") / (MANY / 4) as f64;
+        assert!((mean - 1.0).abs() < 1e-3, "{mean}");
+        window.due(at(3 * MANY), Phase::Window);
+        happened.settle(&window);
+        assert_eq!((happened.inside(), happened.waiting()), (MANY as f64, 0));
     }
 
     #[test]

@@ -64,6 +64,14 @@ impl Looks {
         Self { lanes, at, taken: 0, decided: None }
     }
 
+    /// The same without the looks before `n` exchanges; that at the cap stays.
+    #[must_use]
+    pub fn not_before(mut self, n: u64) -> Self {
+        let cap = self.at.last().copied();
+        self.at.retain(|at| *at >= n || Some(*at) == cap);
+        self
+    }
+
     /// Exchanges at the next look; absent once it is decided, or the cap was looked at.
     pub fn next_at(&self) -> Option<u64> {
         match self.decided {
@@ -136,6 +144,15 @@ mod tests {
         assert_eq!(at(0.90, 44), [44]);
         assert_eq!(at(0.99, 100), [100]);
         assert_eq!(at(1.0, 100), [100]);
+    }
+
+    #[test]
+    fn looks_that_are_left_out_leave_the_others_more_risk() {
+        let all = Looks::new(0.95, 500);
+        let late = all.clone().not_before(200);
+        assert_eq!((late.at.as_slice(), late.next_at()), (&[203, 304, 456, 500][..], Some(203)));
+        assert!((late.risk() - 0.0025).abs() < 1e-12 && all.risk() < late.risk());
+        assert_eq!(all.not_before(9_999).at, [500]);
     }
 
     #[test]

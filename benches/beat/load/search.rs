@@ -81,7 +81,7 @@ impl Found {
     fn of(record: &RunRecord) -> Self {
         Self {
             // A search without an answer has missed by everything.
-            users: record.findings.bracket_low.unwrap_or(0.0),
+            users: record.findings.bracket_estimate.unwrap_or(0.0),
             steps: record.steps.len(),
             seconds: record.ended_at - record.started_at,
         }

@@ -232,7 +232,7 @@ fn a_search_speaks_for_itself() {
         low: Some(36.0),
         high: None,
         goodput: Some(17.5),
-        answer: Some(37.0),
+        estimate: Some(37.0),
         confidence: 0.9,
     };
     let steps = [
@@ -248,7 +248,31 @@ fn a_search_speaks_for_itself() {
     assert_eq!(found.verdicts["interactive"], State::Pass);
     assert_eq!(found.max_goodput_requests_per_second, Some(17.5));
     assert_eq!((found.bracket_low, found.bracket_high), (Some(36.0), None));
+    assert_eq!(found.bracket_estimate, Some(37.0));
     assert_eq!((found.bracket_confidence, codes(&found)), (Some(0.9), vec!["no_upper_end"]));
+}
+
+#[test]
+fn a_search_without_a_valid_step_has_no_bracket_and_no_verdict() {
+    let steps = sweep(&[(1, 100.0, 1.0), (2, 150.0, 1.5)]);
+    let steps: Vec<_> = steps
+        .into_iter()
+        .map(|step| marked(judged(step, State::Pass), Mark::ClientSaturated))
+        .collect();
+    let context = FindingsContext {
+        slos: vec![slo("interactive")],
+        search: Some(SearchOutcome { confidence: 1.0, ..SearchOutcome::default() }),
+        ..FindingsContext::default()
+    };
+    let found = findings(&steps, &context);
+    assert_eq!(found.verdicts["interactive"], State::NotEnoughData);
+    let bracket = (found.bracket_low, found.bracket_high, found.bracket_estimate);
+    assert_eq!((bracket, found.bracket_confidence), ((None, None, None), None));
+    assert_eq!(found.max_goodput_requests_per_second, None);
+    assert_eq!(
+        codes(&found),
+        ["client_saturated", "no_valid_step", "nothing_certified", "no_upper_end"]
+    );
 }
 
 #[test]

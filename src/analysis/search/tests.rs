@@ -1,7 +1,5 @@
 use super::*;
 
-mod engine;
-
 fn spec(of: Quantity, start: f64, max: f64) -> arrival::Search {
     arrival::Search { of, start, max, precision: 0.05, max_steps: 12, burstiness: 1.0 }
 }
@@ -13,7 +11,8 @@ fn run(search: &mut Search, answer: Answer) -> Vec<f64> {
     let mut levels = Vec::new();
     while let Some(level) = search.next() {
         let (state, misses_to_allowed) = answer(level);
-        search.decided(Decision { level, state, misses_to_allowed, goodput: Some(level / 2.0) });
+        let goodput = Some(level / 2.0);
+        search.decided(Decision { level, state, misses_to_allowed, n: 500, goodput });
         levels.push(level);
     }
     levels
@@ -81,7 +80,7 @@ fn only_certified_levels_are_ends_of_the_bracket() {
     let outcome = search.outcome();
     assert!(outcome.low.is_some_and(|low| low < 0.9 * 37.0), "{outcome:?}");
     assert!(outcome.high.is_some_and(|high| high > 1.1 * 37.0), "{outcome:?}");
-    assert!(outcome.answer.is_some_and(|answer| (answer / 37.0 - 1.0).abs() < 0.05), "{outcome:?}");
+    assert!(outcome.estimate.is_some_and(|level| (level / 37.0 - 1.0).abs() < 0.02), "{outcome:?}");
 }
 
 #[test]
@@ -112,9 +111,66 @@ fn a_search_has_ends() {
 fn the_lower_level_is_believed() {
     let mut search = Search::new(spec(Quantity::Rate, 1.0, 100.0), None);
     for (level, state) in [(1.0, State::Pass), (2.0, State::Fail), (4.0, State::Pass)] {
-        search.decided(Decision { level, state, misses_to_allowed: 1.0, goodput: None });
+        search.decided(Decision { level, state, misses_to_allowed: 1.0, n: 500, goodput: None });
     }
     let outcome = search.outcome();
-    assert_eq!((outcome.low, outcome.high, outcome.answer), (Some(1.0), Some(2.0), Some(1.0)));
+    assert_eq!((outcome.low, outcome.high), (Some(1.0), Some(2.0)));
+    assert!(outcome.estimate.is_some_and(|level| (1.0..=2.0).contains(&level)), "{outcome:?}");
     assert!((outcome.confidence - 0.97).abs() < 1e-12);
+}
+
+/// What a step comes to on a client that is spoiled from some level on.
+fn run_marked(search: &mut Search, marked: impl Fn(f64, usize) -> Option<Marked>) -> Vec<f64> {
+    let mut levels = Vec::new();
+    while let Some(level) = search.next() {
+        match marked(level, levels.len()) {
+            Some(why) => search.marked(level, why),
+            None => {
+                let (state, misses_to_allowed) = sharp(level);
+                let goodput = Some(level);
+                search.decided(Decision { level, state, misses_to_allowed, n: 500, goodput });
+            }
+        }
+        levels.push(level);
+    }
+    levels
+}
+
+#[test]
+fn a_step_that_is_not_valid_is_made_once_more() {
+    let mut search = Search::new(spec(Quantity::Concurrency, 2.0, 1000.0), None);
+    let hiccup = |_, step| (step == 3).then_some(Marked::ByClient);
+    let levels = run_marked(&mut search, hiccup);
+    assert_eq!(levels[..6], [2.0, 4.0, 8.0, 16.0, 16.0, 32.0]);
+    assert!((search.outcome().confidence - 0.89).abs() < 1e-12, "eleven valid steps");
+}
+
+#[test]
+fn a_level_that_stays_invalid_is_no_end_of_the_bracket() {
+    let mut search = Search::new(spec(Quantity::Rate, 2.0, 1000.0), None);
+    let levels = run_marked(&mut search, |level, _| (level > 20.0).then_some(Marked::ByClient));
+    let outcome = search.outcome();
+    // The engine bears 37, the client 20.
+    assert_eq!(levels[..6], [2.0, 4.0, 8.0, 16.0, 32.0, 32.0]);
+    assert_eq!((outcome.high, outcome.estimate), (None, outcome.low));
+    assert!(outcome.low.is_some_and(|low| (16.0..=20.0).contains(&low)), "{outcome:?}");
+    assert!(levels.iter().all(|level| *level <= 32.0), "{levels:?}");
+}
+
+#[test]
+fn a_step_that_was_too_short_is_not_made_again_but_lies_too_high() {
+    let mut search = Search::new(spec(Quantity::Rate, 256.0, 1000.0), None);
+    let levels = run_marked(&mut search, |level, _| (level > 100.0).then_some(Marked::TooShort));
+    assert_eq!(levels[..4], [256.0, 128.0, 64.0, 32.0]);
+    let outcome = search.outcome();
+    assert!(outcome.low.is_some() && outcome.high.is_some_and(|high| high < 40.0), "{outcome:?}");
+}
+
+#[test]
+fn a_client_that_can_tell_nothing_ends_the_search() {
+    let mut search = Search::new(spec(Quantity::Rate, 2.0, 1000.0), None);
+    let levels = run_marked(&mut search, |_, _| Some(Marked::ByClient));
+    assert_eq!(levels, [2.0, 2.0, 1.0, 1.0]);
+    let outcome = search.outcome();
+    assert_eq!((outcome.low, outcome.high, outcome.estimate), (None, None, None));
 }

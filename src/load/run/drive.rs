@@ -2,7 +2,7 @@
 //!
 //! Owns the begin and the end of each exchange, and with them the step's course, its tally, and
 //! why it ends. An exchange becomes numbers of the tally and is dropped: nothing here grows with
-//! the number of requests. One lock, taken twice an exchange and never per token.
+//! the number of requests. One lock, taken a few times an exchange and never per token.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
@@ -215,6 +215,11 @@ impl<G: Ground> Drive<G> {
     /// Returns when no more are begun.
     pub(super) async fn over(&self) {
         self.over.cancelled().await;
+    }
+
+    /// Whether the end of the window comes before `due`.
+    pub(super) fn is_beyond(&self, due: Stamp) -> bool {
+        self.state().course.phase(due).is_none()
     }
 
     /// When the window closes, if that is known.

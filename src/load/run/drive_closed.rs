@@ -47,17 +47,16 @@ async fn user_loop<G: Ground>(drive: Arc<Drive<G>>, user: u64) {
     let seat = Seat { user, ..Seat::default() };
     let mut number = 0;
     let mut drawn = drive.session(seat, number);
+    let mut due = drive.ground.now();
     while let Some((session, first)) = drawn {
-        let opening = Opening { due: drive.ground.now(), place: None, gated: Duration::ZERO };
+        let opening = Opening { due, place: None, gated: Duration::ZERO };
         number += 1;
         // The next session is drawn while this one waits for its answer: drawn later, it would
         // make its own request late.
         let (talked, next) = tokio::join!(biased; talk(&drive, session, first, opening, None), async {
             drive.session(seat, number)
         });
-        if talked == Talked::CutOff {
-            return;
-        }
-        drawn = next;
+        let Talked::Out(since) = talked else { return };
+        (drawn, due) = (next, since);
     }
 }

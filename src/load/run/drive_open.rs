@@ -4,7 +4,15 @@
 //! With a gate, those that are due while it is full wait for a place in the order of their due
 //! times. They wait as bells of the schedule, some bytes each, and not as tasks.
 
-use std::{future::pending, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::pending,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -21,11 +29,8 @@ use super::{
 use crate::{
     arrival::{Demand, Open},
     clock::Stamp,
-    workload::{Seat, Session, Turn},
+    workload::Seat,
 };
-
-/// How long after the end of the window a due time of its last moment may still be handed over.
-const GRACE: Duration = Duration::from_millis(20);
 
 /// Makes the requests of `open` at their times from `start` on, and returns when no more exchanges
 /// are begun. What is in flight then is left in `tasks`.
@@ -39,15 +44,26 @@ pub(super) async fn open<G: Ground>(
     let dues = open.demands(seed).map(move |demand| start.after(demand.offset));
     let mut bells = drive.ground.alarm(dues);
     let mut gate = Gate::new(open.max_in_flight);
+    let begun = Arc::new(AtomicU64::new(0));
     // The same schedule again, for what it says of each request: the alarm has the times only.
     for (user, demand) in (0..).zip(open.demands(seed)) {
         // Drawn before it is due: drawn then, it would make itself late.
         let drawn = drive.session(seat(user, demand), 0);
-        let Some(bell) = next(drive, &mut bells, tasks).await else { return };
+        let due = start.after(demand.offset);
+        let all_begun = || begun.load(Ordering::Relaxed) == user;
+        let Some(bell) = next(drive, due, &mut bells, tasks, all_begun).await else { return };
         drive.heard(bell, gate.busy_until);
-        let Some((session, first)) = drawn else { continue };
+        let Some((session, first)) = drawn else {
+            begun.fetch_add(1, Ordering::Relaxed);
+            continue;
+        };
         let Some(opening) = gate.enter(drive, bell.due, tasks).await else { return };
-        tasks.spawn(carry_out(Arc::clone(drive), session, first, opening, gate.places.clone()));
+        let (drive, begun, gate) = (Arc::clone(drive), Arc::clone(&begun), gate.places.clone());
+        tasks.spawn(async move {
+            begun.fetch_add(1, Ordering::Relaxed);
+            // Whether it was cut off or ended by itself, there is nothing more to do.
+            let _ = talk(&drive, session, first, opening, gate.as_ref()).await;
+        });
         // Let it be sent before the next one is drawn.
         yield_now().await;
     }
@@ -66,48 +82,45 @@ fn seat(user: u64, demand: Demand) -> Seat {
     Seat { user, input_tokens: demand.input_tokens, output_tokens: demand.output_tokens }
 }
 
-/// The next due time; absent when no more exchanges are begun.
+/// The bell of the request that is due at `due`; absent when no more exchanges are begun.
 async fn next<G: Ground>(
     drive: &Drive<G>,
+    due: Stamp,
     bells: &mut G::Alarm,
     tasks: &mut JoinSet<()>,
+    all_begun: impl Fn() -> bool,
 ) -> Option<Bell> {
     // Bells go first, and where they never cease nothing else would be heard.
     while let Some(ended) = tasks.try_join_next() {
         report(ended);
     }
-    loop {
-        // Not known before the window opens, which happens at a bell.
-        let closes = drive.closes();
-        let closing = async {
-            match closes {
-                Some(at) => sleep(at.after(GRACE).since(drive.ground.now())).await,
-                None => pending().await,
+    // Beyond the end nothing is begun, however far that is; the sessions that go on have the time
+    // until then. Whatever is due before is waited for, however late its bell comes.
+    let closes = if drive.is_beyond(due) { drive.closes() } else { None };
+    let mut closing = pin!(async {
+        match closes {
+            Some(at) => {
+                sleep(at.since(drive.ground.now())).await;
+                // Those that were late are not cut off before their first turn.
+                while !all_begun() {
+                    yield_now().await;
+                }
             }
-        };
+            None => pending().await,
+        }
+    });
+    loop {
         tokio::select! {
             biased;
             () = drive.over() => return None,
-            bell = bells.next() => return bell,
+            bell = bells.next(), if closes.is_none() => return bell,
             Some(ended) = tasks.join_next() => report(ended),
-            // The next due time lies far beyond the end.
-            () = closing => {
+            () = &mut closing => {
                 drive.finish(Ending::Full);
                 return None;
             }
         }
     }
-}
-
-async fn carry_out<G: Ground>(
-    drive: Arc<Drive<G>>,
-    session: Session,
-    first: Turn,
-    opening: Opening,
-    gate: Option<Arc<Semaphore>>,
-) {
-    // Whether it was cut off or ended by itself, there is nothing more to do.
-    let _ = talk(&drive, session, first, opening, gate.as_ref()).await;
 }
 
 /// So many in flight at most.

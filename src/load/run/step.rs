@@ -191,12 +191,18 @@ fn course(scenario: &Scenario, plan: &StepPlan, start: Stamp) -> (Course, Option
         (None, Some(Requests::PerUser(count))) => Some(count.saturating_mul(users)),
         (None, None) => None,
     };
-    let building = match &plan.arrival {
-        Arrival::Closed(users) => building(users),
-        Arrival::Open(_) => Duration::ZERO,
+    let building = match (&plan.arrival, &plan.decider) {
+        (Arrival::Closed(users), _) => building(users),
+        (Arrival::Open(_), Some(decider)) => decider.builds(),
+        (Arrival::Open(_), None) => Duration::ZERO,
     };
-    let course = Course::new(start, scenario.warmup, building, count, scenario.duration);
-    (course, count.map(|count| count.saturating_add(scenario.warmup.requests)))
+    let mut warmup = scenario.warmup;
+    if plan.decider.is_some() && plan.arrival.concurrency().is_some() {
+        // The first requests of all users fall on the server at once, which no later ones do.
+        warmup.requests = warmup.requests.max(users);
+    }
+    let course = Course::new(start, warmup, building, count, scenario.duration);
+    (course, count.map(|count| count.saturating_add(warmup.requests)))
 }
 
 /// For how long users still enter: the load is then not yet the one that is judged. A ramp is the

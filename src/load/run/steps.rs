@@ -1,6 +1,6 @@
 //! Which step comes next: the levels of a scenario, or those of a search.
 
-use std::{sync::Arc, vec};
+use std::{sync::Arc, time::Duration, vec};
 
 use super::{
     decide::Decider,
@@ -9,11 +9,11 @@ use super::{
     step::{Done, StepPlan},
 };
 use crate::{
-    analysis::{Decision, Search, SearchOutcome},
+    analysis::{Decision, Marked, Search, SearchOutcome},
     arrival::{self, Arrival, Load, Quantity},
     config::Requests,
     event::Mark,
-    verdict::{Slo, State},
+    verdict::Slo,
     workload::Workload,
 };
 
@@ -40,6 +40,8 @@ struct Searching {
     workload: (Arc<str>, Arc<Workload>),
     slos: Vec<Arc<Slo>>,
     cap: Option<u64>,
+    /// Longest window of a step, where the scenario says so.
+    duration: Option<Duration>,
     /// Of the step that is being made.
     decider: Decider,
     /// The level that is being tried.
@@ -51,9 +53,13 @@ impl Searching {
     fn decider(&self) -> Decider {
         match self.spec.of {
             Quantity::Rate => {
-                Decider::at_rate(&self.slos, self.cap, self.level, self.spec.precision)
+                let (precision, duration) = (self.spec.precision, self.duration);
+                Decider::at_rate(&self.slos, self.cap, self.level, precision, duration)
             }
-            Quantity::Concurrency => Decider::new(&self.slos, self.cap),
+            Quantity::Concurrency => {
+                let users = self.spec.at(self.level).concurrency().unwrap_or(1);
+                Decider::of_users(&self.slos, self.cap, users)
+            }
         }
     }
 }
@@ -90,7 +96,8 @@ impl Steps {
                     workload: workload.clone(),
                     slos: order.slos.clone(),
                     cap,
-                    decider: Decider::new(&order.slos, cap),
+                    duration: scenario.duration,
+                    decider: Decider::new(&order.slos, 1),
                     level: 0.0,
                 };
                 let most = u32::try_from(MOST).unwrap_or(u32::MAX);
@@ -140,23 +147,20 @@ impl Steps {
     /// Takes in what became of the step that came last.
     pub(super) fn ended(&mut self, done: &Done) {
         let Kind::Search(searching) = &mut self.kind else { return };
+        if let Some(why) = marked(&done.record.validity.marks) {
+            searching.search.marked(searching.level, why);
+            return;
+        }
         let decider = &searching.decider;
         let found = match done.ending {
             Ending::Decided(found) => Some(found),
             _ => None,
         };
-        let verdict = decider.verdict(found, &done.looked);
-        // That we were late ourselves speaks against a failure, not against a pass: the level is
-        // then taken as missed but not as certified.
-        let spoiled =
-            done.record.validity.marks.iter().any(|mark| {
-                matches!(mark, Mark::ClientSaturated | Mark::Throttled | Mark::RateNotMet)
-            });
-        let state = if spoiled && verdict == State::Fail { State::NotEnoughData } else { verdict };
         searching.search.decided(Decision {
             level: searching.level,
-            state,
+            state: decider.verdict(found, &done.looked),
             misses_to_allowed: decider.misses_to_allowed(&done.looked),
+            n: done.looked.n,
             goodput: done.record.rates.goodput_requests_per_second,
         });
     }
@@ -167,5 +171,31 @@ impl Steps {
             Kind::Levels(_) => None,
             Kind::Search(searching) => Some(searching.search.outcome()),
         }
+    }
+}
+
+/// Why a step with these marks says nothing of its level; absent if it is valid.
+fn marked(marks: &[Mark]) -> Option<Marked> {
+    match marks {
+        [] => None,
+        // Of a server that is overloaded manifold this is so however long the step is.
+        [Mark::WindowTooShort] => Some(Marked::TooShort),
+        _ => Some(Marked::ByClient),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_with_any_mark_says_nothing_of_its_level() {
+        assert_eq!(marked(&[]), None);
+        for mark in Mark::ALL {
+            let why = marked(&[mark]).expect("it is not valid");
+            assert_eq!(why == Marked::TooShort, mark == Mark::WindowTooShort, "{mark:?}");
+        }
+        let both = [Mark::ClientSaturated, Mark::WindowTooShort];
+        assert_eq!(marked(&both), Some(Marked::ByClient));
     }
 }

@@ -32,7 +32,8 @@ pub(super) fn stops(
             |bound| {
                 let found = quantile(bound.metric, bound.quantile)?;
                 (found > bound.max).then(|| {
-                    let name = format!("{}_p{}", bound.metric.as_str(), bound.quantile * 100.0);
+                    let percent = (bound.quantile * 1e4).round() / 1e2;
+                    let name = format!("{}_p{percent}", bound.metric.as_str());
                     let max = bound.max;
                     if found == Duration::MAX {
                         format!("{name}: infinite, because so many failed; the limit is {max:?}")

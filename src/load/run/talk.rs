@@ -28,8 +28,8 @@ pub(super) struct Opening {
 /// What became of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Talked {
-    /// Its user is done.
-    Out,
+    /// Its user is done, since then.
+    Out(Stamp),
     /// The step is over.
     CutOff,
 }
@@ -49,9 +49,13 @@ pub(super) async fn talk<G: Ground>(
         let answer = drive.exchange(due, phase, gated, &turn).await;
         drop(place.take());
         let ended = drive.ground.now();
-        let Some(next) = session.next(answer.as_deref()) else { return Talked::Out };
+        let Some(next) = session.next(answer.as_deref()) else { return Talked::Out(ended) };
         turn = next;
         due = ended.after(turn.think);
+        if drive.is_beyond(due) {
+            // A step does not wait for a thought that ends after its window.
+            return Talked::CutOff;
+        }
         let ready = async {
             ground::until(&drive.ground, due).await;
             Some(enter(gate, drive, due).await)

@@ -256,20 +256,24 @@ async fn a_cancelled_step_drains_and_an_aborted_one_gives_up() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_step_of_a_search_ends_when_its_verdict_is_certified() {
-    let threshold = Threshold { metric: Metric::E2e, max: 500 * MS, objective: 0.95 };
-    let slo = Arc::new(Slo {
+/// 95 % within half a second.
+fn half_a_second() -> Arc<Slo> {
+    Arc::new(Slo {
         name: "s".into(),
-        thresholds: vec![threshold],
+        thresholds: vec![Threshold { metric: Metric::E2e, max: 500 * MS, objective: 0.95 }],
         objective: 0.95,
         window: Duration::from_secs(3_600),
         judge: Judge::Each,
         pack: None,
-    });
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_of_a_search_ends_when_its_verdict_is_certified() {
+    let slo = half_a_second();
     for (takes, state, looks_at) in [(100 * MS, State::Pass, 135), (900 * MS, State::Fail, 90)] {
         let slos = vec![Arc::clone(&slo)];
-        let decider = Some(Decider::new(&slos, None));
+        let decider = Some(Decider::new(&slos, 684));
         let stand = Stand { slos, decider, ..Stand::default() };
         let arrival = open(Pattern::Poisson { rate: 20.0 }, None);
         let (step, seen) = stand.step(arrival, ok(takes)).await;
@@ -278,8 +282,39 @@ async fn a_step_of_a_search_ends_when_its_verdict_is_certified() {
         // Those that were in flight when the look came are judged, too.
         assert!((looks_at..looks_at + 60).contains(&seen.len()), "{}", seen.len());
         assert_eq!(step.looked.n, seen.len() as u64);
-        let verdict = Decider::new(&[Arc::clone(&slo)], None).verdict(Some(state), &step.looked);
+        let verdict = Decider::new(&[Arc::clone(&slo)], 684).verdict(Some(state), &step.looked);
         assert_eq!(verdict, state);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_level_at_which_most_fail_is_decided_as_soon_as_another() {
+    let slos = vec![half_a_second()];
+    let decider = Some(Decider::new(&slos, 684));
+    let stand = Stand { slos, decider, ..Stand::default() };
+    let most_fail = |number: u64| Scripted {
+        takes: 100 * MS,
+        outcome: if number.is_multiple_of(4) { Outcome::Ok } else { Outcome::Http5xx },
+    };
+    let (step, seen) = stand.step(open(Pattern::Poisson { rate: 20.0 }, None), most_fail).await;
+    assert_eq!(done(step).ending, Ending::Decided(State::Fail));
+    assert!(seen.len() < 150, "{}: the median is infinite, and it is not waited for", seen.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_search_is_judged_when_its_load_has_built_up() {
+    let slos = vec![half_a_second()];
+    let rate = Decider::at_rate(&slos, Some(100), 20.0, 0.05, None);
+    let users_of = Decider::of_users(&slos, Some(100), 30);
+    for (arrival, decider, warm) in [
+        // Half a second ÷ 5 %: ten seconds.
+        (open(Pattern::Constant { rate: 20.0 }, None), rate, 200),
+        (Arrival::Closed(users(30)), users_of, 30),
+    ] {
+        let (slos, decider) = (slos.clone(), Some(decider));
+        let stand = Stand { slos, decider, ..Stand::default() };
+        let (step, _) = stand.step(arrival, ok(100 * MS)).await;
+        assert_eq!(done(step).record.window.warmup, warm);
     }
 }
 
@@ -324,6 +359,32 @@ async fn sessions_of_an_open_loop_have_their_later_turns_beside_the_schedule() {
         [(0, 0), (1_000, 1_500), (3_500, 3_500), (5_000, 5_000), (7_000, 7_000), (8_500, 8_500)]
     );
     assert_eq!(done(step).record.achieved.gated, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thought_that_ends_after_the_window_does_not_hold_up_the_step() {
+    let mut workload = conversation();
+    if let Workload::Synthetic(synthetic) = &mut workload {
+        synthetic.think.mean = Duration::from_secs(3_600);
+    }
+    for arrival in [Arrival::Closed(users(3)), open(Pattern::Constant { rate: 0.1 }, None)] {
+        let workload = workload.clone();
+        let stand = Stand { workload, ..Stand::default() }.lasting(Duration::from_secs(10));
+        let began = tokio::time::Instant::now();
+        let (step, seen) = stand.step(arrival, ok(100 * MS)).await;
+        assert_eq!(done(step).ending, Ending::Full);
+        assert!(
+            !seen.is_empty() && began.elapsed() < Duration::from_secs(12),
+            "on the paused clock"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bell_that_comes_after_the_end_of_the_window_is_still_heard() {
+    let stand = Stand { lag: 300 * MS, ..Stand::default() }.lasting(Duration::from_secs(2));
+    let (_, seen) = stand.step(open(Pattern::Constant { rate: 10.0 }, None), ok(MS)).await;
+    assert_eq!(seen.len(), 20, "all that were due in the window were sent, if late");
 }
 
 #[tokio::test(start_paused = true)]

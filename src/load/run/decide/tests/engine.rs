@@ -11,16 +11,14 @@ use rand_distr::{Distribution, Exp, LogNormal};
 use rand_pcg::Pcg64;
 
 use super::*;
-use crate::verdict::Looks;
+use crate::{
+    analysis::{Decision, Search, SearchOutcome},
+    arrival::{self, Load, Quantity},
+    config,
+};
 
 const SLOTS: usize = 16;
 const OBJECTIVE: f64 = 0.95;
-
-/// Most exchanges that a step judges.
-const CAP: u64 = 24_000;
-
-/// Exchanges of the warm-up.
-const WARMUP: u64 = 2_000;
 
 /// Seconds of a service, and of a prefill, at the median; the deviations of their logarithms.
 const SERVICE: (f64, f64) = (1.0, 0.25);
@@ -94,21 +92,38 @@ impl Engine {
     }
 
     /// One step of a search.
-    fn step(seed: u64, of: Quantity, level: f64) -> Decision {
-        let mut engine = Self::new(seed, of, level);
-        (0..WARMUP).for_each(|_| {
+    fn step(seed: u64, spec: &arrival::Search, level: f64) -> Decision {
+        let mut engine = Self::new(seed, spec.of, level);
+        let slos = [Arc::new(slo())];
+        let mut decider = match spec.of {
+            Quantity::Rate => Decider::at_rate(&slos, None, level, spec.precision, None),
+            Quantity::Concurrency => Decider::of_users(&slos, None, level as u32),
+        };
+        let warmup = match spec.of {
+            Quantity::Rate => level * decider.builds().as_secs_f64(),
+            Quantity::Concurrency => level,
+        };
+        (0..warmup as u64).for_each(|_| {
             engine.missed();
         });
-        let mut looks = Looks::new(OBJECTIVE, CAP);
-        let (mut n, mut misses) = (0, 0);
-        while let Some(at) = looks.next_at() {
+        let (mut n, mut misses, mut found) = (0, 0, None);
+        while let (Some(at), None) = (decider.next_look(), found) {
             misses += (n..at).filter(|_| engine.missed()).count() as u64;
             n = at;
-            looks.look(n, misses);
+            found = decider.look(&looked(n, &[misses, misses]));
         }
-        let misses_to_allowed = misses as f64 / (n as f64 * (1.0 - OBJECTIVE));
-        Decision { level, state: looks.state(), misses_to_allowed, goodput: None }
+        let looked = looked(n, &[misses, misses]);
+        let state = decider.verdict(found, &looked);
+        let misses_to_allowed = decider.misses_to_allowed(&looked);
+        Decision { level, state, misses_to_allowed, n, goodput: None }
     }
+}
+
+/// At most so much to a first token.
+fn slo() -> Slo {
+    let max = Duration::from_secs_f64(TTFT);
+    let threshold = Threshold { metric: Metric::Ttft, max, objective: OBJECTIVE };
+    Slo { thresholds: vec![threshold], ..Slo::clone(&super::slo(Judge::Each, &[])) }
 }
 
 /// The level at which just so many miss as may, from very long runs of the same model.
@@ -128,13 +143,23 @@ fn capacity(of: Quantity) -> f64 {
     }
 }
 
+/// The search of the shipped scenario, whose figures are the defaults.
+fn shipped(of: Quantity) -> arrival::Search {
+    let scenario = config::shipped_scenario("find_capacity").expect("it is shipped");
+    assert_eq!((scenario.requests_per_step, scenario.duration), (None, None));
+    match &scenario.load {
+        Load::Search(spec) => arrival::Search { of, ..spec.clone() },
+        Load::Levels(_) => panic!("it is a search"),
+    }
+}
+
 /// A search on an engine whose luck is that of `seed`, with its number of steps.
 fn search(of: Quantity, seed: u64, known: Option<f64>) -> (SearchOutcome, u64) {
-    let spec = arrival::Search { precision: 0.03, ..spec(of, 2.0, 1_000.0) };
-    let mut search = Search::new(spec, known);
+    let spec = shipped(of);
+    let mut search = Search::new(spec.clone(), known);
     let mut steps = 0;
     while let Some(level) = search.next() {
-        search.decided(Engine::step(seed * 100 + steps, of, level));
+        search.decided(Engine::step(seed * 100 + steps, &spec, level));
         steps += 1;
     }
     (search.outcome(), steps)
@@ -151,11 +176,11 @@ fn is_found(of: Quantity) {
         let (outcome, steps) = search(of, seed, None);
         let told = format!("seed {seed}: {outcome:?} after {steps} steps; it is {capacity}");
         assert!(steps <= 12, "{told}");
-        assert!(within_five_percent(outcome.answer, capacity), "{told}");
+        assert!(within_five_percent(outcome.estimate, capacity), "{told}");
         assert!(outcome.low.is_some_and(|low| low <= 1.05 * capacity), "{told}");
         assert!(outcome.high.is_some_and(|high| high >= 0.95 * capacity), "{told}");
 
-        let (next, steps) = search(of, 50 + seed, outcome.answer);
+        let (next, steps) = search(of, 50 + seed, outcome.estimate);
         assert!(next.low.is_some() && next.high.is_some(), "{next:?} after {told}");
         again += steps;
     }

@@ -1,0 +1,121 @@
+use super::*;
+use crate::verdict::Threshold;
+
+mod engine;
+
+fn slo(judge: Judge, objectives: &[f64]) -> Arc<Slo> {
+    let thresholds = objectives
+        .iter()
+        .zip(Metric::ALL)
+        .map(|(objective, metric)| Threshold {
+            metric,
+            max: Duration::from_secs(1),
+            objective: *objective,
+        })
+        .collect();
+    let (name, window) = ("s".into(), Duration::from_secs(3_600));
+    Arc::new(Slo { name, thresholds, objective: 0.95, window, judge, pack: None })
+}
+
+fn looked(n: u64, misses: &[u64]) -> Looked {
+    Looked { n, misses: vec![misses.to_vec()], ..Looked::default() }
+}
+
+/// Looks as often as for a closed loop of one user.
+fn decider(slos: &[Arc<Slo>]) -> Decider {
+    Decider::of_users(slos, None, 1)
+}
+
+#[test]
+fn the_strictest_objective_sets_the_cap() {
+    let cap = |objectives: &[f64]| decider(&[slo(Judge::Each, objectives)]).cap();
+    assert_eq!((cap(&[0.95]), cap(&[0.9, 0.99]), cap(&[1.0])), (684, 3_489, 8));
+    let never = Decider::of_users(&[slo(Judge::Each, &[1.0])], Some(50), 1);
+    assert_eq!(never.cap(), 50);
+    assert_eq!(never.verdict(None, &looked(50, &[1, 1])), State::Fail);
+}
+
+#[test]
+fn many_users_come_round_often_enough() {
+    let slos = [slo(Judge::Each, &[0.95])];
+    for (cap, users, most) in [(None, 10, 684), (None, 1_000, 4_000), (Some(500), 1_000, 500)] {
+        assert_eq!(Decider::of_users(&slos, cap, users).cap(), most);
+    }
+}
+
+#[test]
+fn a_rate_is_given_time() {
+    let slos = [slo(Judge::Each, &[0.95])];
+    let minute = Some(Duration::from_secs(60));
+    for (cap, rate, precision, duration, most) in [
+        (None, 0.1, 0.05, None, 684),
+        (None, 100.0, 0.05, None, 60_000),
+        (None, 100.0, 0.01, None, 60_000),
+        (None, 100.0, 0.10, None, 15_000),
+        (None, 100.0, 0.05, minute, 6_000),
+        (Some(500), 100.0, 0.05, None, 500),
+    ] {
+        let decider = Decider::at_rate(&slos, cap, rate, precision, duration);
+        assert_eq!(decider.cap(), most, "{rate} {precision} {duration:?}");
+    }
+    // One second of waiting at an excess of 5 % builds up in 20 s.
+    for (precision, seconds) in [(0.05, 20), (0.5, 2), (0.0, 60)] {
+        let decider = Decider::at_rate(&slos, None, 1.0, precision, None);
+        assert_eq!(decider.builds(), Duration::from_secs(seconds), "{precision}");
+    }
+    assert_eq!(decider(&slos).builds(), Duration::ZERO);
+}
+
+#[test]
+fn misses_are_held_against_what_is_allowed() {
+    let strict = Decider::new(&[slo(Judge::Each, &[1.0, 0.9])], 50);
+    for (n, misses, ratio) in
+        [(100, [0, 0, 0], 0.0), (100, [5, 0, 5], 0.5), (0, [0, 0, 0], f64::INFINITY)]
+    {
+        let found = strict.misses_to_allowed(&looked(n, &misses));
+        assert!(found == ratio || (found - ratio).abs() < 1e-9, "{misses:?} of {n}: {found}");
+    }
+    assert!(strict.misses_to_allowed(&looked(100, &[1, 1, 0])) > 1e6);
+}
+
+#[test]
+fn all_slos_are_to_be_met() {
+    let slos = [slo(Judge::Each, &[0.95]), slo(Judge::Each, &[0.9])];
+    let mut decider = decider(&slos);
+    let both = |n, one: u64, other: u64| Looked {
+        n,
+        misses: vec![vec![one, one], vec![other, other]],
+        ..Looked::default()
+    };
+    assert_eq!(decider.look(&both(135, 0, 14)), None, "the second is not decided");
+    assert_eq!(decider.look(&both(203, 0, 60)), Some(State::Fail));
+}
+
+#[test]
+fn each_threshold_or_all_jointly() {
+    let each = decider(&[slo(Judge::Each, &[0.95, 0.95])]);
+    let joint = decider(&[slo(Judge::Joint, &[0.95, 0.95])]);
+    // 2 % miss the one, 2 % the other, 4 % one of them.
+    let misses = looked(600, &[24, 12, 12]);
+    assert_eq!(each.verdict(None, &misses), State::Pass);
+    assert_eq!(joint.verdict(None, &misses), State::NotEnoughData);
+    assert!((joint.misses_to_allowed(&misses) - 0.8).abs() < 1e-9);
+    assert!((each.misses_to_allowed(&misses) - 0.4).abs() < 1e-9);
+    assert_eq!(each.verdict(None, &looked(600, &[90, 12, 90])), State::Fail);
+}
+
+#[test]
+fn an_early_pass_must_hold_to_the_end_and_a_failure_stays() {
+    let decider = decider(&[slo(Judge::Each, &[0.95])]);
+    for (found, n, misses, verdict) in [
+        (Some(State::Pass), 210, 0, State::Pass),
+        (Some(State::Pass), 210, 6, State::NotEnoughData),
+        (Some(State::Fail), 400, 2, State::Fail),
+        (None, 400, 2, State::Pass),
+        (None, 400, 20, State::NotEnoughData),
+        (None, 400, 80, State::Fail),
+    ] {
+        let looked = looked(n, &[misses, misses]);
+        assert_eq!(decider.verdict(found, &looked), verdict, "{found:?} then {misses}/{n}");
+    }
+}
