@@ -32,17 +32,15 @@ pub(super) struct Fitted {
 /// never empty; shorter only if the vocabulary leaves no other way.
 pub(super) fn fit(tokenizer: &Tokenizer, head: String, wanted: u64, seed: u64) -> Fitted {
     let mut draft = Draft { tokenizer, head, closing: prose::CLOSING, seed };
-    let mut fewest = (0, draft.with(0, ""));
-    if fewest.1.tokens > wanted {
-        draft.closing = "";
-        let words = u32::from(draft.head.is_empty());
-        fewest = (words, draft.with(words, ""));
+    let closed = draft.fit(0, wanted);
+    if closed.tokens == wanted {
+        return closed;
     }
-    if fewest.1.tokens >= wanted {
-        return fewest.1;
-    }
-    let (words, fitted) = draft.bracket(fewest, wanted);
-    draft.fill(words, fitted, wanted)
+    // The closing is too long, or leaves a gap that nothing fills.
+    draft.closing = "";
+    let words = u32::from(draft.head.is_empty());
+    let open = draft.fit(words, wanted);
+    if open.tokens.abs_diff(wanted) <= closed.tokens.abs_diff(wanted) { open } else { closed }
 }
 
 struct Draft<'a> {
@@ -53,6 +51,16 @@ struct Draft<'a> {
 }
 
 impl Draft<'_> {
+    /// The text of `wanted` tokens, or nearly so, with `fewest` words at least.
+    fn fit(&self, fewest: u32, wanted: u64) -> Fitted {
+        let shortest = self.with(fewest, "");
+        if shortest.tokens >= wanted {
+            return shortest;
+        }
+        let (words, fitted) = self.bracket((fewest, shortest), wanted);
+        self.fill(words, fitted, wanted)
+    }
+
     /// The text with so many words between head and closing, and the filler behind them.
     fn with(&self, words: u32, filler: &str) -> Fitted {
         let mut text = self.head.clone();

@@ -75,13 +75,12 @@ fn what_is_out_of_range_is_kept_within() {
 }
 
 #[test]
-fn memory_is_bounded_by_the_largest_value() {
-    let mut histogram = Histogram::<u32>::new(DIGITS).expect("three digits");
-    histogram.record(TOP).expect("an hour");
-    assert!(histogram.distinct_values() * size_of::<u32>() < 96 * 1024);
-    let short = summary(&[60_000_000], 0);
-    let distinct = short.histogram.expect("a value").distinct_values();
-    assert!(distinct * size_of::<u32>() < 72 * 1024, "{distinct} counts for up to a minute");
+fn memory_is_the_same_for_every_value() {
+    let counts = |micros: &[u64]| summary(micros, 0).histogram.expect("a value").distinct_values();
+    let least = counts(&[1]);
+    assert_eq!(counts(&[1, 60_000_000, TOP]), least);
+    assert!(least * size_of::<u32>() < 96 * 1024, "{least} counts");
+    assert!(Summary::default().histogram.is_none(), "nothing is taken before the first value");
 }
 
 #[test]
