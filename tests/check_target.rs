@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokenbeat::{
     check::Colour,
     cli::{Exit, check_target::CheckTarget},
-    config::{Authorization, Budget, Config, Global, Models, SecretSource, Seen, Target, TlsFiles},
+    config::{Authorization, Config, Global, Models, SecretSource, Seen, Target, TlsFiles},
     protocol::Api,
 };
 
@@ -305,23 +305,11 @@ async fn what_we_lack_ourselves_is_an_error_and_no_verdict() {
 /// A configuration with one target, whose key is in `key_file`.
 fn config(url: &str, tls: TlsFiles, key_file: &Path) -> Config {
     let credentials = SecretSource::File(key_file.to_owned());
-    let target = Target {
-        name: "llama-prod".into(),
-        url: url.parse().expect("a URL"),
-        api: Api::OpenaiChat,
-        models: Models::List(vec!["tiny".into()]),
-        authorization: Some(Authorization { scheme: "Bearer".to_owned(), credentials }),
-        http_headers: Vec::new(),
-        tls,
-        proxy_url: None,
-        retry: None,
-        labels: BTreeMap::new(),
-        cost_per_hour: None,
-        budget: Budget::default(),
-        exclusive_group: None,
-        engine_metrics: None,
-        tokenizer: None,
-    };
+    let models = Models::List(vec!["tiny".into()]);
+    let url = url.parse().expect("a URL");
+    let authorization = Some(Authorization { scheme: "Bearer".to_owned(), credentials });
+    let plain = Target::plain("llama-prod", url, Api::OpenaiChat, models);
+    let target = Target { authorization, tls, ..plain };
     let global = Global {
         timeout: Duration::from_secs(60),
         first_token_timeout: None,

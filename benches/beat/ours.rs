@@ -1,11 +1,11 @@
 //! Our client as a probe uses it: recorder, exchange, measurement.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokenbeat::{
     client::{Limits, Text, keep_stamping_on},
     clock::Stamp,
-    config::{Budget, Connection, Models, Target, TlsFiles},
+    config::{Connection, Models, Target, TlsFiles},
     load::{Link, Order, run},
     measure::Measurement,
     protocol::Api,
@@ -90,21 +90,7 @@ pub(crate) fn plan(key: &str, tokens: u32) -> RequestPlan {
 
 /// The simulator at `url` as a target.
 pub(crate) fn target(url: &str, ca_file: Option<PathBuf>) -> anyhow::Result<Target> {
-    Ok(Target {
-        name: "bench".into(),
-        url: url.parse()?,
-        api: Api::OpenaiChat,
-        models: Models::List(vec![MODEL.into()]),
-        authorization: None,
-        http_headers: Vec::new(),
-        tls: TlsFiles { ca_file, ..TlsFiles::default() },
-        proxy_url: None,
-        retry: None,
-        labels: BTreeMap::new(),
-        cost_per_hour: None,
-        budget: Budget::default(),
-        exclusive_group: None,
-        engine_metrics: None,
-        tokenizer: None,
-    })
+    let models = Models::List(vec![MODEL.into()]);
+    let tls = TlsFiles { ca_file, ..TlsFiles::default() };
+    Ok(Target { tls, ..Target::plain("bench", url.parse()?, Api::OpenaiChat, models) })
 }

@@ -12,7 +12,7 @@ use http::{HeaderName, HeaderValue};
 use url::Url;
 
 use crate::{
-    config::{self, Authorization, Budget, Config, Global, Models, SecretSource, Target, TlsFiles},
+    config::{self, Authorization, Config, Global, Models, SecretSource, Target},
     protocol::Api,
 };
 
@@ -124,23 +124,7 @@ fn bare(url: &str) -> anyhow::Result<Target> {
     }
     let port = url.port().map_or(String::new(), |port| format!(":{port}"));
     let name = format!("{}{port}", url.host_str().unwrap_or_default());
-    Ok(Target {
-        name: name.into(),
-        url,
-        api: Api::OpenaiChat,
-        models: Models::List(Vec::new()),
-        authorization: None,
-        http_headers: Vec::new(),
-        tls: TlsFiles::default(),
-        proxy_url: None,
-        retry: None,
-        labels: std::collections::BTreeMap::new(),
-        cost_per_hour: None,
-        budget: Budget::default(),
-        exclusive_group: None,
-        engine_metrics: None,
-        tokenizer: None,
-    })
+    Ok(Target::plain(&name, url, Api::OpenaiChat, Models::List(Vec::new())))
 }
 
 /// Whether what should be the name of a variable is more likely the key: then it is not shown.

@@ -88,6 +88,30 @@ pub struct Target {
     pub tokenizer: Option<PathBuf>,
 }
 
+impl Target {
+    /// A target that is reached as it is: no credentials, no proxy, no limits. The rest is for
+    /// whoever makes it to fill in.
+    pub fn plain(name: &str, url: url::Url, api: Api, models: Models) -> Self {
+        Self {
+            name: name.into(),
+            url,
+            api,
+            models,
+            authorization: None,
+            http_headers: Vec::new(),
+            tls: TlsFiles::default(),
+            proxy_url: None,
+            retry: None,
+            labels: BTreeMap::new(),
+            cost_per_hour: None,
+            budget: Budget::default(),
+            exclusive_group: None,
+            engine_metrics: None,
+            tokenizer: None,
+        }
+    }
+}
+
 /// Which models of a target are probed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Models {

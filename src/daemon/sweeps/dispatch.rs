@@ -8,8 +8,8 @@ use std::{
 use super::{
     asked::Looked,
     circumstances,
+    completed::completed,
     desk::{Desk, Home, Running, Subject, now},
-    draft::{completed, draft},
     ears::Ears,
     restore,
 };
@@ -161,7 +161,7 @@ impl Desk {
         Running {
             key: Arc::clone(&order.key),
             halt: Halt::default(),
-            draft: draft(order, now()),
+            draft: order.head(now()),
             ears: Arc::new(ears),
         }
     }

@@ -5,9 +5,9 @@
 
 mod asked;
 mod circumstances;
+mod completed;
 mod desk;
 mod dispatch;
-mod draft;
 mod ears;
 mod history;
 mod restore;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::draft::completed;
+use super::completed::completed;
 use crate::{
     event::{RunKey, RunRecord, RunResult},
     store::{Latest, Store},

@@ -1,10 +1,10 @@
 //! The test bed: a simulator in a thread of this process, and the link to it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use super::CalibrateError;
 use crate::{
-    config::{Budget, Models, Target, TlsFiles},
+    config::{Models, Target},
     load::Link,
     protocol::Api,
     sim::{Dist, Sim, SimSpec, SpawnedSim},
@@ -46,23 +46,9 @@ impl Bed {
                 error,
             ))
         };
-        let target = Target {
-            name: NAME.into(),
-            url: sim.base_url().parse().map_err(unusable)?,
-            api: Api::OpenaiChat,
-            models: Models::List(vec![MODEL.into()]),
-            authorization: None,
-            http_headers: Vec::new(),
-            tls: TlsFiles::default(),
-            proxy_url: None,
-            retry: None,
-            labels: BTreeMap::new(),
-            cost_per_hour: None,
-            budget: Budget::default(),
-            exclusive_group: None,
-            engine_metrics: None,
-            tokenizer: None,
-        };
+        let url = sim.base_url().parse().map_err(unusable)?;
+        let models = Models::List(vec![MODEL.into()]);
+        let target = Target::plain(NAME, url, Api::OpenaiChat, models);
         let link = Link::new(Arc::new(target))?;
         Ok(Self { sim, link })
     }

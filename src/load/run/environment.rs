@@ -5,7 +5,7 @@ use std::{fs, thread};
 use crate::{client, event::Environment, workload};
 
 /// This machine, as far as it bears on numbers.
-pub fn environment() -> Environment {
+pub(super) fn environment() -> Environment {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
     let system = format!("{os} {} {arch}", release.trim()).replace("  ", " ");

@@ -41,6 +41,5 @@ mod throttle;
 mod words;
 
 pub use conduct::run;
-pub use environment::environment;
 pub use halt::{Halt, HaltReason};
 pub use order::RunOrder;

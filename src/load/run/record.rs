@@ -4,7 +4,7 @@ use super::{Halt, HaltReason, RunOrder, environment::environment};
 use crate::{
     analysis::{FindingsContext, SearchOutcome, findings},
     clock::{Stamp, Wall},
-    event::{RunRecord, RunResult, SCHEMA_VERSION, StepRecord},
+    event::{Findings, RunRecord, RunResult, SCHEMA_VERSION, StepRecord},
 };
 
 /// Why a run had no more steps, other than that it was halted.
@@ -39,32 +39,48 @@ pub(super) fn record(order: &RunOrder, wall: Wall, halt: &Halt, past: Past) -> R
     let target = order.link.target();
     let context =
         FindingsContext { cost_per_hour: target.cost_per_hour, slos: order.slos.clone(), search };
-    let seconds = |unix_nanos: i64| unix_nanos as f64 / 1e9;
     RunRecord {
-        schema_version: SCHEMA_VERSION,
-        id: order.id.to_string(),
-        tokenbeat_version: env!("CARGO_PKG_VERSION").to_owned(),
-        trigger: order.trigger,
         result,
         reason,
-        due_at: seconds(order.due_unix_nanos),
-        started_at: wall.unix_seconds(began),
         ended_at: wall.unix_seconds(Stamp::now()),
-        sweep: order.key.sweep.to_string(),
-        scenario: order.scenario.name.to_string(),
-        target: order.key.target.to_string(),
-        // Scheme, host and port: nothing that could hold a secret.
-        origin: target.url.origin().ascii_serialization(),
-        model: order.key.model.to_string(),
-        api: target.api.as_str().to_owned(),
-        engine: order.engine.clone(),
-        environment: environment(),
-        labels: target.labels.clone(),
-        cost_per_hour: target.cost_per_hour,
-        seed: order.seed,
-        calibration: order.calibration.clone(),
         findings: findings(&steps, &context),
         steps,
+        ..order.head(wall.unix_nanos(began))
+    }
+}
+
+impl RunOrder {
+    /// The record as it stands when the run begins, at a time in nanoseconds since the Unix epoch:
+    /// without steps, `interrupted` at its beginning. What is left of a run that dies.
+    pub fn head(&self, began_unix_nanos: i64) -> RunRecord {
+        let target = self.link.target();
+        let seconds = |unix_nanos: i64| unix_nanos as f64 / 1e9;
+        RunRecord {
+            schema_version: SCHEMA_VERSION,
+            id: self.id.to_string(),
+            tokenbeat_version: env!("CARGO_PKG_VERSION").to_owned(),
+            trigger: self.trigger,
+            result: RunResult::Interrupted,
+            reason: None,
+            due_at: seconds(self.due_unix_nanos),
+            started_at: seconds(began_unix_nanos),
+            ended_at: seconds(began_unix_nanos),
+            sweep: self.key.sweep.to_string(),
+            scenario: self.scenario.name.to_string(),
+            target: self.key.target.to_string(),
+            // Scheme, host and port: nothing that could hold a secret.
+            origin: target.url.origin().ascii_serialization(),
+            model: self.key.model.to_string(),
+            api: target.api.as_str().to_owned(),
+            engine: self.engine.clone(),
+            environment: environment(),
+            labels: target.labels.clone(),
+            cost_per_hour: target.cost_per_hour,
+            seed: self.seed,
+            calibration: self.calibration.clone(),
+            steps: Vec::new(),
+            findings: Findings::default(),
+        }
     }
 }
 
