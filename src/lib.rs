@@ -23,6 +23,8 @@
 //! | [`tally`] | the exchanges of one step become its record |
 //! | [`analysis`] | what follows from steps: knee, saturation, the search for max goodput |
 //! | [`report`] | a run's record as table, JSON, CSV, Markdown, HTML |
+//! | [`rules`] | Prometheus rules: the shipped ones, and those of a configuration |
+//! | [`dashboard`] | the Grafana dashboards, from one typed description |
 //! | [`store`] | the records of runs on disk |
 //! | [`sinks`] | Prometheus exposition; recent beats; where sweeps stand |
 //! | [`telemetry`] | our own process: CPU throttling and pressure; the queue of an engine |
@@ -43,11 +45,13 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod daemon;
+pub mod dashboard;
 pub mod event;
 pub mod load;
 pub mod measure;
 pub mod protocol;
 pub mod report;
+pub mod rules;
 pub mod schedule;
 pub mod sim;
 pub mod sinks;

@@ -37,6 +37,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("report", &["units", "verdict", "event"]),
     ("store", &["clock", "event"]),
     ("config", &["units", "calendar", "arrival", "workload", "protocol", "verdict"]),
+    ("rules", &["units", "measure", "verdict", "config"]),
+    ("dashboard", &["measure"]),
     ("schedule", &["clock", "event", "config", "calendar"]),
     ("client", &["clock", "sse", "timeline", "protocol"]),
     ("telemetry", &["clock", "measure"]),
@@ -57,8 +59,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
 
 /// Modules that compute and do nothing else.
 const PURE: &[&str] = &[
-    "units", "calendar", "timeline", "arrival", "measure", "verdict", "workload", "protocol",
-    "sse", "event", "tally", "analysis", "report",
+    "units",
+    "calendar",
+    "timeline",
+    "arrival",
+    "measure",
+    "verdict",
+    "workload",
+    "protocol",
+    "sse",
+    "event",
+    "tally",
+    "analysis",
+    "report",
+    "rules",
+    "dashboard",
 ];
 
 /// What a pure module must not name: runtimes, sockets, files, processes and clocks.

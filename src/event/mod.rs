@@ -5,6 +5,7 @@
 mod beat;
 mod run;
 mod sink;
+mod trace;
 
 pub use beat::{Beat, BeatKey, Skipped};
 pub use run::{
@@ -13,3 +14,4 @@ pub use run::{
     Tokens, Trigger, Validity, Warning, Window,
 };
 pub use sink::{Progress, RunSink, RunStarted, Sink};
+pub use trace::{Attribute, Kept, Span, SpanId, Trace, TraceId, TraceSink};

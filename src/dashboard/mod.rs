@@ -1,0 +1,1 @@
+//! The Grafana dashboards: one typed description, rendered to JSON.
