@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 use super::{
     drain::report,
     drive::{Drive, Ending},
-    ground::{Alarm, Ground},
+    ground::{Alarm, Ground, Waiting},
     talk::{Opening, Talked, talk},
 };
 use crate::{arrival::Closed, clock::Stamp, workload::Seat};
@@ -20,7 +20,8 @@ pub(super) async fn closed<G: Ground>(
     start: Stamp,
     tasks: &mut JoinSet<()>,
 ) {
-    let mut entries = drive.ground.alarm(closed.entries().map(move |entry| start.after(entry)));
+    let mut entries =
+        drive.ground.alarm(closed.entries().map(move |entry| start.after(entry)), Waiting::Asleep);
     let mut user = 0;
     let mut entering = true;
     while entering || !tasks.is_empty() {

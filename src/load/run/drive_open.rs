@@ -23,7 +23,7 @@ use tokio::{
 use super::{
     drain::report,
     drive::{Drive, Ending},
-    ground::{Alarm, Bell, Ground},
+    ground::{Alarm, Bell, Ground, Waiting},
     talk::{Opening, talk},
 };
 use crate::{
@@ -42,7 +42,7 @@ pub(super) async fn open<G: Ground>(
     tasks: &mut JoinSet<()>,
 ) {
     let dues = open.demands(seed).map(move |demand| start.after(demand.offset));
-    let mut bells = drive.ground.alarm(dues);
+    let mut bells = drive.ground.alarm(dues, Waiting::Watchful);
     let mut gate = Gate::new(open.max_in_flight);
     let begun = Arc::new(AtomicU64::new(0));
     // The same schedule again, for what it says of each request: the alarm has the times only.

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     Halt,
     decide::Decider,
-    ground::{Alarm, Bell, Ground},
+    ground::{Alarm, Bell, Ground, Waiting},
     step::{Common, Done, StepPlan, step},
 };
 use crate::{
@@ -103,7 +103,7 @@ impl Ground for Fake {
         Self::zero().after(self.start.elapsed())
     }
 
-    fn alarm(&self, dues: impl Iterator<Item = Stamp> + Send + 'static) -> Dues {
+    fn alarm(&self, dues: impl Iterator<Item = Stamp> + Send + 'static, _: Waiting) -> Dues {
         Dues { dues: Box::new(dues), next: None, start: self.start, lag: self.script.lag }
     }
 

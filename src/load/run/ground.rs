@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    task::yield_now,
+};
 
 use super::RunOrder;
 use crate::{
@@ -27,12 +30,35 @@ use crate::{
 /// endless must not cost memory before it comes.
 const EXPECTED_TOKENS: u32 = 4_096;
 
+/// How long before its due time a bell that is watched for wakes the runtime. Two threads wake one
+/// after the other, each on a processor that may sleep: 0.15 to 0.25 ms in which nothing is sent.
+const AHEAD: Duration = Duration::from_micros(200);
+
+/// How a due time is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waiting {
+    /// The runtime sleeps until it has come.
+    Asleep,
+    /// The runtime wakes shortly before, and until then looks for what has arrived instead of
+    /// sleeping: at each due time of an open loop something is to be sent.
+    Watchful,
+}
+
+impl Waiting {
+    const fn ahead(self) -> Duration {
+        match self {
+            Self::Asleep => Duration::ZERO,
+            Self::Watchful => AHEAD,
+        }
+    }
+}
+
 /// A due time that has come.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bell {
     /// When it was due.
     pub(super) due: Stamp,
-    /// When it was handed over; what passes until somebody hears it is the runtime's delay.
+    /// When it could have been heard; what passes until somebody hears it is the runtime's delay.
     pub(super) woke: Stamp,
 }
 
@@ -51,7 +77,11 @@ pub(super) trait Ground: Send + Sync + 'static {
     fn now(&self) -> Stamp;
 
     /// Rings at each of `dues`, which must ascend, and is never early.
-    fn alarm(&self, dues: impl Iterator<Item = Stamp> + Send + 'static) -> Self::Alarm;
+    fn alarm(
+        &self,
+        dues: impl Iterator<Item = Stamp> + Send + 'static,
+        waiting: Waiting,
+    ) -> Self::Alarm;
 
     /// Makes one exchange. `on_close` receives it when it ends, also when the future is dropped.
     fn exchange(
@@ -76,7 +106,7 @@ pub(super) trait Ground: Send + Sync + 'static {
 /// late.
 pub(super) async fn until<G: Ground>(ground: &G, due: Stamp) {
     if due > ground.now() {
-        ground.alarm(std::iter::once(due)).next().await;
+        ground.alarm(std::iter::once(due), Waiting::Asleep).next().await;
     }
 }
 
@@ -147,11 +177,29 @@ impl Live {
 }
 
 /// The pacer's wakes.
-pub(super) struct Wakes(UnboundedReceiver<Wake>);
+pub(super) struct Wakes {
+    wakes: UnboundedReceiver<Wake>,
+    /// By how much each comes before its due time.
+    ahead: Duration,
+    /// The bell that is about to ring: whoever waits for it may be called away.
+    near: Option<Bell>,
+}
 
 impl Alarm for Wakes {
     async fn next(&mut self) -> Option<Bell> {
-        self.0.recv().await.map(|Wake { due, woke, .. }| Bell { due, woke })
+        let bell = match self.near {
+            Some(bell) => bell,
+            None => {
+                let Wake { due, woke, .. } = self.wakes.recv().await?;
+                let due = due.after(self.ahead);
+                *self.near.insert(Bell { due, woke: woke.max(due) })
+            }
+        };
+        // Whatever arrives meanwhile is read: a task that yields comes after those that are ready.
+        while Stamp::now() < bell.due {
+            yield_now().await;
+        }
+        self.near.take()
     }
 }
 
@@ -162,11 +210,12 @@ impl Ground for Live {
         Stamp::now()
     }
 
-    fn alarm(&self, dues: impl Iterator<Item = Stamp> + Send + 'static) -> Wakes {
+    fn alarm(&self, dues: impl Iterator<Item = Stamp> + Send + 'static, waiting: Waiting) -> Wakes {
+        let ahead = waiting.ahead();
         let (wake, wakes) = unbounded_channel();
         // The schedule ends with its receiver: no ticket need be kept.
-        self.pacer.add(dues, wake);
-        Wakes(wakes)
+        self.pacer.add(dues.map(move |due| due.before(ahead)), wake);
+        Wakes { wakes, ahead, near: None }
     }
 
     async fn exchange(

@@ -16,7 +16,7 @@ use super::{
     drive_closed::closed,
     drive_open::open,
     failures::Failures,
-    ground::{Alarm, Ground},
+    ground::{Alarm, Ground, Waiting},
     progress::{EVERY, Teller},
     seeds::{Draw, seed},
     stop::{is_hopeless, stops},
@@ -152,7 +152,7 @@ async fn watch<G: Ground>(
     let mut driving = pin!(driving);
     let start = drive.ground.now();
     let beats = std::iter::successors(Some(start), |last| Some(last.after(PULSE)));
-    let mut pulse = drive.ground.alarm(beats);
+    let mut pulse = drive.ground.alarm(beats, Waiting::Asleep);
     let mut looks = interval(EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
