@@ -28,8 +28,8 @@ struct Case {
     promise: Option<f64>,
 }
 
-/// One event a write is as much as the engine's core can do; four are what an engine sends whose
-/// HTTP side lags behind.
+/// One event a write, for which half of the engine's core goes; and four, which is what an engine
+/// sends whose HTTP side lags behind.
 const CASES: [Case; 2] = [
     Case { itl: "30ms", events_per_write: "1", tokens: 96, promise: None },
     Case { itl: "10ms", events_per_write: "4", tokens: 288, promise: Some(TOKENS_PER_SECOND) },
