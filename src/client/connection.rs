@@ -102,7 +102,8 @@ impl Connection {
         }
     }
 
-    /// Polls `step`; while it waits, lets the connection move and polls `step` again.
+    /// Polls `step`; while it waits, lets the connection move, and polls `step` again where that
+    /// has brought news.
     pub(crate) fn poll_with<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -116,7 +117,7 @@ impl Connection {
                 // Its error, if any, has been handed to the response or its body.
                 *driver = None;
             }
-            step(cx)
+            if hush.has_news() { step(cx) } else { done }
         })
     }
 

@@ -62,6 +62,12 @@ impl Hush {
         }
         done
     }
+
+    /// Whether a wake came in the round that is under way. Whoever waits for one need not be polled
+    /// again before.
+    pub(crate) fn has_news(&self) -> bool {
+        self.shared.state.load(Ordering::SeqCst) == WOKEN
+    }
 }
 
 impl Wake for Shared {
@@ -108,6 +114,19 @@ mod tests {
         let within = task.0.load(Ordering::SeqCst);
         kept.expect("the round ran").wake();
         (within, task.0.load(Ordering::SeqCst))
+    }
+
+    #[test]
+    fn news_shows_within_its_round_only() {
+        let hush = Hush::new();
+        let round = |wakes: usize| {
+            hush.round(&Context::from_waker(Waker::noop()), |cx| {
+                (0..wakes).for_each(|_| cx.waker().wake_by_ref());
+                Poll::Ready(hush.has_news())
+            })
+        };
+        assert_eq!([0, 1, 0].map(round), [false, true, false].map(Poll::Ready));
+        assert!(!hush.has_news());
     }
 
     #[test]

@@ -8,8 +8,7 @@ use std::{io, net::UdpSocket, os::fd::AsRawFd, sync::OnceLock, time::Duration};
 
 use nix::sys::{
     socket::{
-        ControlMessageOwned, MsgFlags, SockaddrStorage, TimestampingFlag, recvmsg, setsockopt,
-        sockopt::Timestamping,
+        ControlMessageOwned, MsgFlags, TimestampingFlag, recvmsg, setsockopt, sockopt::Timestamping,
     },
     time::TimeSpec,
 };
@@ -55,13 +54,10 @@ pub(crate) fn receive(
     control: &mut [u8],
 ) -> io::Result<(usize, Stamp, Option<Stamp>)> {
     let mut parts = [io::IoSliceMut::new(buffer)];
-    let message = recvmsg::<SockaddrStorage>(
-        socket.as_raw_fd(),
-        &mut parts,
-        Some(control),
-        MsgFlags::MSG_DONTWAIT,
-    )
-    .map_err(io::Error::from)?;
+    // Without a sender's address, which a stream does not have.
+    let message =
+        recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(control), MsgFlags::MSG_DONTWAIT)
+            .map_err(io::Error::from)?;
     let kernel = message.cmsgs().ok().into_iter().flatten().find_map(|control| match control {
         ControlMessageOwned::ScmTimestampsns(times) => Some(times.system),
         _ => None,

@@ -106,7 +106,21 @@ fn wrong_types_of_what_is_needed_are_refused() {
     for json in table {
         assert!(decode(json).is_err(), "{json}");
     }
-    assert!(Api::OpenaiChat.protocol().decode(b"{\"choices\":[{\"text\":\"\xFF\"}]}").is_err());
+}
+
+#[test]
+fn bytes_that_are_no_text_matter_only_where_they_are_read() {
+    let decode = |json| Api::OpenaiChat.protocol().decode(json);
+    for read in [
+        b"{\"choices\":[{\"text\":\"\xFF\"}]}".as_slice(),
+        b"{\"model\":\"\xFF\",\"choices\":[{\"text\":\"a\"}]}",
+        b"{\"choices\":[{\"text\":\"a\"}]}\xFF",
+    ] {
+        assert!(decode(read).is_err(), "{}", read.escape_ascii());
+    }
+    let skipped = b"{\"id\":\"\xFF\",\"choices\":[{\"text\":\"a\"}]}";
+    let delta = decode(skipped).expect("an event of which only the id is broken");
+    assert_eq!(delta.token(), Some(TokenKind::Text));
 }
 
 #[test]

@@ -74,6 +74,10 @@ pub(crate) struct Ran {
     /// CPU time of the client's process, all its threads, while it carried out its runs.
     pub(crate) cpu_ns: u64,
     pub(crate) wall_ns: u64,
+    /// Exchanges that ended, those of the warm-up included.
+    pub(crate) ended: u64,
+    /// Of those, the ones that brought a whole answer.
+    pub(crate) ok: u64,
     pub(crate) records: Vec<RunRecord>,
     /// Resident memory in KiB, in the order of `weigh_after`.
     pub(crate) weights_kib: Vec<u64>,
@@ -120,6 +124,8 @@ pub(crate) fn run(job: &str) -> anyhow::Result<()> {
     let ran = Ran {
         cpu_ns: u64::try_from((cpu()? - before).as_nanos())?,
         wall_ns: Stamp::now().as_nanos() - began.as_nanos(),
+        ended: watch.ended.load(Ordering::Relaxed),
+        ok: watch.ok.load(Ordering::Relaxed),
         records: records.iter().map(|record| RunRecord::clone(record)).collect(),
         weights_kib: watch.weights(),
     };
@@ -208,9 +214,10 @@ impl Run {
     }
 }
 
-/// Listens to the runs: weighs the process, and is in the way if it is told to.
+/// Listens to the runs: counts, weighs the process, and is in the way if it is told to.
 struct Watch {
     ended: AtomicU64,
+    ok: AtomicU64,
     weigh_after: Vec<u64>,
     weights: Mutex<Vec<u64>>,
     slow: Duration,
@@ -220,6 +227,7 @@ impl Watch {
     fn new(job: &Runs) -> Self {
         Self {
             ended: AtomicU64::new(0),
+            ok: AtomicU64::new(0),
             weigh_after: job.weigh_after.clone(),
             weights: Mutex::default(),
             slow: Duration::from_micros(job.slow_us),
@@ -234,8 +242,9 @@ impl Watch {
 impl RunSink for Watch {
     fn started(&self, _: &RunStarted) {}
 
-    fn exchange(&self, _: &RunKey, _: Outcome) {
+    fn exchange(&self, _: &RunKey, outcome: Outcome) {
         let ended = self.ended.fetch_add(1, Ordering::Relaxed) + 1;
+        self.ok.fetch_add(u64::from(outcome == Outcome::Ok), Ordering::Relaxed);
         if self.weigh_after.contains(&ended) {
             let mut weights = self.weights.lock().unwrap_or_else(PoisonError::into_inner);
             weights.push(rss_kib().unwrap_or(0));

@@ -28,8 +28,8 @@ struct Case {
     promise: Option<f64>,
 }
 
-/// One event a write is as much as the engine's core can do; four are what an engine sends whose
-/// HTTP side lags behind.
+/// One event a write, for which half of the engine's core goes; and four, which is what an engine
+/// sends whose HTTP side lags behind.
 const CASES: [Case; 2] = [
     Case { itl: "30ms", events_per_write: "1", tokens: 96, promise: None },
     Case { itl: "10ms", events_per_write: "4", tokens: 288, promise: Some(TOKENS_PER_SECOND) },
@@ -81,7 +81,7 @@ pub(crate) fn section(scale: Scale) -> anyhow::Result<Section> {
             let ran = runs.run()?;
             let used = engine.process.cpu()? - before;
             engine_cores.push(used.as_nanos() as f64 / ran.wall_ns as f64);
-            let figures = Figures::of(&ran)?;
+            let figures = Figures::of(&ran, case.tokens)?;
             ours.push(ran.cpu_ns as f64 / 1e9 / (figures.tokens / 1e6));
             cores.push(ran.cpu_ns as f64 / ran.wall_ns as f64);
             rates.extend(figures.tokens_per_second);
@@ -118,9 +118,9 @@ pub(crate) fn section(scale: Scale) -> anyhow::Result<Section> {
     Ok(section)
 }
 
-/// What a run's only step says.
+/// What a run says, of which there is one step.
 struct Figures {
-    /// Tokens read, those of the warm-up and the drain included.
+    /// Tokens read, those of the warm-up and the drain included, as the CPU time is that of them all.
     tokens: f64,
     /// Absent where the window was too short to tell.
     tokens_per_second: Option<f64>,
@@ -128,16 +128,18 @@ struct Figures {
 }
 
 impl Figures {
-    fn of(ran: &Ran) -> anyhow::Result<Self> {
+    /// The figures of `ran`, each answer of which was to be of so many tokens.
+    fn of(ran: &Ran, tokens: u32) -> anyhow::Result<Self> {
         let steps: Vec<_> = ran.records.iter().flat_map(|record| &record.steps).collect();
         let [step] = steps.as_slice() else {
             anyhow::bail!("{:?}", ran.records.iter().map(|run| &run.reason).collect::<Vec<_>>());
         };
-        let success = step.rates.success_ratio.unwrap_or(0.0);
-        anyhow::ensure!(success >= 1.0, "only {success} of the exchanges were ok");
-        let whole = step.rates.output_tokens_per_second_whole_run.unwrap_or(0.0);
+        anyhow::ensure!(ran.ok == ran.ended, "{} of {} exchanges were ok", ran.ok, ran.ended);
+        let judged = step.tokens.output;
+        let due = step.n * u64::from(tokens);
+        anyhow::ensure!(judged == due, "{judged} tokens in the window in place of {due}");
         Ok(Self {
-            tokens: whole * step.window.whole_run_seconds,
+            tokens: ran.ok as f64 * f64::from(tokens),
             tokens_per_second: step.rates.output_tokens_per_second,
             marked: !step.validity.is_valid(),
         })
