@@ -47,6 +47,7 @@ impl Asker {
             link: &self.link,
             model: &models[0],
             probe: &probe.name,
+            trace: None,
             plan: &plan,
             connection: probe.connection,
             limits: Limits {
