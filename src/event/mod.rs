@@ -15,6 +15,7 @@ pub use run::{
     Tokens, Trigger, Validity, Warning, Window,
 };
 pub use sink::{Progress, RunSink, RunStarted, Sink};
+pub use spans::of as spans_of;
 pub use trace::{
     Attribute, Kept, Span, SpanId, Trace, TraceContext, TraceId, TraceShare, TraceSink,
 };

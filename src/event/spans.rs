@@ -24,7 +24,7 @@ const ATTEMPT: &str = "attempt";
 
 /// The spans of `beat`: the root `beat`, below it a span for each attempt that was tried again
 /// with its phases, and the phases of the last attempt right below the root.
-pub(super) fn of(beat: &Beat) -> Vec<Span> {
+pub fn of(beat: &Beat) -> Vec<Span> {
     let timeline = &beat.exchange.timeline;
     let mut spans = Spans::new(beat);
     for earlier in &timeline.earlier {

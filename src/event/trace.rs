@@ -56,10 +56,7 @@ pub struct TraceContext {
 impl TraceContext {
     /// The context of these random bits. Bits that are all zero mean no id, so they become others.
     pub fn of_bits(trace: u128, root: u64) -> Self {
-        Self {
-            trace: TraceId(trace.max(1).to_be_bytes()),
-            root: SpanId(root.max(1).to_be_bytes()),
-        }
+        Self { trace: TraceId(trace.max(1).to_be_bytes()), root: SpanId(root.max(1).to_be_bytes()) }
     }
 
     /// The value of the header `traceparent`, as W3C Trace Context has it. It always says

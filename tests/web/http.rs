@@ -83,12 +83,17 @@ pub async fn site_with(options: WebOptions, recent: &Arc<Recent>, metrics: Metri
     let (send, commands) = mpsc::channel(4);
     let ready = DaemonStatus { readiness: Readiness::Ready, ..DaemonStatus::default() };
     let (status, status_of) = watch::channel(ready);
-    let shown =
-        Shown { recent: Arc::clone(recent), sweeps: Arc::default(), history: Arc::new(NoHistory) };
+    let traces = Arc::new(Traces::default());
+    let shown = Shown {
+        recent: Arc::clone(recent),
+        sweeps: Arc::default(),
+        traces: Arc::clone(&traces),
+        history: Arc::new(NoHistory),
+    };
     let state = WebState::new(options, shown, metrics, send, status_of);
     let shutdown = CancellationToken::new();
     let served = tokio::spawn(serve(vec![listener], router(state), shutdown.clone()));
-    Site { port, commands, status, shutdown, served }
+    Site { port, commands, status, traces, shutdown, served }
 }
 
 impl Site {
