@@ -89,15 +89,17 @@ impl Listeners {
             return;
         }
         let BeatKey { target, model, probe } = &*beat.key;
+        // What an engine logs or traces of the request has the same id.
+        let trace_id = beat.trace.trace;
         // A field whose value is absent is left out.
         let detail = beat.exchange.detail.as_deref().filter(|detail| !detail.is_empty());
         if outcome == Outcome::Ok {
             tracing::info!(target = %target, model = %model, probe = %probe, "beats succeed again");
         } else if outcome.is_failure() {
-            tracing::warn!(target = %target, model = %model, probe = %probe, %outcome, detail, "beats fail");
+            tracing::warn!(target = %target, model = %model, probe = %probe, %outcome, detail, %trace_id, "beats fail");
         } else {
             // It is ours, and says nothing of the target.
-            tracing::warn!(target = %target, model = %model, probe = %probe, %outcome, detail, "a beat could not be measured");
+            tracing::warn!(target = %target, model = %model, probe = %probe, %outcome, detail, %trace_id, "a beat could not be measured");
         }
     }
 }

@@ -78,7 +78,7 @@ impl Phase {
             // Only the outcome tells a name that did not resolve from an address that needs none.
             Outcome::Dns => Self::Dns,
             _ if !ready => Self::Connect,
-            Outcome::Tls if timeline.tls.is_none() => Self::Tls,
+            Outcome::Tls if timeline.tls.is_none() && timeline.sent.is_none() => Self::Tls,
             _ if timeline.sent.is_none() => Self::Send,
             _ if timeline.headers.is_none() => Self::Wait,
             _ if timeline.tokens.is_empty() => Self::FirstToken,

@@ -9,6 +9,7 @@ use tokenbeat::{
     sinks::{
         prometheus::{Coding, Exposition, Format},
         recent::Recent,
+        traces::Traces,
     },
     web::{
         Command, DaemonStatus, History, MetricsSource, Readiness, Shown, WebOptions, WebState,
@@ -30,6 +31,7 @@ pub struct Site {
     pub port: u16,
     pub commands: mpsc::Receiver<Command>,
     pub status: watch::Sender<DaemonStatus>,
+    pub traces: Arc<Traces>,
     pub shutdown: CancellationToken,
     pub served: JoinHandle<()>,
 }

@@ -10,7 +10,7 @@ use tokenbeat::{
         Authorization, Budget, Connection, HeaderValue, Models, Probe, SecretSource, Target,
         TlsFiles,
     },
-    event::{Beat, BeatKey},
+    event::{Beat, BeatKey, TraceContext},
     measure::{CountSource, Measurement, Phase, Spoiled},
     protocol::Api,
     sinks::recent::{ProbeView, Recent},
