@@ -86,6 +86,7 @@ async fn exchange(address: SocketAddr) -> Exchange {
         link: &link,
         model: "m",
         probe: "p",
+        trace: None,
         plan: &plan,
         connection: Connection::Fresh,
         limits,

@@ -255,6 +255,7 @@ fn a_request_says_who_asks_and_carries_what_is_configured() {
     for (name, value) in [
         ("user-agent", agent),
         ("x-tokenbeat-probe", "canary"),
+        ("traceparent", "00-00000000000000000000000000000abc-0000000000000def-01"),
         ("authorization", "Bearer sk-right"),
         ("x-signature", "signed"),
         ("content-type", "application/json"),
@@ -363,6 +364,7 @@ fn http_2_is_agreed_on_and_its_stamps_are_those_of_the_reads() {
         for request in &seen {
             assert_eq!(request.version, version);
             assert_eq!(request.headers["x-tokenbeat-probe"], "canary");
+            assert!(request.headers["traceparent"].as_bytes().starts_with(b"00-"));
             let authority = server.url().replace("https://", "");
             match version {
                 Version::HTTP_2 => assert_eq!(request.authority, Some(authority)),

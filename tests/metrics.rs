@@ -16,7 +16,7 @@ use std::{
     sync::Arc,
 };
 
-use exposition::Samples;
+use exposition::{EXEMPLAR, Samples};
 use populated::{beat, interactive, judged, key, series, sink, slo};
 use tokenbeat::{
     event::{Beat, BeatKey},
@@ -242,6 +242,61 @@ fn closed_label_sets_are_whole() {
             .collect();
         assert_eq!(exposed, row.values.iter().copied().collect(), "{name}");
     }
+}
+
+#[test]
+fn a_trace_that_is_kept_is_an_exemplar_where_the_format_has_them() {
+    let sink = probed();
+    // Kept because it missed an SLO; the good one is not in the share, which is 0.
+    sink.beat(&judged(100));
+    sink.beat(&beat(115, Outcome::Ok));
+    let kept = format!("trace_id=\"{:032x}\"", 100);
+    let open = text(&sink, OPEN_METRICS);
+    // Of each latency one, of the gaps between tokens two: due at 100 s, and over 0.7 s later.
+    assert_eq!(open.matches(EXEMPLAR).count(), 7, "{open}");
+    assert_eq!(open.matches(&kept).count(), 7, "{open}");
+    let ttft = "_ttft_seconds_bucket{target=\"llama \\\"prod\\\"\",model=\"meta\\\\llama\",\
+                probe=\"canary\",le=\"0.2\"} 2 # {trace_id=";
+    assert!(open.contains(ttft), "{open}");
+    assert!(open.contains("} 0.2 100.700000000\n"), "{open}");
+    assert!(!text(&sink, "text/plain").contains("trace_id"), "text 0.0.4 has no exemplars");
+
+    let families = exposition::families(&body(&sink, PROTOBUF));
+    let metrics = families.into_iter().flat_map(|family| {
+        family.metric.into_iter().map(move |metric| (family.name.clone(), metric))
+    });
+    let mut seen = 0;
+    for (name, metric) in metrics {
+        let Some(histogram) = metric.histogram else { continue };
+        let classic: Vec<_> =
+            histogram.bucket.iter().filter_map(|bucket| bucket.exemplar.clone()).collect();
+        assert_eq!(classic.len(), histogram.exemplars.len(), "{name}");
+        seen += classic.len();
+        for exemplar in histogram.exemplars {
+            assert_eq!(exemplar.label[0].value, format!("{:032x}", 100), "{name}");
+            assert!(exemplar.timestamp.is_some(), "a native exemplar must have a time");
+        }
+    }
+    assert_eq!(seen, 7);
+
+    sink.trace_share().set(1.0);
+    sink.beat(&beat(130, Outcome::Ok));
+    assert_eq!(text(&sink, OPEN_METRICS).matches(&format!("{:032x}", 130)).count(), 7);
+}
+
+#[test]
+fn exemplars_outlive_a_reload_as_their_histogram_does() {
+    let sink = probed();
+    sink.beat(&judged(100));
+    let exemplars = || {
+        let ours = |line: &&str| line.contains(EXEMPLAR) && line.contains("_tpot_");
+        text(&sink, OPEN_METRICS).lines().filter(ours).count()
+    };
+    sink.add_probe(&series(vec![interactive()]));
+    assert_eq!(exemplars(), 1);
+    // Other boundaries start the histogram anew, and with it its exemplars.
+    sink.add_probe(&series(vec![slo("other", &[(Metric::Tpot, 77)])]));
+    assert_eq!(exemplars(), 0);
 }
 
 #[test]

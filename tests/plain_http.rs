@@ -65,6 +65,7 @@ impl Asker {
             link: &self.link,
             model: "sim-8b",
             probe: "http",
+            trace: None,
             plan: &plan,
             connection: Connection::Reuse,
             limits,

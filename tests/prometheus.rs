@@ -45,10 +45,34 @@ fn a_real_prometheus_reads_back_what_we_expose() {
         let expected = if *native { expected_native(&exposed) } else { BTreeMap::new() };
         assert_eq!(self::native(&result), expected, "job {name}");
     }
+    exemplars(&mut prometheus);
     let quantile = "histogram_quantile(0.5, tokenbeat_probe_ttft_seconds{job=\"protobuf\"})";
     let median = prometheus.wait_for(quantile, |result| value(result.first()?));
     // One observation of 0.2 s, known to within one bucket of growth 2^(1/16).
     assert!((0.19..=0.21).contains(&median), "{median}");
+}
+
+/// The beat that missed its SLO is behind every latency, wherever the format has exemplars: of
+/// native histograms and of classic ones.
+fn exemplars(prometheus: &mut RealPrometheus) {
+    let trace = format!("{:032x}", 100);
+    for selector in [
+        "tokenbeat_probe_tpot_seconds{job=\"protobuf\"}",
+        "tokenbeat_probe_tpot_seconds_bucket{job=\"protobuf\"}",
+        "tokenbeat_probe_tpot_seconds_bucket{job=\"openmetrics\"}",
+    ] {
+        let found = prometheus.wait_for_exemplars(selector, |series| {
+            let [one] = series else { return None };
+            let exemplars = one["exemplars"].as_array()?;
+            Some((exemplars.len(), exemplars.first()?.clone()))
+        });
+        assert_eq!(found.0, 1, "{selector}: one, however often it was scraped");
+        assert_eq!(found.1["labels"]["trace_id"], trace, "{selector}");
+        assert_eq!(found.1["value"], "0.043636364", "{selector}");
+        assert_eq!(found.1["timestamp"], 100.7, "{selector}");
+    }
+    let none = "{__name__=~\"tokenbeat_.+\",job=\"text\"}";
+    prometheus.wait_for_exemplars(none, |series| series.is_empty().then_some(()));
 }
 
 /// The float samples of an answer.

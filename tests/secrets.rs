@@ -98,6 +98,9 @@ fn no_output_of_the_daemon_has_a_secret() {
         assert!(answer.body.contains("tokenbeat_probe_attempts"), "{accept}");
         clean(accept, &answer.body);
     }
+    let traces = daemon.get("/api/v1/traces").body;
+    assert!(traces.contains("wait") && traces.contains("trace_id"), "{traces}");
+    clean("the traces", &traces);
     let paths = ["/", "/api/v1/targets", "/api/v1/probes", "/api/v1/status", "/nowhere"];
     for path in paths {
         let answer = daemon.get(path);

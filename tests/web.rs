@@ -13,6 +13,8 @@ use std::{
 use http::{ask, exposition, site, site_with};
 use planted::{dues, failed, key, ok, recent, slo, spoiled, view};
 use tokenbeat::{
+    clock::Stamp,
+    event::BeatKey,
     sinks::recent::ProbeView,
     timeline::Outcome,
     web::{Command, Content, Gate, ProbeRefused, Readiness, RoutePrefix, WebOptions},
@@ -230,7 +232,16 @@ async fn a_trace_shows_the_answer_only_where_that_is_allowed() {
         let path = "/probe?target=t&debug=true";
         let (answer, ()) = tokio::join!(ask(site.port, "GET", path, ""), daemon);
         assert_eq!(answer.body.contains("planted-answer"), shown);
-        for words in ["+250.000 ms", "waited 0.030 ms", "kernel", "refused_field", "deadline"] {
+        let id = beat_id(1);
+        for words in [
+            "+250.000 ms",
+            "waited 0.030 ms",
+            "kernel",
+            "refused_field",
+            "deadline",
+            &id,
+            "# spans",
+        ] {
             assert!(answer.body.contains(words), "{words}\n{}", answer.body);
         }
     }
@@ -272,6 +283,11 @@ async fn hostile_names_are_text() {
         recent.beat(&failed(&key, due, Outcome::Http5xx, evil, &slos));
     }
     let site = site(open(), &recent).await;
+    site.traces.set_targets([&key.target].into_iter());
+    let mut beat =
+        failed(&key, dues(&recent, 1).next().expect("one"), Outcome::Http5xx, evil, &slos);
+    beat.exchange.timeline.attempt_start = Some(Stamp::from_nanos(1_000_000_000));
+    site.traces.beat(&beat);
     site.status.send_modify(|daemon| daemon.reload_error = Some(evil.to_owned()));
     let query = "%3Cscript%3Ealert(1)%3C/script%3E%22%27";
     for path in [
@@ -289,8 +305,11 @@ async fn hostile_names_are_text() {
     let page = site.get("/").await.body;
     assert!(page.contains("&#60;script&#62;alert(1)"), "{page}");
     // Elsewhere the same names are shown, under types that no browser runs.
-    let json = site.get("/api/v1/probes").await;
-    assert_eq!(json.header("content-type"), Some("application/json"));
+    for path in ["/api/v1/probes", "/api/v1/traces"] {
+        let json = site.get(path).await;
+        assert_eq!(json.header("content-type"), Some("application/json"));
+        assert!(json.body.contains("script"), "{path}");
+    }
     let names = site.get("/probe?target=nobody").await;
     assert_eq!(names.header("content-type"), Some("text/plain; charset=utf-8"));
 }
@@ -314,6 +333,89 @@ async fn the_answer_of_a_model_is_on_no_page() {
 }
 
 #[tokio::test]
+async fn the_last_failures_of_each_target_say_where_their_time_went() {
+    let recent = recent();
+    let (quiet, noisy) = (key("quiet", "m", "p"), key("noisy", "m", "p"));
+    let site = site(WebOptions::default(), &recent).await;
+    site.traces.set_targets([&quiet.target, &noisy.target].into_iter());
+    let slos = vec![slo("interactive", 500, 30)];
+    let waited_in_vain = |key: &Arc<BeatKey>, due: i64| {
+        let mut beat = failed(key, due, Outcome::TimeoutFirstToken, "no token within 2 s", &slos);
+        let at = |millis: u64| Some(Stamp::from_nanos(1_000_000_000 + millis * 1_000_000));
+        let timeline = &mut beat.exchange.timeline;
+        (timeline.sent_start, timeline.attempt_start, timeline.connected) = (at(0), at(0), at(3));
+        (timeline.sent, timeline.closed) = (at(4), at(2_004));
+        beat
+    };
+    for key in [&quiet, &noisy] {
+        recent.add_probe(key.clone(), view(slos.clone()));
+    }
+    let mut times: Vec<_> = dues(&recent, 40).collect();
+    times.reverse();
+    for (at, due) in times.iter().enumerate() {
+        if at == 0 {
+            site.traces.beat(&waited_in_vain(&quiet, *due));
+        } else {
+            site.traces.beat(&waited_in_vain(&noisy, *due));
+        }
+    }
+    site.traces.beat(&ok(&quiet, times[1], 900 * MS, 20 * MS, &slos));
+    site.traces.beat(&ok(&quiet, times[2], 90 * MS, 20 * MS, &slos));
+
+    let page = site.get("/").await.body;
+    for words in [
+        "1 remembered",
+        "20 remembered",
+        "</i>connect 3.00 ms",
+        "✗ wait</b> 2.00 s",
+        "no token within",
+    ] {
+        assert!(page.contains(words), "{words}\n{page}");
+    }
+    assert!(page.contains(&format!("api/v1/traces/{}", beat_id(times[0]))), "{page}");
+
+    let list = async |query: &str| {
+        let answer = site.get(&format!("/api/v1/traces{query}")).await;
+        assert_eq!(answer.status, 200, "{query}: {}", answer.body);
+        serde_json::from_str::<serde_json::Value>(&answer.body).expect("JSON")
+    };
+    let kept: Vec<_> = ["failed", "missed", "sampled"].into_iter().collect();
+    let mut counts = Vec::new();
+    for kind in kept {
+        let of = async |target: &str| list(&format!("?target={target}&kept={kind}")).await;
+        let count = |traces: serde_json::Value| traces.as_array().map(Vec::len);
+        counts.push((count(of("quiet").await), count(of("noisy").await)));
+    }
+    assert_eq!(counts, [(Some(1), Some(20)), (Some(1), Some(0)), (Some(0), Some(0))]);
+    let newest = &list("?limit=1").await[0];
+    assert_eq!(newest["trace_id"], beat_id(times[39]), "the latest first");
+    let one = site.get(&format!("/api/v1/traces/{}", beat_id(times[0]))).await.body;
+    let one: serde_json::Value = serde_json::from_str(&one).expect("JSON");
+    assert_eq!((&one["target"], &one["kept"]), (&"quiet".into(), &"failed".into()));
+    let spans = one["spans"].as_array().expect("spans");
+    let names: Vec<_> = spans.iter().filter_map(|span| span["name"].as_str()).collect();
+    assert_eq!(names, ["beat", "connect", "send", "wait"]);
+    assert_eq!(spans[3]["duration_seconds"], 2.0);
+    assert_eq!(spans[3]["error"], "timeout_first_token");
+    assert_eq!(spans[3]["parent_id"], spans[0]["span_id"]);
+    assert_eq!(spans[0]["attributes"]["tokenbeat.slo_missed"], "interactive");
+
+    for (path, status) in [
+        ("/api/v1/traces?kept=lost", 400),
+        ("/api/v1/traces?targets=t", 400),
+        ("/api/v1/traces/abc", 400),
+        ("/api/v1/traces/00000000000000000000000000000abc", 404),
+    ] {
+        assert_eq!(site.get(path).await.status, status, "{path}");
+    }
+}
+
+/// The id of the trace of a planted beat.
+fn beat_id(due: i64) -> String {
+    format!("{due:032x}")
+}
+
+#[tokio::test]
 async fn a_planted_secret_is_on_no_page() {
     let target = planted::target("https://llm.example.org/planted-secret/v1");
     let recent = recent();
@@ -323,7 +425,12 @@ async fn a_planted_secret_is_on_no_page() {
         recent.beat(&ok(&key, due, 250 * MS, 20 * MS, &[]));
     }
     let mut site = site(WebOptions { content: Content::Shown, ..open() }, &recent).await;
-    for path in ["/", "/api/v1/probes", "/api/v1/targets", "/probe?target=nobody"] {
+    site.traces.set_targets([&key.target].into_iter());
+    for due in dues(&recent, 2) {
+        site.traces.beat(&failed(&key, due, Outcome::Http5xx, "busy", &[]));
+    }
+    for path in ["/", "/api/v1/probes", "/api/v1/targets", "/api/v1/traces", "/probe?target=nobody"]
+    {
         let answer = site.get(path).await;
         assert!(!answer.body.contains("planted-secret"), "{path}");
     }

@@ -74,6 +74,7 @@ impl Bench {
             link: &self.link,
             model: MODEL,
             probe: "test",
+            trace: None,
             plan,
             connection: Connection::Reuse,
             limits,

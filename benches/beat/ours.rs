@@ -73,6 +73,7 @@ impl Exchanges for Ours {
             link: &self.link,
             model: MODEL,
             probe: "bench",
+            trace: None,
             plan: &plan,
             connection: Connection::Reuse,
             limits: LIMITS,

@@ -60,6 +60,7 @@ async fn exchange(link: &Link, ask: &Ask, model: &str, plan: &RequestPlan) -> Op
         link,
         model,
         probe: PROBE,
+        trace: None,
         plan,
         connection: Connection::Fresh,
         limits: ask.limits,

@@ -1,4 +1,4 @@
-//! Everyone who listens to the beats: metrics, the page's memory, the log.
+//! Everyone who listens to the beats: metrics, the page's memory, traces, the log.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,6 +14,7 @@ use crate::{
         prometheus::{ProbeSeries, Prometheus},
         recent::{ProbeView, Recent},
         sweeps::Sweeps,
+        traces::Traces,
     },
     timeline::Outcome,
 };
@@ -23,6 +24,8 @@ pub(super) struct Listeners {
     pub(super) prometheus: Arc<Prometheus>,
     pub(super) recent: Arc<Recent>,
     pub(super) sweeps: Arc<Sweeps>,
+    /// Keeps the share that the exemplars of `prometheus` lead to.
+    pub(super) traces: Arc<Traces>,
     /// Targets and models of which the metrics tell what they are.
     targets: Mutex<BTreeSet<(Arc<str>, Arc<str>)>>,
     /// The last outcome of each subject: a failure is worth a log line when it begins and ends,
@@ -37,7 +40,8 @@ impl Listeners {
         sweeps: Arc<Sweeps>,
     ) -> Self {
         let (targets, last) = (Mutex::default(), Mutex::default());
-        Self { prometheus, recent, sweeps, targets, last }
+        let traces = Arc::new(Traces::new(Arc::clone(prometheus.trace_share())));
+        Self { prometheus, recent, sweeps, traces, targets, last }
     }
 
     /// Makes room for a subject, before its first beat.
@@ -62,6 +66,7 @@ impl Listeners {
         for ((name, model), target) in &now {
             self.prometheus.set_target(name, model, target.api, &target.labels);
         }
+        self.traces.set_targets(now.keys().map(|(target, _)| target));
         *known = now.into_keys().collect();
     }
 
@@ -84,15 +89,17 @@ impl Listeners {
             return;
         }
         let BeatKey { target, model, probe } = &*beat.key;
+        // What an engine logs or traces of the request has the same id.
+        let trace_id = beat.trace.trace;
         // A field whose value is absent is left out.
         let detail = beat.exchange.detail.as_deref().filter(|detail| !detail.is_empty());
         if outcome == Outcome::Ok {
             tracing::info!(target = %target, model = %model, probe = %probe, "beats succeed again");
         } else if outcome.is_failure() {
-            tracing::warn!(target = %target, model = %model, probe = %probe, %outcome, detail, "beats fail");
+            tracing::warn!(target = %target, model = %model, probe = %probe, %outcome, detail, %trace_id, "beats fail");
         } else {
             // It is ours, and says nothing of the target.
-            tracing::warn!(target = %target, model = %model, probe = %probe, %outcome, detail, "a beat could not be measured");
+            tracing::warn!(target = %target, model = %model, probe = %probe, %outcome, detail, %trace_id, "a beat could not be measured");
         }
     }
 }
@@ -105,6 +112,7 @@ impl Sink for Listeners {
     fn ended(&self, beat: &Beat) {
         self.prometheus.beat(beat);
         self.recent.beat(beat);
+        self.traces.beat(beat);
         self.log(beat);
     }
 

@@ -133,7 +133,8 @@ async fn serve(
     let exposition = Arc::new(move |accept: Option<&str>, encoding: Option<&str>| {
         prometheus.render(accept, encoding)
     });
-    let shown = web::Shown { recent, sweeps, history: Arc::clone(&history) as _ };
+    let (traces, history_shown) = (Arc::clone(&sinks.traces), Arc::clone(&history) as _);
+    let shown = web::Shown { recent, sweeps, traces, history: history_shown };
     let state = WebState::new(options.web.clone(), shown, exposition, commands, status_seen);
     let stop_serving = CancellationToken::new();
     let mut serving = JoinSet::new();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::TraceContext;
 use crate::{
     measure::{Measurement, Spoiled},
     timeline::Exchange,
@@ -25,6 +26,8 @@ pub struct Beat {
     /// Whose beat it is: the very key that its subject was made with, which tells one life of a
     /// series from the next of that name.
     pub key: Arc<BeatKey>,
+    /// The ids that its request carried, and its trace has.
+    pub trace: TraceContext,
     /// When it was due, in nanoseconds since the Unix epoch.
     pub due_unix_nanos: i64,
     /// What happened.

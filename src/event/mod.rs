@@ -5,6 +5,7 @@
 mod beat;
 mod run;
 mod sink;
+mod spans;
 mod trace;
 
 pub use beat::{Beat, BeatKey, Skipped};
@@ -14,4 +15,7 @@ pub use run::{
     Tokens, Trigger, Validity, Warning, Window,
 };
 pub use sink::{Progress, RunSink, RunStarted, Sink};
-pub use trace::{Attribute, Kept, Span, SpanId, Trace, TraceId, TraceSink};
+pub use spans::of as spans_of;
+pub use trace::{
+    Attribute, Kept, Span, SpanId, Trace, TraceContext, TraceId, TraceShare, TraceSink,
+};

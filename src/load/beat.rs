@@ -10,6 +10,7 @@ use rand_pcg::Pcg64Mcg;
 use tokio::sync::oneshot;
 
 use super::{
+    context,
     driver::ProbeAnswer,
     exchange::{Order, run},
     link::Link,
@@ -18,7 +19,7 @@ use crate::{
     client::{Limits, Text},
     clock::{Stamp, Wall},
     config::{Global, Probe},
-    event::{Beat, BeatKey, Sink},
+    event::{Beat, BeatKey, Sink, TraceContext},
     measure::Measurement,
     schedule::phase,
     timeline::{Exchange, Outcome, Recorder, Timeline},
@@ -104,12 +105,12 @@ impl Subject {
     pub(super) async fn beat(self: Arc<Self>, due: Stamp, wall: Wall, sink: Arc<dyn Sink>) {
         let (subject, plan) = (Arc::clone(&self), self.plan(due, wall));
         sink.started(&self.key);
-        let words = plan.words;
+        let (words, trace) = (plan.words, context::draw());
         let recorder = self.recorder(due, move |exchange| {
             subject.learn(words, &exchange);
-            sink.ended(&subject.ended(exchange, wall, Standing::Scheduled));
+            sink.ended(&subject.ended(exchange, trace, wall, Standing::Scheduled));
         });
-        self.exchange(&plan, self.limits, Text::Dropped, recorder).await;
+        self.exchange(&plan, trace, self.limits, Text::Dropped, recorder).await;
     }
 
     /// Accounts for a beat that this process slept through: nothing was sent, nothing is known.
@@ -122,7 +123,7 @@ impl Subject {
             text: None,
         };
         sink.started(&self.key);
-        sink.ended(&self.ended(exchange, wall, Standing::Scheduled));
+        sink.ended(&self.ended(exchange, context::draw(), wall, Standing::Scheduled));
     }
 
     /// Makes a beat now, within `timeout`, that enters no counter. Answers `reply`.
@@ -134,13 +135,13 @@ impl Subject {
         reply: oneshot::Sender<ProbeAnswer>,
     ) {
         let due = Stamp::now();
-        let subject = Arc::clone(&self);
+        let (subject, trace) = (Arc::clone(&self), context::draw());
         let recorder = self.recorder(due, move |exchange| {
             // A requester that is gone no longer wants the answer.
-            let _ = reply.send(Ok(subject.ended(exchange, wall, Standing::OnDemand)));
+            let _ = reply.send(Ok(subject.ended(exchange, trace, wall, Standing::OnDemand)));
         });
         let limits = Limits { total: timeout.min(self.limits.total), ..self.limits };
-        self.exchange(&self.plan(due, wall), limits, text, recorder).await;
+        self.exchange(&self.plan(due, wall), trace, limits, text, recorder).await;
     }
 
     fn recorder(&self, due: Stamp, on_close: impl FnOnce(Exchange) + Send + 'static) -> Recorder {
@@ -167,12 +168,20 @@ impl Subject {
         }
     }
 
-    async fn exchange(&self, plan: &RequestPlan, limits: Limits, text: Text, recorder: Recorder) {
+    async fn exchange(
+        &self,
+        plan: &RequestPlan,
+        trace: TraceContext,
+        limits: Limits,
+        text: Text,
+        recorder: Recorder,
+    ) {
         let BeatKey { model, probe, .. } = &*self.key;
         let order = Order {
             link: &self.link,
             model,
             probe,
+            trace: Some(trace),
             plan,
             connection: self.probe.connection,
             limits,
@@ -182,7 +191,13 @@ impl Subject {
     }
 
     /// The numbers and judgements of a closed exchange.
-    fn ended(&self, exchange: Exchange, wall: Wall, standing: Standing) -> Beat {
+    fn ended(
+        &self,
+        exchange: Exchange,
+        trace: TraceContext,
+        wall: Wall,
+        standing: Standing,
+    ) -> Beat {
         let measurement = Measurement::of(&exchange);
         let spoiled = measurement.spoiled(exchange.outcome);
         let due_unix_nanos = wall.unix_nanos(exchange.timeline.due);
@@ -207,6 +222,7 @@ impl Subject {
         let (key, slos) = (Arc::clone(&self.key), Arc::clone(&self.slos));
         Beat {
             key,
+            trace,
             due_unix_nanos,
             exchange,
             measurement,
@@ -255,7 +271,7 @@ pub(super) mod tests {
             let timeline = Timeline::new(due, 0);
             let exchange =
                 Exchange { timeline, outcome: Outcome::Http5xx, detail: None, text: None };
-            subject.ended(exchange, wall, Standing::Scheduled).verdicts[0]
+            subject.ended(exchange, context::draw(), wall, Standing::Scheduled).verdicts[0]
         };
         (0..times).fold(None, |_, second| beat(second.into()))
     }
@@ -299,7 +315,7 @@ pub(super) mod tests {
             let timeline = Timeline::new(due, 0);
             let exchange =
                 Exchange { timeline, outcome: Outcome::Http5xx, detail: None, text: None };
-            subject.ended(exchange, Wall::anchor(), Standing::Scheduled)
+            subject.ended(exchange, context::draw(), Wall::anchor(), Standing::Scheduled)
         };
         let before = beat(Stamp::now());
         assert!(!before.own_sweep && before.judgements.len() == 1);

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
 use tokio::task::spawn_blocking;
 
 use super::link::{Headers, Link};
@@ -12,10 +13,13 @@ use crate::{
     },
     clock::Stamp,
     config::{Connection, Retry},
+    event::TraceContext,
     protocol::FieldSet,
     timeline::{Outcome, Recorder, Timeline, TokenKind},
     workload::{Answer, Ask, RequestPlan, Tokenizer},
 };
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// An exchange to be made.
 pub struct Order<'a> {
@@ -25,6 +29,8 @@ pub struct Order<'a> {
     pub model: &'a str,
     /// The probe to name in the request.
     pub probe: &'a str,
+    /// The ids that go out with every attempt; absent where nobody traces it.
+    pub trace: Option<TraceContext>,
     /// What to ask.
     pub plan: &'a RequestPlan,
     /// On what connection.
@@ -38,10 +44,14 @@ pub struct Order<'a> {
 /// Makes the exchange and closes `recorder` with what came of it.
 pub async fn run(order: Order<'_>, mut recorder: Recorder) {
     let limit = order.limits.connect.min(order.limits.total);
-    let headers = match order.link.headers(order.probe, limit).await {
+    let mut headers = match order.link.headers(order.probe, limit).await {
         Ok(headers) => headers,
         Err(error) => return recorder.close(Outcome::Local, Some(error.to_string()), None),
     };
+    let traceparent = order.trace.map(|trace| HeaderValue::try_from(trace.traceparent()));
+    if let Some(Ok(value)) = traceparent {
+        headers.map.insert(TRACEPARENT, value);
+    }
     let ended = order.attempts(&headers, recorder.timeline()).await;
     let (outcome, detail, text) = match ended {
         Ok(mut answered) => {
@@ -96,6 +106,7 @@ impl Order<'_> {
                 },
             };
             let result = attempt.run(timeline).await;
+            timeline.closed = Some(Stamp::now());
             if !dropped.is_empty() && !matches!(timeline.status, Some(400 | 422) | None) {
                 self.link.refuse(dropped);
             }
@@ -112,6 +123,7 @@ impl Order<'_> {
             if !self.link.spend(self.plan.max_tokens.into()) {
                 return Err(failed);
             }
+            timeline.set_aside(failed.failure.outcome);
             match next {
                 Next::Without(fields) => {
                     timeline.retries.refused_field += 1;

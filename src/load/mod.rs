@@ -6,6 +6,7 @@
 
 mod beat;
 mod calibrate;
+mod context;
 mod driver;
 mod exchange;
 mod link;

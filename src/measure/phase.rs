@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-use crate::{clock::Stamp, timeline::Timeline};
+use crate::{
+    clock::Stamp,
+    timeline::{Outcome, Timeline},
+};
 
 /// A part of an exchange, for `tokenbeat_probe_phase_seconds`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,13 +56,36 @@ impl Phase {
 
     /// The phases of the attempt that was answered, those that it went through.
     pub(super) fn of(timeline: &Timeline) -> Vec<(Self, Duration)> {
-        Self::ALL
-            .into_iter()
-            .filter_map(|phase| {
-                let (from, to) = phase.anchors(timeline);
-                Some((phase, to?.since(from?)))
-            })
-            .collect()
+        let took = |(phase, from, to): (Self, Stamp, Stamp)| (phase, to.since(from));
+        Self::bounds(timeline).into_iter().map(took).collect()
+    }
+
+    /// The same phases with the two anchors that bound each: from the start of the attempt on,
+    /// each begins where the one before it ended.
+    pub fn bounds(timeline: &Timeline) -> Vec<(Self, Stamp, Stamp)> {
+        let gone_through = |phase: Self| {
+            let (from, to) = phase.anchors(timeline);
+            Some((phase, from?, to?))
+        };
+        Self::ALL.into_iter().filter_map(gone_through).collect()
+    }
+
+    /// The phase in which an attempt that failed so was cut off, and when that phase had begun;
+    /// absent if it had gone through all of them, or had not begun.
+    pub fn cut(timeline: &Timeline, outcome: Outcome) -> Option<(Self, Stamp)> {
+        let ready = timeline.reused_connection || timeline.connected.is_some();
+        let phase = match outcome {
+            // Only the outcome tells a name that did not resolve from an address that needs none.
+            Outcome::Dns => Self::Dns,
+            _ if !ready => Self::Connect,
+            Outcome::Tls if timeline.tls.is_none() && timeline.sent.is_none() => Self::Tls,
+            _ if timeline.sent.is_none() => Self::Send,
+            _ if timeline.headers.is_none() => Self::Wait,
+            _ if timeline.tokens.is_empty() => Self::FirstToken,
+            _ => return None,
+        };
+        let (from, to) = phase.anchors(timeline);
+        if to.is_some() { None } else { Some((phase, from?)) }
     }
 
     /// Where the phase begins and ends. A dial may skip a step (an address needs no resolution, a
@@ -122,6 +148,27 @@ mod tests {
     #[test]
     fn a_reused_connection_is_not_dialled() {
         assert_eq!(named(&sent()), [("send", 49)]);
+    }
+
+    #[test]
+    fn an_attempt_is_cut_in_the_phase_that_it_was_in() {
+        let mut timeline = Timeline::new(Stamp::from_nanos(0), 0);
+        assert_eq!(Phase::cut(&timeline, Outcome::Local), None);
+        timeline.attempt_start = at(1);
+        let cut = |timeline: &Timeline, outcome| {
+            Phase::cut(timeline, outcome).map(|(phase, from)| (phase.as_str(), Some(from)))
+        };
+        assert_eq!(cut(&timeline, Outcome::Dns), Some(("dns", at(1))));
+        assert_eq!(cut(&timeline, Outcome::Connect), Some(("connect", at(1))));
+        timeline.resolved = at(2);
+        assert_eq!(cut(&timeline, Outcome::Connect), Some(("connect", at(2))));
+        timeline.connected = at(3);
+        assert_eq!(cut(&timeline, Outcome::Tls), Some(("tls", at(3))));
+        assert_eq!(cut(&timeline, Outcome::Reset), Some(("send", at(3))));
+        timeline.sent = at(4);
+        assert_eq!(cut(&timeline, Outcome::TimeoutFirstToken), Some(("wait", at(4))));
+        timeline.headers = at(5);
+        assert_eq!(cut(&timeline, Outcome::Empty), Some(("first_token", at(5))));
     }
 
     #[test]

@@ -6,3 +6,4 @@
 pub mod prometheus;
 pub mod recent;
 pub mod sweeps;
+pub mod traces;

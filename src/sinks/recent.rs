@@ -13,7 +13,7 @@ use std::{
 use crate::{
     clock::{Stamp, Wall},
     config::{Connection, Probe, Target},
-    event::{Beat, BeatKey},
+    event::{Beat, BeatKey, TraceId},
     measure::{CountSource, Phase, Spoiled},
     protocol::Api,
     timeline::{Outcome, Retries, StampSource},
@@ -63,6 +63,8 @@ impl ProbeView {
 /// One beat, as far as it is remembered.
 #[derive(Clone, Debug)]
 pub struct BeatSummary {
+    /// Its trace: what others recorded of it has the same id.
+    pub trace: TraceId,
     /// When it was due, in nanoseconds since the Unix epoch.
     pub due_unix_nanos: i64,
     /// How it ended.
@@ -102,6 +104,7 @@ impl BeatSummary {
         let (timeline, measurement) = (&beat.exchange.timeline, &beat.measurement);
         let judgements = if *beat.slos == *slos { beat.judgements.as_slice() } else { &[] };
         Self {
+            trace: beat.trace.trace,
             due_unix_nanos: beat.due_unix_nanos,
             outcome: beat.exchange.outcome,
             detail: beat.exchange.detail.as_deref().map(shorten),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Outcome;
 use crate::clock::Stamp;
 
 /// Where an arrival stamp comes from.
@@ -109,6 +110,15 @@ pub struct Retries {
     pub configured: u32,
 }
 
+/// An attempt that failed and was followed by another.
+#[derive(Clone, Debug)]
+pub struct FailedAttempt {
+    /// Its anchors, without the token events that it may have had.
+    pub timeline: Timeline,
+    /// How it failed.
+    pub outcome: Outcome,
+}
+
 /// The raw anchors of one exchange (`docs/definitions.md`, "Anchors of an exchange").
 #[derive(Clone, Debug)]
 pub struct Timeline {
@@ -134,6 +144,8 @@ pub struct Timeline {
     pub first_event: Option<Stamp>,
     /// `[DONE]`, or the end of the body.
     pub end: Option<Stamp>,
+    /// The client was done with the last attempt, whether an answer had ended or not.
+    pub closed: Option<Stamp>,
     /// The token-bearing events, in order of arrival.
     pub tokens: Vec<TokenEvent>,
     /// What lay behind the first token-bearing event in its read.
@@ -162,6 +174,8 @@ pub struct Timeline {
     pub reused_connection: bool,
     /// Retries, by reason.
     pub retries: Retries,
+    /// The attempts before the last one, in their order.
+    pub earlier: Vec<FailedAttempt>,
 }
 
 impl Timeline {
@@ -180,6 +194,7 @@ impl Timeline {
             headers: None,
             first_event: None,
             end: None,
+            closed: None,
             tokens: Vec::with_capacity(expected_tokens.saturating_add(8)),
             behind_first_token: Behind::Nothing,
             source: None,
@@ -194,16 +209,27 @@ impl Timeline {
             model: None,
             reused_connection: false,
             retries: Retries::default(),
+            earlier: Vec::new(),
         }
     }
 
-    /// Forgets what an attempt recorded that is now tried again; `due` and `sent_start` stay.
+    /// Sets the last attempt aside, which failed so and is followed by another.
+    pub fn set_aside(&mut self, outcome: Outcome) {
+        let tokens = std::mem::take(&mut self.tokens);
+        let mut earlier = std::mem::take(&mut self.earlier);
+        earlier.push(FailedAttempt { timeline: self.clone(), outcome });
+        (self.tokens, self.earlier) = (tokens, earlier);
+    }
+
+    /// Forgets what an attempt recorded that is now tried again; `due` and `sent_start` stay, and
+    /// what was set aside.
     pub fn restart_attempt(&mut self, at: Stamp) {
         let mut tokens = std::mem::take(&mut self.tokens);
         tokens.clear();
         let (sent_start, retries) = (self.sent_start.or(Some(at)), self.retries);
+        let (attempt_start, earlier) = (Some(at), std::mem::take(&mut self.earlier));
         *self =
-            Self { sent_start, attempt_start: Some(at), tokens, retries, ..Self::new(self.due, 0) };
+            Self { sent_start, attempt_start, tokens, retries, earlier, ..Self::new(self.due, 0) };
     }
 
     /// Notes where the stamp of a read comes from. One stamp of the lesser kind makes the whole

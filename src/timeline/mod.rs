@@ -8,6 +8,8 @@ mod anchors;
 mod outcome;
 mod recorder;
 
-pub use anchors::{Behind, Finish, Retries, StampSource, Timeline, TokenEvent, TokenKind, Usage};
+pub use anchors::{
+    Behind, FailedAttempt, Finish, Retries, StampSource, Timeline, TokenEvent, TokenKind, Usage,
+};
 pub use outcome::Outcome;
 pub use recorder::{Exchange, Recorder};

@@ -191,6 +191,7 @@ struct RankJson {
 #[derive(Serialize)]
 struct BeatJson<'a> {
     due: String,
+    trace_id: String,
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<&'a str>,
@@ -282,6 +283,7 @@ impl<'a> BeatJson<'a> {
         let retries = beat.retries;
         Self {
             due: clock_time(beat.due_unix_nanos),
+            trace_id: beat.trace.to_string(),
             outcome: beat.outcome.as_str(),
             detail: beat.detail.as_deref(),
             status: beat.status,

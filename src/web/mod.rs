@@ -2,7 +2,7 @@
 //!
 //! Owns what is served and how it is guarded. Starts nothing itself: what changes the daemon is a
 //! [`Command`] sent to it, what is shown comes from [`crate::sinks::recent`],
-//! [`crate::sinks::sweeps`], [`History`] and [`DaemonStatus`].
+//! [`crate::sinks::sweeps`], [`crate::sinks::traces`], [`History`] and [`DaemonStatus`].
 //! Must not know the client, the schedule or the load. Everything shown that came from a target
 //! or a configuration is escaped.
 
@@ -10,6 +10,7 @@ mod api;
 mod assets;
 mod command;
 mod crowd;
+mod failures;
 mod filter;
 mod format;
 mod gauges;
@@ -30,6 +31,7 @@ mod summary;
 mod sweeps;
 mod sweeps_view;
 mod trace;
+mod traces;
 mod view;
 
 pub use command::{CancelRefused, Command, ProbeRefused, ProbeReply, SweepAsked, SweepReply};

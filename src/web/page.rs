@@ -8,8 +8,10 @@ use axum::{
 use http::{StatusCode, Uri};
 
 use super::{
-    WebState, filter::Filter, format::day_time, reply::text, sparkline, summary::State, view::Live,
+    WebState, failures, filter::Filter, format::day_time, reply::text, sparkline, summary::State,
+    view::Live,
 };
+use crate::event::Kept;
 
 /// Version shown in the header.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -59,7 +61,8 @@ pub(super) async fn page(
     let now = state.recent.now_unix_nanos();
     let status = state.status.borrow().clone();
     let (probes, sweeps) = (state.recent.snapshot(), state.sweeps.snapshot());
-    let live = Live::of(&probes, &sweeps, &status, state.started_unix_nanos, now, &filter);
+    let failed = state.traces.of(Kept::Failed);
+    let live = Live::of(&probes, &sweeps, &failed, &status, state.started_unix_nanos, now, &filter);
     let words = filter.words.as_str();
     match query.fragment.as_str() {
         "live" => html(StatusCode::OK, &Fragment { live: &live, words }),

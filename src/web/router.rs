@@ -15,7 +15,7 @@ use super::{
     guard::{self, Limits},
     lifecycle, metrics, page, probe,
     reply::{only, text},
-    runs, sweeps,
+    runs, sweeps, traces,
 };
 
 /// Requests answered at once, of reading and of commanding each.
@@ -45,6 +45,8 @@ pub fn router(state: WebState) -> Router {
         .merge(at("/api/v1/sweeps", get(sweeps::list)))
         .merge(at("/api/v1/runs", get(runs::list)))
         .merge(at("/api/v1/runs/{id}", get(runs::one)))
+        .merge(at("/api/v1/traces", get(traces::list)))
+        .merge(at("/api/v1/traces/{id}", get(traces::one)))
         .merge(at("/static/{name}", get(assets::asset)))
         .layer(reading);
     // A HEAD would spend the tokens of a GET and show nothing for them.

@@ -7,7 +7,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use super::{Command, MetricsSource, WebOptions, subject::InFlight};
 use crate::{
     event::RunRecord,
-    sinks::{recent::Recent, sweeps::Sweeps},
+    sinks::{recent::Recent, sweeps::Sweeps, traces::Traces},
 };
 
 /// Where the daemon stands, for `/-/ready`.
@@ -69,6 +69,8 @@ pub struct Shown {
     pub recent: Arc<Recent>,
     /// Where the sweeps stand.
     pub sweeps: Arc<Sweeps>,
+    /// The traces that are kept.
+    pub traces: Arc<Traces>,
     /// The runs of the past.
     pub history: Arc<dyn History>,
 }
@@ -79,6 +81,7 @@ pub struct WebState {
     pub(super) options: Arc<WebOptions>,
     pub(super) recent: Arc<Recent>,
     pub(super) sweeps: Arc<Sweeps>,
+    pub(super) traces: Arc<Traces>,
     pub(super) history: Arc<dyn History>,
     pub(super) metrics: MetricsSource,
     pub(super) commands: mpsc::Sender<Command>,
@@ -99,12 +102,13 @@ impl WebState {
         commands: mpsc::Sender<Command>,
         status: watch::Receiver<DaemonStatus>,
     ) -> Self {
-        let Shown { recent, sweeps, history } = shown;
+        let Shown { recent, sweeps, traces, history } = shown;
         let started_unix_nanos = recent.now_unix_nanos();
         Self {
             options: Arc::new(options),
             recent,
             sweeps,
+            traces,
             history,
             metrics,
             commands,

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     clock::Stamp,
-    event::Beat,
+    event::{self, Beat, Span},
     sinks::recent::ProbeView,
     timeline::{Timeline, TokenEvent, TokenKind},
 };
@@ -25,6 +25,7 @@ pub(super) fn of(beat: &Beat, view: &ProbeView, deadline: Duration, content: Con
     trace.line("target", format_args!("{:?}", key.target));
     trace.line("model", format_args!("{:?}", key.model));
     trace.line("probe", format_args!("{:?}", key.probe));
+    trace.line("trace_id", beat.trace.trace);
     trace.line("due", clock_time(beat.due_unix_nanos));
     trace.line("outcome", exchange.outcome);
     if let Some(detail) = &exchange.detail {
@@ -37,6 +38,7 @@ pub(super) fn of(beat: &Beat, view: &ProbeView, deadline: Duration, content: Con
     trace.anchors(&exchange.timeline);
     trace.numbers(beat);
     trace.judgements(beat);
+    trace.spans(beat);
     trace.events(&exchange.timeline);
     match (content, &exchange.text) {
         (Content::Shown, Some(answer)) => {
@@ -162,6 +164,28 @@ impl Trace {
             let verdict = judgement.bad.map_or("good", |why| why.as_str());
             let bad = if judgement.bad.is_some() { "bad: " } else { "" };
             self.line(&format!("{:?}", slo.name), format_args!("{bad}{verdict}"));
+        }
+    }
+
+    /// The tree of spans, as it would be kept.
+    fn spans(&mut self, beat: &Beat) {
+        self.head("spans, from due: begin, duration");
+        let spans = event::spans_of(beat);
+        let depth = |span: &Span| {
+            let parent = |of: &Span| spans.iter().find(|one| Some(one.id) == of.parent);
+            std::iter::successors(Some(span), |span| parent(span)).count().saturating_sub(1)
+        };
+        for span in &spans {
+            let from = span.start_unix_nanos.saturating_sub(beat.due_unix_nanos) as f64 / 1e6;
+            let took = span.end_unix_nanos.saturating_sub(span.start_unix_nanos) as f64 / 1e6;
+            let name = format!("{:indent$}{}", "", span.name, indent = 2 * depth(span));
+            let error = span.error.as_ref().map(|error| format!("  failed: {error:?}"));
+            let _ = writeln!(
+                self.0,
+                "{name:<20} {from:>+12.3} ms {took:>12.3} ms  {}{}",
+                span.id,
+                error.unwrap_or_default()
+            );
         }
     }
 

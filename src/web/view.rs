@@ -1,9 +1,14 @@
 //! What the page shows, in words: everything that a template needs and nothing that it must
 //! compute.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{
+    failures::TargetFailures,
     filter::Filter,
     format::{ago, clock_time, day_time, duration, percent, ratio, setting, span},
     sparkline::Sparkline,
@@ -12,7 +17,7 @@ use super::{
     sweeps_view::SweepRow,
 };
 use crate::{
-    event::BeatKey,
+    event::{BeatKey, Trace},
     measure::CountSource,
     sinks::{
         recent::{BeatSummary, ProbeSnapshot},
@@ -24,9 +29,6 @@ use crate::{
 
 /// Rows shown at most; a page of more helps nobody, and it is fetched every two seconds.
 const ROWS: usize = 200;
-
-/// Failures shown at most.
-const FAILURES: usize = 20;
 
 /// The part of the page that changes.
 #[derive(Debug)]
@@ -40,7 +42,7 @@ pub(super) struct Live {
     pub(super) readiness: Readiness,
     pub(super) rows: Vec<Row>,
     pub(super) matching: usize,
-    pub(super) failures: Vec<Failure>,
+    pub(super) failures: Vec<TargetFailures>,
     pub(super) sweeps: Vec<SweepRow>,
     pub(super) time: String,
     pub(super) time_words: String,
@@ -123,23 +125,21 @@ pub(super) struct SloCell {
     pub(super) reaches: Option<bool>,
 }
 
-/// One failure.
+/// The last failure of a probe.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
-    pub(super) key: Arc<BeatKey>,
-    pub(super) due_unix_nanos: i64,
     pub(super) ago: String,
     pub(super) time: String,
     pub(super) outcome: &'static str,
-    pub(super) status: Option<u16>,
     pub(super) detail: String,
 }
 
 impl Live {
-    /// The page of `probes` and `sweeps` at `now`.
+    /// The page of `probes`, `sweeps` and the traces that have `failed` at `now`.
     pub(super) fn of(
         probes: &[ProbeSnapshot],
         sweeps: &[SweepSnapshot],
+        failed: &BTreeMap<Arc<str>, Vec<Arc<Trace>>>,
         status: &DaemonStatus,
         started_unix_nanos: i64,
         now: i64,
@@ -161,12 +161,8 @@ impl Live {
         targets.dedup();
         let wanted: Vec<_> =
             stand.iter().filter(|(state, probe)| filter.takes(*state, &probe.key)).collect();
-        let mut failures: Vec<_> = wanted
-            .iter()
-            .flat_map(|(_, probe)| probe.failures.iter().map(|beat| Failure::of(probe, beat, now)))
-            .collect();
-        failures.sort_by_key(|failure| std::cmp::Reverse(failure.due_unix_nanos));
-        failures.truncate(FAILURES);
+        let shown: BTreeSet<&BeatKey> = wanted.iter().map(|(_, probe)| &*probe.key).collect();
+        let failures = TargetFailures::of_all(failed, now, |key| shown.contains(key));
         let sweeps = SweepRow::of_all(sweeps, now, |sweep| filter.takes_sweep(&sweep.key));
         let rows = wanted.iter().take(ROWS).map(|(state, probe)| Row::of(*state, probe, now));
         Self {
@@ -226,7 +222,7 @@ impl Row {
             last: probe.beats.last().map(|beat| LastBeat::of(beat, now)),
             spoiled: probe.beats.iter().filter(|beat| beat.spoiled.is_some()).count(),
             swept: probe.beats.iter().filter(|beat| beat.own_sweep).count(),
-            failure: probe.failures.last().map(|beat| Failure::of(probe, beat, now)),
+            failure: probe.failures.last().map(|beat| Failure::of(beat, now)),
             unmeasured: state.reason(probe).map(str::to_owned),
         }
     }
@@ -305,14 +301,11 @@ impl SloCell {
 }
 
 impl Failure {
-    fn of(probe: &ProbeSnapshot, beat: &BeatSummary, now: i64) -> Self {
+    fn of(beat: &BeatSummary, now: i64) -> Self {
         Self {
-            key: Arc::clone(&probe.key),
-            due_unix_nanos: beat.due_unix_nanos,
             ago: ago(now, beat.due_unix_nanos),
             time: clock_time(beat.due_unix_nanos),
             outcome: beat.outcome.as_str(),
-            status: beat.status,
             detail: beat.detail.as_deref().unwrap_or_default().to_owned(),
         }
     }

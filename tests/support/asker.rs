@@ -11,6 +11,7 @@ use tokenbeat::{
     client::{self, Limits, Text},
     clock::Stamp,
     config::Config,
+    event::TraceContext,
     load::{Link, Order, run},
     timeline::{Exchange, Recorder, Timeline},
 };
@@ -47,6 +48,7 @@ impl Asker {
             link: &self.link,
             model: &models[0],
             probe: &probe.name,
+            trace: Some(TraceContext::of_bits(0xabc, 0xdef)),
             plan: &plan,
             connection: probe.connection,
             limits: Limits {

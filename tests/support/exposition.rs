@@ -56,7 +56,10 @@ impl Samples {
     }
 }
 
-/// Reads text, 0.0.4 or OpenMetrics; strict about what follows what.
+/// What stands between a sample and its exemplar.
+pub const EXEMPLAR: &str = " # {";
+
+/// Reads text, 0.0.4 or OpenMetrics, without exemplars; strict about what follows what.
 pub fn text(body: &str) -> Samples {
     let mut samples = Samples::default();
     for line in body.lines() {
@@ -71,7 +74,7 @@ pub fn text(body: &str) -> Samples {
             }
             continue;
         }
-        let (key, value) = sample(line);
+        let (key, value) = sample(line.split_once(EXEMPLAR).map_or(line, |(sample, _)| sample));
         assert!(samples.values.insert(key, value).is_none(), "{line} twice");
     }
     samples

@@ -11,7 +11,7 @@ use std::{
 
 use tokenbeat::{
     clock::Stamp,
-    event::{Beat, BeatKey, RunResult, Skipped, SweepSkipped},
+    event::{Beat, BeatKey, RunResult, Skipped, SweepSkipped, TraceContext},
     measure::{
         Lateness, Measurement, Phase, Spoiled,
         catalogue::{Id, Reading},
@@ -96,6 +96,7 @@ pub fn beat(due_seconds: i64, outcome: Outcome) -> Beat {
     };
     Beat {
         key: key(),
+        trace: TraceContext::of_bits(due_seconds.unsigned_abs().into(), 2),
         due_unix_nanos: due_seconds * 1_000_000_000,
         exchange: Exchange { timeline, outcome, detail: None, text: None },
         measurement,

@@ -50,6 +50,7 @@ impl RealPrometheus {
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
             .arg(format!("--web.listen-address={address}"))
+            .arg("--enable-feature=exemplar-storage")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
@@ -66,12 +67,30 @@ impl RealPrometheus {
     /// If the server ends, or there is no such answer in time.
     pub fn wait_for<T>(&mut self, query: &str, answer: impl Fn(&[Value]) -> Option<T>) -> T {
         let encoded: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
+        self.ask(&format!("/api/v1/query?query={encoded}"), "/data/result", answer)
+    }
+
+    /// The same of the exemplars of all times of a selector's series.
+    ///
+    /// # Panics
+    /// As [`Self::wait_for`].
+    pub fn wait_for_exemplars<T>(
+        &mut self,
+        selector: &str,
+        answer: impl Fn(&[Value]) -> Option<T>,
+    ) -> T {
+        let encoded: String = url::form_urlencoded::byte_serialize(selector.as_bytes()).collect();
+        let path = format!("/api/v1/query_exemplars?start=0&end=4000000000&query={encoded}");
+        self.ask(&path, "/data", answer)
+    }
+
+    fn ask<T>(&mut self, path: &str, place: &str, answer: impl Fn(&[Value]) -> Option<T>) -> T {
         let mut last = String::new();
         for _ in 0..TRIES {
-            match loopback::get(self.address, &format!("/api/v1/query?query={encoded}")) {
+            match loopback::get(self.address, path) {
                 Ok(body) => {
                     let value: Value = serde_json::from_str(&body).expect("JSON");
-                    let result = value["data"]["result"].as_array().expect("a vector");
+                    let result = value.pointer(place).and_then(Value::as_array).expect("a list");
                     if let Some(answer) = answer(result) {
                         return answer;
                     }
@@ -83,7 +102,7 @@ impl RealPrometheus {
             assert!(ended.is_none(), "prometheus ended: {ended:?}\n{}", self.log());
             std::thread::sleep(PAUSE);
         }
-        panic!("no answer to {query}; the last was {last}\n{}", self.log());
+        panic!("no answer to {path}; the last was {last}\n{}", self.log());
     }
 
     fn log(&self) -> String {

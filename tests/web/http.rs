@@ -9,6 +9,7 @@ use tokenbeat::{
     sinks::{
         prometheus::{Coding, Exposition, Format},
         recent::Recent,
+        traces::Traces,
     },
     web::{
         Command, DaemonStatus, History, MetricsSource, Readiness, Shown, WebOptions, WebState,
@@ -30,6 +31,7 @@ pub struct Site {
     pub port: u16,
     pub commands: mpsc::Receiver<Command>,
     pub status: watch::Sender<DaemonStatus>,
+    pub traces: Arc<Traces>,
     pub shutdown: CancellationToken,
     pub served: JoinHandle<()>,
 }
@@ -83,12 +85,17 @@ pub async fn site_with(options: WebOptions, recent: &Arc<Recent>, metrics: Metri
     let (send, commands) = mpsc::channel(4);
     let ready = DaemonStatus { readiness: Readiness::Ready, ..DaemonStatus::default() };
     let (status, status_of) = watch::channel(ready);
-    let shown =
-        Shown { recent: Arc::clone(recent), sweeps: Arc::default(), history: Arc::new(NoHistory) };
+    let traces = Arc::new(Traces::default());
+    let shown = Shown {
+        recent: Arc::clone(recent),
+        sweeps: Arc::default(),
+        traces: Arc::clone(&traces),
+        history: Arc::new(NoHistory),
+    };
     let state = WebState::new(options, shown, metrics, send, status_of);
     let shutdown = CancellationToken::new();
     let served = tokio::spawn(serve(vec![listener], router(state), shutdown.clone()));
-    Site { port, commands, status, shutdown, served }
+    Site { port, commands, status, traces, shutdown, served }
 }
 
 impl Site {

@@ -10,7 +10,7 @@ use tokenbeat::{
         Authorization, Budget, Connection, HeaderValue, Models, Probe, SecretSource, Target,
         TlsFiles,
     },
-    event::{Beat, BeatKey},
+    event::{Beat, BeatKey, TraceContext},
     measure::{CountSource, Measurement, Phase, Spoiled},
     protocol::Api,
     sinks::recent::{ProbeView, Recent},
@@ -83,6 +83,7 @@ pub fn ok(key: &Arc<BeatKey>, due: i64, ttft: Duration, tpot: Duration, slos: &[
     };
     Beat {
         key: Arc::clone(key),
+        trace: TraceContext::of_bits(due.unsigned_abs().into(), 2),
         due_unix_nanos: due,
         measurement: Measurement {
             ttft: Some(ttft),
@@ -121,6 +122,7 @@ pub fn failed(
     };
     Beat {
         key: Arc::clone(key),
+        trace: TraceContext::of_bits(due.unsigned_abs().into(), 2),
         due_unix_nanos: due,
         exchange: Exchange { timeline, outcome, detail: Some(detail.into()), text: None },
         measurement: Measurement::default(),

@@ -14,7 +14,7 @@ use crate::config::{
 
 /// Headers that the client sets itself: another value would be overwritten without a word, or make
 /// the request wrong.
-const OURS: [HeaderName; 11] = [
+const OURS: [HeaderName; 12] = [
     header::ACCEPT,
     header::ACCEPT_ENCODING,
     header::CONNECTION,
@@ -25,6 +25,8 @@ const OURS: [HeaderName; 11] = [
     header::TRANSFER_ENCODING,
     header::UPGRADE,
     header::USER_AGENT,
+    // One that stood here would make all requests one trace, and every exemplar a lie.
+    HeaderName::from_static("traceparent"),
     HeaderName::from_static("x-tokenbeat-probe"),
 ];
 

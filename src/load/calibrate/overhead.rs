@@ -113,6 +113,7 @@ async fn exchange(link: Arc<Link>, due: Stamp, key: String) -> Option<(String, E
         link: &link,
         model: MODEL,
         probe: NAME,
+        trace: None,
         plan: &plan,
         connection: Connection::Reuse,
         limits: LIMITS,

@@ -231,6 +231,7 @@ impl Ground for Live {
             link: &self.link,
             model: &self.model,
             probe: &self.sweep,
+            trace: None,
             plan,
             connection: self.connection,
             limits: self.limits,

@@ -13,6 +13,7 @@ use prometheus_client::{
     },
 };
 
+use super::exemplars::Exemplars;
 use crate::measure::catalogue::Id;
 
 /// A gauge. While it is NaN its series is absent: a value not known is not exposed.
@@ -29,7 +30,7 @@ const NATIVE_MOST: usize = 160;
 enum Instrument {
     Counter(Counter),
     Gauge(Gauge),
-    Histogram { bounds: Vec<f64>, histogram: Histogram },
+    Histogram { bounds: Vec<f64>, histogram: Histogram, exemplars: Option<Arc<Exemplars>> },
 }
 
 #[derive(Debug)]
@@ -51,8 +52,7 @@ pub(super) struct Group {
 impl Group {
     /// Adds the group's series of one metric to `encoder`.
     pub(super) fn encode(&self, id: Id, encoder: &mut MetricEncoder) -> fmt::Result {
-        let first = self.series.partition_point(|series| series.id < id);
-        for series in self.series[first..].iter().take_while(|series| series.id == id) {
+        for series in self.of(id) {
             // The label that a series has of its own is the last one of its row.
             let extra = series.extra.and_then(|value| Some((*id.row().labels.last()?, value)));
             let labels = LabelSet { shared: &self.labels, extra };
@@ -66,6 +66,21 @@ impl Group {
             }
         }
         Ok(())
+    }
+
+    /// The exemplars of the histograms of one metric, in the order in which [`Self::encode`] adds
+    /// them; absent for one that has none.
+    pub(super) fn exemplars(&self, id: Id) -> impl Iterator<Item = Option<&Arc<Exemplars>>> {
+        self.of(id).filter_map(|series| match &series.instrument {
+            Instrument::Histogram { exemplars, .. } => Some(exemplars.as_ref()),
+            Instrument::Counter(_) | Instrument::Gauge(_) => None,
+        })
+    }
+
+    /// The series of one metric.
+    fn of(&self, id: Id) -> impl Iterator<Item = &Series> {
+        let first = self.series.partition_point(|series| series.id < id);
+        self.series[first..].iter().take_while(move |series| series.id == id)
     }
 }
 
@@ -113,16 +128,31 @@ impl<'a> Builder<'a> {
         bounds: Vec<f64>,
     ) -> Histogram {
         let histogram = match self.old(id, extra) {
-            Some(Instrument::Histogram { bounds: old, histogram }) if *old == bounds => {
+            Some(Instrument::Histogram { bounds: old, histogram, .. }) if *old == bounds => {
                 histogram.clone()
             }
-            _ => Histogram::new_classic_and_native(
-                bounds.iter().copied(),
-                NativeHistogramConfig::new(NATIVE_FACTOR).max_buckets(NATIVE_MOST),
-            ),
+            _ => new_histogram(&bounds),
         };
-        self.push(id, extra, Instrument::Histogram { bounds, histogram: histogram.clone() });
+        let instrument =
+            Instrument::Histogram { bounds, histogram: histogram.clone(), exemplars: None };
+        self.push(id, extra, instrument);
         histogram
+    }
+
+    /// The histogram of a series that has exemplars; these live as long as it does.
+    pub(super) fn traced(&mut self, id: Id, bounds: Vec<f64>) -> (Histogram, Arc<Exemplars>) {
+        let (histogram, exemplars) = match self.old(id, None) {
+            Some(Instrument::Histogram { bounds: old, histogram, exemplars: Some(exemplars) })
+                if *old == bounds =>
+            {
+                (histogram.clone(), Arc::clone(exemplars))
+            }
+            _ => (new_histogram(&bounds), Exemplars::new(&bounds)),
+        };
+        let (shown, known) = (histogram.clone(), Some(Arc::clone(&exemplars)));
+        let instrument = Instrument::Histogram { bounds, histogram: shown, exemplars: known };
+        self.push(id, None, instrument);
+        (histogram, exemplars)
     }
 
     pub(super) fn build(mut self) -> Group {
@@ -138,6 +168,11 @@ impl<'a> Builder<'a> {
     fn push(&mut self, id: Id, extra: Option<&'static str>, instrument: Instrument) {
         self.group.series.push(Series { id, extra, instrument });
     }
+}
+
+fn new_histogram(bounds: &[f64]) -> Histogram {
+    let native = NativeHistogramConfig::new(NATIVE_FACTOR).max_buckets(NATIVE_MOST);
+    Histogram::new_classic_and_native(bounds.iter().copied(), native)
 }
 
 /// Counts `which` on the counter that stands where it stands in `all`.

@@ -7,10 +7,12 @@
 //! - `sink`, `sweeps`: the front door, [`Prometheus`]
 //! - `probe`, `slo`, `target`, `own`: the instruments of one probe, one SLO, one target, ourselves
 //! - `sweep`, `results`: the instruments of one sweep, and of one run of it
-//! - `group`: instruments that share labels; `buckets`: boundaries
+//! - `group`: instruments that share labels; `buckets`: boundaries;
+//!   `exemplars`: the traces behind them
 //! - `scrape`, `render`, `negotiate`, `text`, `number`: from the instruments to bytes
 
 mod buckets;
+mod exemplars;
 mod group;
 mod negotiate;
 mod number;

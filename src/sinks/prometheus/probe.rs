@@ -9,11 +9,12 @@ use prometheus_client::metrics::{counter::Counter, histogram::Histogram};
 
 use super::{
     buckets,
+    exemplars::{Exemplars, Origin},
     group::{Builder, Gauge, Group, Label, count},
     slo::{self, Excluded, SloSeries},
 };
 use crate::{
-    event::{Beat, BeatKey, Skipped},
+    event::{Beat, BeatKey, Kept, Skipped},
     measure::{
         Measurement, Phase, Spoiled,
         catalogue::{Buckets, Id, Kind},
@@ -79,7 +80,7 @@ pub(super) struct Probe {
     last_attempt: Gauge,
     last_success: Gauge,
     inflight: Gauge,
-    latencies: [Histogram; LATENCIES.len()],
+    latencies: [(Histogram, Arc<Exemplars>); LATENCIES.len()],
     phases: [Histogram; Phase::ALL.len()],
     tokens: [Counter; TOKENS.len()],
     progress: Arc<Mutex<Progress>>,
@@ -140,7 +141,7 @@ impl Probe {
             inflight,
             latencies: LATENCIES.map(|(id, metric, _)| {
                 let bounds = buckets::with_thresholds(standing(id), metric, &probe.slos);
-                series.histogram(id, None, bounds)
+                series.traced(id, bounds)
             }),
             phases: Phase::ALL.map(|phase| {
                 let bounds = standing(Id::ProbePhase).bounds().to_vec();
@@ -170,8 +171,8 @@ impl Probe {
         count(&Skipped::ALL, &self.skipped, reason);
     }
 
-    /// A beat has ended: everything that follows, once.
-    pub(super) fn ended(&self, beat: &Beat) {
+    /// A beat has ended: everything that follows, once. Its trace is an exemplar if it was kept.
+    pub(super) fn ended(&self, beat: &Beat, kept: Option<Kept>) {
         let outcome = beat.exchange.outcome;
         self.last_values(beat);
         let retries = beat.exchange.timeline.retries;
@@ -206,7 +207,7 @@ impl Probe {
             return;
         }
         if outcome == Outcome::Ok {
-            self.observe(&beat.measurement);
+            self.observe(&beat.measurement, kept.and_then(|_| Origin::of(beat)));
         }
         for (slo, judgement) in beat.slos.iter().zip(&beat.judgements) {
             self.under(slo).for_each(|series| series.judged(judgement));
@@ -224,10 +225,14 @@ impl Probe {
         self.slos.iter().filter(move |series| series.slo == *slo)
     }
 
-    fn observe(&self, measurement: &Measurement) {
-        for ((_, _, values), histogram) in LATENCIES.iter().zip(&self.latencies) {
+    fn observe(&self, measurement: &Measurement, origin: Option<Origin>) {
+        for ((_, _, values), (histogram, exemplars)) in LATENCIES.iter().zip(&self.latencies) {
             for value in values(measurement) {
-                histogram.observe(value.as_secs_f64());
+                let value = value.as_secs_f64();
+                histogram.observe(value);
+                if let Some(origin) = origin {
+                    exemplars.observe(value, origin);
+                }
             }
         }
         for (phase, took) in &measurement.phases {

@@ -13,6 +13,7 @@ use prometheus_client::{
 };
 
 use super::{
+    exemplars::Exemplars,
     group::{Group, LabelSet},
     own::Own,
     probe::Probe,
@@ -47,8 +48,21 @@ impl Snapshot {
         let family = encode(&registry)?.into_iter().find(|family| !family.metric.is_empty());
         Ok(family.map(|mut family| {
             family.unit = row.unit.as_str().to_owned();
+            // The library keeps the order in which it was given the series.
+            for (metric, exemplars) in family.metric.iter_mut().zip(self.exemplars(row)) {
+                if let (Some(histogram), Some(exemplars)) = (&mut metric.histogram, exemplars) {
+                    exemplars.put_into(histogram);
+                }
+            }
             family
         }))
+    }
+
+    /// The exemplars of every series of a row, in their order; only probes have any.
+    fn exemplars(&self, row: &Row) -> impl Iterator<Item = Option<&Arc<Exemplars>>> {
+        let probes = self.probes.iter().filter(|_| row.family == Family::Probe);
+        let id = row.id;
+        probes.flat_map(move |probe| probe.group.exemplars(id))
     }
 
     fn encode(&self, row: &Row, encoder: &mut MetricEncoder) -> fmt::Result {

@@ -17,7 +17,7 @@ use super::{
     target,
 };
 use crate::{
-    event::{Beat, BeatKey, RunKey, Skipped},
+    event::{Beat, BeatKey, Kept, RunKey, Skipped, TraceShare},
     measure::catalogue::Reading,
     protocol::Api,
 };
@@ -30,6 +30,7 @@ pub struct Prometheus {
     pub(super) sweeps: RwLock<HashMap<Arc<RunKey>, Arc<Sweep>>>,
     targets: RwLock<BTreeMap<Subject, Arc<Group>>>,
     sources: RwLock<Vec<Source>>,
+    share: Arc<TraceShare>,
 }
 
 impl Prometheus {
@@ -41,6 +42,7 @@ impl Prometheus {
             sweeps: RwLock::default(),
             targets: RwLock::default(),
             sources: RwLock::default(),
+            share: Arc::default(),
         }
     }
 
@@ -89,12 +91,19 @@ impl Prometheus {
         }
     }
 
-    /// A beat has ended: applies everything that follows from it, once.
+    /// A beat has ended: applies everything that follows from it, once. A trace that is kept
+    /// becomes the exemplar of the buckets that the latencies fall into.
     pub fn beat(&self, beat: &Beat) {
         self.own.beat(beat);
         if let Some(probe) = self.probe(&beat.key) {
-            probe.ended(beat);
+            probe.ended(beat, Kept::of(beat, &self.share));
         }
+    }
+
+    /// The share of the good beats whose traces are kept, for whoever keeps them and whoever sets
+    /// it: an exemplar must lead to a trace that there is.
+    pub fn trace_share(&self) -> &Arc<TraceShare> {
+        &self.share
     }
 
     /// A configuration was applied, at a time in seconds since the Unix epoch. `hash` must fit a

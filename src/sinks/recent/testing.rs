@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{BeatSummary, ProbeSnapshot, ProbeView};
 use crate::{
     config::Connection,
-    event::BeatKey,
+    event::{BeatKey, TraceContext},
     protocol::Api,
     timeline::{Outcome, Retries},
     verdict::{Judge, Slo},
@@ -42,6 +42,7 @@ pub(crate) fn ok(ttft_ms: u64) -> BeatSummary {
 /// A beat due at the epoch that ended so, without any number.
 pub(crate) fn failed(outcome: Outcome) -> BeatSummary {
     BeatSummary {
+        trace: TraceContext::of_bits(1, 1).trace,
         due_unix_nanos: 0,
         outcome,
         detail: None,

@@ -2,6 +2,7 @@
 
 use super::{testing::view, *};
 use crate::{
+    event::TraceContext,
     measure::Measurement,
     timeline::{Exchange, Timeline},
 };
@@ -13,6 +14,7 @@ fn key(probe: &str) -> Arc<BeatKey> {
 fn beat(key: &Arc<BeatKey>, due: i64, outcome: Outcome, detail: Option<&str>) -> Beat {
     Beat {
         key: Arc::clone(key),
+        trace: TraceContext::of_bits(1, 2),
         due_unix_nanos: due,
         exchange: Exchange {
             timeline: Timeline::new(Stamp::from_nanos(1), 0),
