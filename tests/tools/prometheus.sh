@@ -1,5 +1,6 @@
 #!/bin/sh
-# Puts prometheus, promtool and alertmanager into .cache/prometheus/ without installing anything.
+# Puts prometheus, promtool, alertmanager and amtool into .cache/prometheus/ without installing
+# anything.
 #
 # On a Debian-family machine they come as packages of Debian's unstable suite, from the very mirror
 # that the machine's own apt is configured with, through apt (which checks the signatures), into
@@ -23,14 +24,21 @@ report() {
         line=$("$out/$tool" --version 2>&1 | head -n 1) || { say "$tool does not run: $line"; return 1; }
         printf '%s\n' "$line"
     done
-    if [ -x "$out/alertmanager" ]; then
-        "$out/alertmanager" --version 2>&1 | head -n 1
-    fi
+    for tool in alertmanager amtool; do
+        [ ! -x "$out/$tool" ] || "$out/$tool" --version 2>&1 | head -n 1
+    done
+}
+
+# Whether nothing is left to fetch.
+complete() {
+    for tool in prometheus promtool alertmanager amtool; do
+        [ -x "$out/$tool" ] || return 1
+    done
 }
 
 from_path() {
     mkdir -p "$out"
-    for tool in prometheus promtool alertmanager; do
+    for tool in prometheus promtool alertmanager amtool; do
         found=$(command -v "$tool" || true)
         [ -n "$found" ] && ln -sf "$found" "$out/$tool"
     done
@@ -82,12 +90,14 @@ from_debian() {
     bin="$apt/unpacked/usr/bin"
     # The package has renamed this one: another program of that name exists in the archive.
     [ ! -x "$bin/prometheus-alertmanager" ] || mv "$bin/prometheus-alertmanager" "$bin/alertmanager"
-    mv "$bin/prometheus" "$bin/promtool" "$bin/alertmanager" "$out/" || return 1
+    for tool in prometheus promtool alertmanager amtool; do
+        mv "$bin/$tool" "$out/" || return 1
+    done
     rm -rf "$apt/unpacked" "$apt/packages"
     report
 }
 
-if found=$(report 2>/dev/null); then
+if complete && found=$(report 2>/dev/null); then
     printf '%s\n' "$found"
     exit 0
 fi
