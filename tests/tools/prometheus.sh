@@ -70,6 +70,13 @@ own_apt() {
         "$@"
 }
 
+# Program $1 with the working directory in the place of folder $2, in which the package has it look
+# for its templates and nowhere else. The path keeps its length: `./` and as many slashes as it takes.
+uninstalled() {
+    here=./$(printf '%s' "${2#??}" | tr -c / /)
+    LC_ALL=C sed "s|$2|$here|g" "$1"
+}
+
 from_debian() {
     apt="$cache/apt"
     mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" "$apt/packages" "$out"
@@ -88,11 +95,17 @@ from_debian() {
         dpkg -x "$package" "$apt/unpacked" || return 1
     done
     bin="$apt/unpacked/usr/bin"
-    # The package has renamed this one: another program of that name exists in the archive.
-    [ ! -x "$bin/prometheus-alertmanager" ] || mv "$bin/prometheus-alertmanager" "$bin/alertmanager"
-    for tool in prometheus promtool alertmanager amtool; do
+    for tool in prometheus promtool amtool; do
         mv "$bin/$tool" "$out/" || return 1
     done
+    # The package has renamed this one: another program of that name exists in the archive.
+    share=/usr/share/prometheus/alertmanager
+    rm -rf "$out/share"
+    mv "$apt/unpacked$share" "$out/share" || return 1
+    uninstalled "$bin/prometheus-alertmanager" "$share" >"$out/alertmanager.bin" || return 1
+    printf '#!/bin/sh\n# Its templates are looked for in the working directory.\n%s\n' \
+        'cd "$(dirname "$0")/share" && exec ../alertmanager.bin "$@"' >"$out/alertmanager"
+    chmod +x "$out/alertmanager" "$out/alertmanager.bin"
     rm -rf "$apt/unpacked" "$apt/packages"
     report
 }
