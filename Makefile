@@ -33,6 +33,7 @@ generate: ## rewrite the generated files that the tests compare
 	cargo run --locked --quiet -- schema > target/generated && mv target/generated config/schema.json
 	cargo run --locked --quiet -- schema --run-record > target/generated && mv target/generated docs/run-record.schema.json
 	cargo run --locked --quiet -- metrics > target/generated && mv target/generated docs/metrics.md
+	cargo run --locked --quiet -- dashboards --output.dir dashboards
 	INSTA_UPDATE=always cargo test --locked
 
 ci: ## everything that must hold before a merge

@@ -7,6 +7,7 @@ mod bench;
 mod check_calibrate;
 mod check_config;
 pub mod check_target;
+mod dashboards;
 mod demo;
 mod logging;
 mod metrics;
@@ -48,6 +49,8 @@ enum Command {
     Sim(sim::Args),
     /// Print the catalogue of metrics
     Metrics(metrics::Args),
+    /// Print or write the Grafana dashboards
+    Dashboards(dashboards::Args),
     /// Print the JSON Schema of the configuration
     Schema(schema::Args),
 }
@@ -115,6 +118,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
         Command::Bench(args) => bench::run(&args, out),
         Command::Sim(args) => sim::run(args, out),
         Command::Metrics(args) => metrics::run(&args, out),
+        Command::Dashboards(args) => dashboards::run(&args, out),
         Command::Schema(args) => schema::run(&args, out),
     }?;
     out.flush()?;
