@@ -23,6 +23,13 @@ pub fn scaled(file: &str) -> Value {
     file
 }
 
+/// Takes the alert `name` out of `rules`.
+pub fn leave_out(rules: &mut Value, name: &str) {
+    for group in rules["groups"].as_array_mut().expect("groups") {
+        group["rules"].as_array_mut().expect("rules").retain(|rule| rule["alert"] != name);
+    }
+}
+
 /// The alert `name` with these labels, among `rules`.
 pub fn alert<'a>(rules: &'a Value, name: &str, labels: &[(&str, &str)]) -> &'a Value {
     let groups = rules["groups"].as_array().expect("groups");
