@@ -54,7 +54,8 @@ fn only_what_is_explained_is_kept_quiet() {
     let alertmanager = site::alertmanager(&programs, &webhook);
     // A cluster a pair: the rules ask that it be the same, so no pair sees another.
     let alert = |(name, severity, labels): Alert, cluster: usize, role: &str| {
-        let mut all = json!({"alertname": name, "severity": severity, "cluster": cluster.to_string()});
+        let mut all =
+            json!({"alertname": name, "severity": severity, "cluster": cluster.to_string()});
         for (label, value) in labels {
             all[label] = (*value).into();
         }
@@ -69,7 +70,10 @@ fn only_what_is_explained_is_kept_quiet() {
         .unzip();
     alertmanager.tell(&first.into());
     alertmanager.tell(&second.into());
-    for (cluster, (source, other, quiet)) in PAIRS.iter().enumerate() {
+    // Those that are kept quiet first: once it has looked at them, it has looked at the others too.
+    let mut pairs: Vec<_> = PAIRS.iter().enumerate().collect();
+    pairs.sort_by_key(|(_, (.., quiet))| !quiet);
+    for (cluster, (source, other, quiet)) in pairs {
         let wanted = if *quiet { "suppressed" } else { "active" };
         let state = || {
             let alerts = alertmanager.alerts();

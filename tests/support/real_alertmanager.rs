@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    net::{SocketAddr, TcpListener},
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -15,6 +16,8 @@ use crate::loopback;
 /// How often, and how many times, it is asked whether it is ready.
 const PAUSE: Duration = Duration::from_millis(200);
 const TRIES: u32 = 300;
+/// Longest wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A running server; killed when it is dropped.
 pub struct RealAlertmanager {
@@ -67,6 +70,24 @@ impl RealAlertmanager {
         let body = loopback::get(self.address, "/api/v2/alerts").expect("an answer");
         let alerts: Value = serde_json::from_str(&body).expect("JSON");
         alerts.as_array().expect("a list").clone()
+    }
+
+    /// Tells it of alerts, as Prometheus does.
+    pub fn tell(&self, alerts: &Value) {
+        let body = alerts.to_string();
+        let mut stream = TcpStream::connect(self.address).expect("connected");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        write!(
+            stream,
+            "POST /api/v2/alerts HTTP/1.0\r\nHost: {}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        )
+        .expect("sent");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        assert_eq!(answer.split(' ').nth(1), Some("200"), "{answer}");
     }
 
     /// What it wrote.
