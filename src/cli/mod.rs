@@ -46,7 +46,6 @@ enum Command {
     Check(Check),
     /// Benchmark a target: one load, a sweep, or the search for the highest that it bears
     Bench(Box<bench::Args>),
-    /// Print alerts and recording rules for Prometheus, or SLOs for Sloth, Pyrra and OpenSLO
     Rules(rules::Args),
     /// Run the simulated LLM server alone
     Sim(sim::Args),

@@ -21,7 +21,7 @@ pub struct Configured {
     pub warnings: Vec<Warning>,
 }
 
-/// A window that was left out: a beat comes less often than its short window is long.
+/// A window that was left out: too few beats fall into its short one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Warning {
     probe: String,
@@ -34,8 +34,8 @@ pub struct Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { probe, slo, interval, left_out } = self;
-        let needed = left_out.iter().map(|burn| burn.short_seconds).max().unwrap_or_default();
-        let first = left_out.iter().map(|burn| burn.short_seconds).min().unwrap_or_default();
+        let needed = left_out.iter().map(|burn| burn.slowest).max().unwrap_or_default();
+        let first = left_out.iter().map(|burn| burn.slowest).min().unwrap_or_default();
         let windows: Vec<_> =
             left_out.iter().map(|burn| format!("{} in {}", burn.long, burn.short)).collect();
         write!(out, "probe `{probe}`, SLO `{slo}`: ")?;
@@ -48,8 +48,7 @@ impl fmt::Display for Warning {
             (Duration::from_secs(needed.into()), Duration::from_secs(first.into()));
         write!(
             out,
-            "beats come every {interval:?}, and a short window without a beat says nothing. Need \
-             `interval` ≤ {needed:?}"
+            "beats come every {interval:?}, and a short window should hold five. Need `interval` ≤ {needed:?}"
         )?;
         if needed == first { Ok(()) } else { write!(out, ", for all windows ≤ {first:?}") }
     }
@@ -83,9 +82,9 @@ pub fn configured(config: &Config) -> Configured {
     Configured { groups, warnings }
 }
 
-/// Whether the short window holds a beat at any time. Then the long one holds twelve and more.
+/// Whether the short window holds five beats. Then the long one holds sixty and more.
 fn reaches(burn: &Burn, interval: Duration) -> bool {
-    interval <= Duration::from_secs(burn.short_seconds.into())
+    interval <= Duration::from_secs(burn.slowest.into())
 }
 
 /// The alerts of one SLO of one probe.
@@ -110,6 +109,7 @@ fn absent(target: &str, probe: &str, slo: &str) -> Alert {
         severity: Severity::Warning,
         expr: format!("absent(tokenbeat_slo_requests_total{selector})"),
         hold: "15m",
+        keep: None,
         labels: Vec::new(),
         summary: "Nothing is known of SLO {{ $labels.slo }} at {{ $labels.target }}.".into(),
         description:

@@ -40,6 +40,7 @@ pub(super) fn group() -> Group {
                 severity,
                 expr: expr.to_owned(),
                 hold,
+                keep: None,
                 labels: Vec::new(),
                 summary: summary.into(),
                 description: description.into(),

@@ -17,6 +17,7 @@ pub(super) fn group() -> Group {
             severity: Severity::Warning,
             expr: QUEUE.to_owned(),
             hold: "5m",
+            keep: None,
             labels: Vec::new(),
             summary: "Requests pile up at {{ $labels.model }} of {{ $labels.target }}.".into(),
             description: "At least {{ $value | printf \"%.0f\" }} requests wait in the engine's queue, half \
@@ -28,6 +29,7 @@ pub(super) fn group() -> Group {
             severity: Severity::Warning,
             expr: "max without (instance, pod) (avg_over_time(tokenbeat_engine_kv_cache_usage_ratio[5m])) > 0.95".to_owned(),
             hold: "10m",
+            keep: None,
             labels: Vec::new(),
             summary: "The KV cache of {{ $labels.model }} of {{ $labels.target }} is full.".into(),
             description: "{{ $value | humanizePercentage }} of it is in use: requests wait or are \
@@ -39,6 +41,7 @@ pub(super) fn group() -> Group {
             severity: Severity::Warning,
             expr: "max without (instance, pod) (tokenbeat_engine_up) == 0".to_owned(),
             hold: "10m",
+            keep: None,
             labels: Vec::new(),
             summary: "The engine of {{ $labels.target }} gives no metrics.".into(),
             description: "Its queue and its cache are not seen, and sweeps that are guarded by them are \

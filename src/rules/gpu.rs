@@ -20,6 +20,7 @@ pub(super) fn group() -> Group {
             severity: Severity::Warning,
             expr: THROTTLED.to_owned(),
             hold: "10m",
+            keep: None,
             labels: Vec::new(),
             summary: "GPU {{ $labels.gpu }} of {{ $labels.target }} is held down by {{ $labels.reason }}.".into(),
             description: "{{ $value | humanizePercentage }} of the last 10 minutes its clocks were below \
@@ -49,6 +50,7 @@ pub(super) fn group() -> Group {
             severity: Severity::Warning,
             expr: "min without (instance, pod) (tokenbeat_gpu_collector_up) == 0".to_owned(),
             hold: "5m",
+            keep: None,
             labels: Vec::new(),
             summary: "GPU telemetry by {{ $labels.source }} fails{{ with $labels.target }} for {{ . }}{{ end }}.".into(),
             description: "No values of GPUs come from {{ $labels.source }}: throttling, errors and \
@@ -71,6 +73,7 @@ fn xid(severity: Severity, operator: &str) -> Alert {
             "max without (instance, pod) (increase(tokenbeat_gpu_xid_errors_total{{xid{operator}\"{LOST}\"}}[15m])) > 0"
         ),
         hold: "0s",
+        keep: None,
         labels: Vec::new(),
         summary: "GPU {{ $labels.gpu }} of {{ $labels.target }} reports XID {{ $labels.xid }}."
             .into(),
@@ -94,6 +97,7 @@ fn ecc_texts() -> Alert {
         severity: Severity::Warning,
         expr: String::new(),
         hold: "0s",
+        keep: None,
         labels: Vec::new(),
         summary: "Memory of GPU {{ $labels.gpu }} of {{ $labels.target }} has errors.".into(),
         description: "{{ $value | printf \"%.0f\" }} {{ $labels.kind }} errors within an hour \

@@ -42,6 +42,8 @@ pub struct Alert {
     pub expr: String,
     /// How long it must hold before it fires, as Prometheus writes a duration.
     pub hold: &'static str,
+    /// How long it fires on when it no longer holds, likewise; absent: not at all.
+    pub keep: Option<&'static str>,
     /// Labels besides the severity.
     pub labels: Vec<(&'static str, &'static str)>,
     /// One line: what is wrong with what.

@@ -84,6 +84,7 @@ pub(super) fn joint(subject: &Subject<'_>, burn: &Burn) -> Alert {
         severity: burn.severity,
         expr: expr(subject, burn, &format!("{BAD}%{selector}"), gauge, &few, "slo"),
         hold: burn.hold,
+        keep: Some(burn.keep),
         labels: labels(burn),
         summary: "{{ $labels.target }} burns the error budget of SLO {{ $labels.slo }}.".into(),
         description: format!(
@@ -122,6 +123,7 @@ pub(super) fn alone(
         severity: burn.severity,
         expr: expr(subject, burn, &format!("{MISSED}%{selector}"), gauge, &few, "slo, metric"),
         hold: burn.hold,
+        keep: Some(burn.keep),
         labels: labels(burn),
         summary: "{{ $labels.target }} misses the {{ $labels.metric }} of SLO {{ $labels.slo }} too often."
             .into(),
@@ -148,11 +150,11 @@ fn expr(
     let above = |window: &str| format!("{} > {threshold}", ratio.replace('%', window));
     let burns = format!("{}\nand\n  {}\nand\n  {few}", above(burn.long), above(burn.short));
     match subject {
-        // What beats less often than once in the short window would come and go with every beat.
+        // What beats seldom is left to the longer windows.
         Subject::Every => format!(
             "{burns}\nand ignoring ({beyond_probe})\n  max without (instance, pod) \
              (tokenbeat_probe_interval_seconds) <= {}",
-            burn.short_seconds
+            burn.slowest
         ),
         Subject::One { .. } => burns,
     }
@@ -183,6 +185,7 @@ pub(super) fn missed() -> Alert {
         severity: Severity::Critical,
         expr: format!("{BAD}15m > 0.5\nand\n  {REQUESTS}15m >= 10"),
         hold: "1m",
+        keep: None,
         labels: Vec::new(),
         summary: "Most beats at {{ $labels.target }} miss SLO {{ $labels.slo }}.".into(),
         description: "{{ $value | humanizePercentage }} of the beats of {{ $labels.probe }} at \
@@ -201,6 +204,7 @@ pub(super) fn collapsed() -> Alert {
              {BAD}1h * {REQUESTS}1h >= {FEWEST_BAD}"
         ),
         hold: "5m",
+        keep: None,
         labels: Vec::new(),
         summary: "Goodput of {{ $labels.target }} under SLO {{ $labels.slo }} has collapsed.".into(),
         description: "{{ $value | humanizePercentage }} of the beats of {{ $labels.probe }} at \

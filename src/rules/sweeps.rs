@@ -77,6 +77,7 @@ pub(super) fn group() -> Group {
             severity: Severity::Warning,
             expr: FAILED.to_owned(),
             hold: "1m",
+            keep: None,
             labels: Vec::new(),
             summary: "The last run of sweep {{ $labels.sweep }} at {{ $labels.target }} has no result.".into(),
             description: "The run of {{ $labels.sweep }} at {{ $labels.model }} of {{ $labels.target }} \
@@ -89,6 +90,7 @@ pub(super) fn group() -> Group {
             severity: Severity::Warning,
             expr: INVALID.to_owned(),
             hold: "1m",
+            keep: None,
             labels: Vec::new(),
             summary: "The last run of sweep {{ $labels.sweep }} at {{ $labels.target }} is not valid.".into(),
             description: "{{ $value | printf \"%.0f\" }} steps of the last run of {{ $labels.sweep }} at \
@@ -101,6 +103,7 @@ pub(super) fn group() -> Group {
             severity: Severity::Warning,
             expr: OVERDUE.to_owned(),
             hold: "10m",
+            keep: None,
             labels: Vec::new(),
             summary: "Sweep {{ $labels.sweep }} at {{ $labels.target }} is overdue.".into(),
             description: "{{ $labels.sweep }} at {{ $labels.model }} of {{ $labels.target }} waits \
@@ -112,6 +115,7 @@ pub(super) fn group() -> Group {
             severity: Severity::Warning,
             expr: REGRESSION.to_owned(),
             hold: "1m",
+            keep: None,
             labels: Vec::new(),
             summary: "{{ $labels.metric }} of {{ $labels.target }} is worse than it was in sweep \
                       {{ $labels.sweep }}."
@@ -136,6 +140,7 @@ pub(super) fn capacity() -> Group {
         severity: Severity::Warning,
         expr: GOODPUT_DROPPED.to_owned(),
         hold: "10m",
+        keep: None,
         labels: Vec::new(),
         summary: "{{ $labels.target }} bears less load within its SLO than it did.".into(),
         description: "The highest goodput of {{ $labels.model }} at {{ $labels.target }} in sweep \

@@ -54,6 +54,7 @@ pub(super) fn group() -> Group {
             severity: Severity::Critical,
             expr: DOWN.to_owned(),
             hold: "1m",
+            keep: None,
             labels: Vec::new(),
             summary: "No beat at {{ $labels.model }} of {{ $labels.target }} is ok.".into(),
             description: "Beats are sent to {{ $labels.model }} of {{ $labels.target }}, and none \
@@ -65,6 +66,7 @@ pub(super) fn group() -> Group {
             severity: Severity::Warning,
             expr: STALE.to_owned(),
             hold: "2m",
+            keep: None,
             labels: Vec::new(),
             summary: "Probe {{ $labels.probe }} of {{ $labels.target }} does not beat.".into(),
             description: "The last beat of {{ $labels.probe }} at {{ $labels.model }} of \
@@ -102,6 +104,7 @@ fn error_ratio(severity: Severity, most: &str, hold: &'static str) -> Alert {
         severity,
         expr: format!("{failed}\n  / {sent}\n  > {most}\nand\n  {failed} >= 5"),
         hold,
+        keep: None,
         labels: Vec::new(),
         summary:
             "Beats of {{ $labels.probe }} at {{ $labels.model }} of {{ $labels.target }} fail."
@@ -120,6 +123,7 @@ fn mismatch(name: &'static str, reasons: &str, summary: &'static str) -> Alert {
             "sum without (instance, pod) (increase(tokenbeat_probe_failures_total{{reason=~\"{reasons}\"}}[1h])) >= 3"
         ),
         hold: "1m",
+        keep: None,
         labels: Vec::new(),
         summary: summary.into(),
         description: "{{ $value | printf \"%.0f\" }} beats of {{ $labels.probe }} ended as \

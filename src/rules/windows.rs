@@ -21,10 +21,13 @@ pub(super) struct Burn {
     pub(super) long: &'static str,
     /// The short window, a twelfth of it.
     pub(super) short: &'static str,
-    /// The short window in seconds.
-    pub(super) short_seconds: u32,
+    /// The longest interval of a probe that it is for, in seconds: a fifth of the short window.
+    /// With fewer beats in it, a share of bad ones would come and go with each.
+    pub(super) slowest: u32,
     /// How long the condition must hold.
     pub(super) hold: &'static str,
+    /// How long it fires on: between two bad beats of a slow probe it does not resolve.
+    pub(super) keep: &'static str,
     /// How urgent it is.
     pub(super) severity: Severity,
 }
@@ -32,10 +35,42 @@ pub(super) struct Burn {
 /// The pairs of the Google SRE workbook, for a budget of 30 days: 2 % of it in an hour, 5 % in six,
 /// 10 % in a day, 10 % in three.
 pub(super) const BURNS: [Burn; 4] = [
-    burn(14.4, "1h", ("5m", 300), "1m", Severity::Critical),
-    burn(6.0, "6h", ("30m", 1_800), "5m", Severity::Critical),
-    burn(3.0, "1d", ("2h", 7_200), "15m", Severity::Warning),
-    burn(1.0, "3d", ("6h", 21_600), "30m", Severity::Warning),
+    Burn {
+        factor: 14.4,
+        long: "1h",
+        short: "5m",
+        slowest: 60,
+        hold: "1m",
+        keep: "2m",
+        severity: Severity::Critical,
+    },
+    Burn {
+        factor: 6.0,
+        long: "6h",
+        short: "30m",
+        slowest: 360,
+        hold: "5m",
+        keep: "10m",
+        severity: Severity::Critical,
+    },
+    Burn {
+        factor: 3.0,
+        long: "1d",
+        short: "2h",
+        slowest: 1_440,
+        hold: "15m",
+        keep: "30m",
+        severity: Severity::Warning,
+    },
+    Burn {
+        factor: 1.0,
+        long: "3d",
+        short: "6h",
+        slowest: 4_320,
+        hold: "30m",
+        keep: "1h30m",
+        severity: Severity::Warning,
+    },
 ];
 
 /// Every window that is recorded, the short ones first: as often as the server evaluates.
@@ -43,16 +78,6 @@ pub(super) const SHORT: [&str; 5] = ["5m", "15m", "30m", "1h", "2h"];
 
 /// The long ones: they read much, and change slowly.
 pub(super) const LONG: [&str; 3] = ["6h", "1d", "3d"];
-
-const fn burn(
-    factor: f64,
-    long: &'static str,
-    short: (&'static str, u32),
-    hold: &'static str,
-    severity: Severity,
-) -> Burn {
-    Burn { factor, long, short: short.0, short_seconds: short.1, hold, severity }
-}
 
 #[cfg(test)]
 mod tests {
@@ -67,7 +92,7 @@ mod tests {
             let (count, unit) = burn.long.split_at(burn.long.len() - 1);
             let count: u32 = count.parse().expect("a number");
             let unit = if unit == "h" { 3_600 } else { 86_400 };
-            assert_eq!(burn.short_seconds * 12, count * unit, "{}", burn.long);
+            assert_eq!(burn.slowest * 5 * 12, count * unit, "{}", burn.long);
         }
     }
 }

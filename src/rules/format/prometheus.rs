@@ -36,8 +36,19 @@ struct GroupDocument {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum RuleDocument {
-    Record { record: String, expr: Query },
-    Alert { alert: &'static str, expr: Query, r#for: &'static str, labels: Map, annotations: Map },
+    Record {
+        record: String,
+        expr: Query,
+    },
+    Alert {
+        alert: &'static str,
+        expr: Query,
+        r#for: &'static str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        keep_firing_for: Option<&'static str>,
+        labels: Map,
+        annotations: Map,
+    },
 }
 
 #[derive(Serialize)]
@@ -104,6 +115,7 @@ fn document(rule: &Rule, options: &Options, labels: &[(String, String)]) -> Rule
             alert: alert.name,
             expr: Query(alert.expr.clone()),
             r#for: alert.hold,
+            keep_firing_for: alert.keep,
             labels: alert_labels(alert, labels),
             annotations: Map(vec![
                 ("summary".to_owned(), alert.summary.to_string()),
