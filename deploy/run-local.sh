@@ -58,7 +58,7 @@ pids=()
 
 # Ends all of them, waits until they are gone, and takes their files away.
 clean_up() {
-    trap '' INT TERM
+    trap '' HUP INT TERM
     [ ${#pids[@]} -eq 0 ] || kill -TERM "${pids[@]}" 2>/dev/null || true
     for ((tenths = 0; tenths < patience * 10; tenths++)); do
         jobs=$(jobs -pr)
@@ -70,7 +70,7 @@ clean_up() {
     rm -rf "$work"
 }
 trap clean_up EXIT
-trap 'printf "\nstopping\n"; exit 0' INT TERM
+trap 'printf "\nstopping\n" >&2; exit 0' HUP INT TERM
 
 # start NAME ADDRESS PATH COMMAND…: runs it, waits until PATH is answered with 200, says where it is.
 start() {

@@ -206,10 +206,10 @@ fn the_script_starts_all_of_it_and_leaves_nothing_behind() {
         command.env(format!("{name}_ADDRESS"), address.to_string());
     }
     let mut script = command.spawn().expect("it starts");
-    let lines = BufReader::new(script.stdout.take().expect("piped")).lines();
+    let mut lines = BufReader::new(script.stdout.take().expect("piped")).lines();
     let mut started = Vec::new();
     // Ends with the script if it fails, and then there are too few.
-    for line in lines.map_while(Result::ok) {
+    for line in lines.by_ref().map_while(Result::ok) {
         if let Some((_, id)) = line.rsplit_once(" pid ") {
             started.push(Pid::from_raw(id.parse().expect("a process id")));
         }

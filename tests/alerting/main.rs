@@ -105,9 +105,10 @@ fn a_slow_target_is_told_of_and_a_dead_one_told_of_once() {
     let promise = scaled::seconds(&warning["for"]).ceil() as u64 + 2;
     site.suppressed("TokenbeatSLOBurn", "slow", &warns, promise);
 
-    // It gets better: as soon as the short window is mostly good again.
+    // It gets better: once the short window is mostly good again, and has stayed so for a while.
     slow.handle().set_degrade(None).expect("sound");
-    let promise = ((1.0 - BURN) * window("short")).ceil() as u64 + 2;
+    let keep = scaled::seconds(&fast["keep_firing_for"]);
+    let promise = ((1.0 - BURN) * window("short") + keep).ceil() as u64 + 2;
     site.told("TokenbeatSLOBurn", "slow", &FAST, false, promise);
 
     // Another dies. Its SLO burns too, and nobody is told of that.
