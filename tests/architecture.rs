@@ -118,7 +118,7 @@ const HOMES: &[(&str, &[&str])] = &[
     // `sim` has the server's side of TLS, `check` hands reqwest its roots, `main` picks the provider.
     ("rustls", &["client", "check", "sim", "main"]),
     ("rustls_native_certs", &["client"]),
-    ("serde_saphyr", &["config"]),
+    ("serde_saphyr", &["config", "rules"]),
     ("strsim", &["config", "check", "cli"]),
     ("tokenizers", &["workload"]),
     ("tokio_rustls", &["client", "sim"]),

@@ -5,7 +5,7 @@
 use std::process::Command;
 
 /// Every command; the first is the program itself.
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "",
     "demo",
     "serve",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 11] = [
     "check target",
     "check calibrate",
     "bench",
+    "rules",
     "sim",
     "metrics",
     "schema",

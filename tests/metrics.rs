@@ -310,6 +310,7 @@ fn causes_and_metrics_are_those_that_the_slo_asks_for() {
         ),
         ("tokenbeat_slo_threshold_met_total", "metric", &["tpot", "ttft"]),
         ("tokenbeat_slo_threshold_seconds", "metric", &["tpot", "ttft"]),
+        ("tokenbeat_slo_threshold_objective_ratio", "metric", &["tpot", "ttft"]),
     ] {
         let series = samples.values.keys().filter(|(found, _)| found == name);
         let exposed: Vec<&str> = series.map(|(_, labels)| labels[label].as_str()).collect();

@@ -11,6 +11,7 @@ mod externals;
 mod loopback;
 #[path = "support/populated.rs"]
 mod populated;
+#[expect(dead_code, reason = "shared with tests/alerting, which counts evaluations")]
 #[path = "support/real_prometheus.rs"]
 mod real_prometheus;
 

@@ -7,9 +7,11 @@ mod bench;
 mod check_calibrate;
 mod check_config;
 pub mod check_target;
+mod dashboards;
 mod demo;
 mod logging;
 mod metrics;
+mod rules;
 mod schema;
 mod serve;
 mod sim;
@@ -44,10 +46,13 @@ enum Command {
     Check(Check),
     /// Benchmark a target: one load, a sweep, or the search for the highest that it bears
     Bench(Box<bench::Args>),
+    Rules(rules::Args),
     /// Run the simulated LLM server alone
     Sim(sim::Args),
     /// Print the catalogue of metrics
     Metrics(metrics::Args),
+    /// Print or write the Grafana dashboards
+    Dashboards(dashboards::Args),
     /// Print the JSON Schema of the configuration
     Schema(schema::Args),
 }
@@ -113,8 +118,10 @@ pub fn run() -> anyhow::Result<ExitCode> {
         Command::Check(Check::Calibrate(args)) => check_calibrate::run(&args, out),
         Command::Check(Check::Target(args)) => check_target::run(args, out),
         Command::Bench(args) => bench::run(&args, out),
+        Command::Rules(args) => rules::run(&args, out),
         Command::Sim(args) => sim::run(args, out),
         Command::Metrics(args) => metrics::run(&args, out),
+        Command::Dashboards(args) => dashboards::run(&args, out),
         Command::Schema(args) => schema::run(&args, out),
     }?;
     out.flush()?;

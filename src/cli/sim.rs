@@ -71,7 +71,8 @@ pub struct Args {
     /// Fault that strikes a share of the requests, as NAME=SHARE; may repeat
     #[arg(long, value_name = "NAME=SHARE", value_parser = fault_rule)]
     fault: Vec<FaultRule>,
-    /// Bad spells, as a JSON object: period_s, duration_s, factor, error_ratio, offset_s
+    /// Bad spells, as a JSON object: period_s, duration_s, factor, error_ratio, offset_s; later, PUT
+    /// /sim/degrade orders others and DELETE ends them
     #[arg(long, value_name = "JSON", value_parser = degrade)]
     degrade: Option<Degrade>,
     /// Keep send stamps for /sim/stamps

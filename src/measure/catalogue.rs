@@ -259,6 +259,8 @@ catalogue! {
         "Share of beats that must be good"
     Slo SloThreshold "tokenbeat_slo_threshold_seconds" Gauge, Seconds, [target model probe slo metric: ttft tpot e2e ttfo ttst itl tpot_mlperf]
         "Largest latency that is good"
+    Slo SloThresholdObjective "tokenbeat_slo_threshold_objective_ratio" Gauge, Ratio, [target model probe slo metric: ttft tpot e2e ttfo ttst itl tpot_mlperf]
+        "Share of beats that must meet this threshold: its own, or the SLO's"
     Slo SloVerdict "tokenbeat_slo_verdict" Gauge, None, [target model probe slo state: pass fail not_enough_data]
         "1 for the state of the SLO's verdict over its window, 0 for the others"
 

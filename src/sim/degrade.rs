@@ -7,13 +7,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// Every `period_s`, for `duration_s`, times are `factor` times longer and a share of the requests
-/// is answered with an error.
+/// is answered with an error. Where neither time is given, it is so until something else is said.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Degrade {
-    /// Seconds from the start of one bad spell to the start of the next.
+    /// Seconds from the start of one bad spell to the start of the next; 1 if absent.
+    #[serde(default = "second")]
     pub period_s: f64,
-    /// Length of a bad spell, in seconds.
+    /// Length of a bad spell, in seconds, at most the period; 1 if absent.
+    #[serde(default = "second")]
     pub duration_s: f64,
     /// What the time to the first token and the gaps are multiplied by.
     pub factor: f64,
@@ -23,6 +25,10 @@ pub struct Degrade {
     /// Seconds from the engine's start to its first bad spell.
     #[serde(default)]
     pub offset_s: f64,
+}
+
+fn second() -> f64 {
+    1.0
 }
 
 impl Degrade {
@@ -68,6 +74,15 @@ mod tests {
             (151, false),
         ] {
             assert_eq!(degrade.is_bad(Duration::from_secs(at)), bad, "at {at} s");
+        }
+    }
+
+    #[test]
+    fn without_times_it_is_bad_all_the_time() {
+        let degrade: Degrade = serde_json::from_str(r#"{"factor": 8}"#).unwrap();
+        assert!(degrade.is_sound());
+        for milliseconds in [0, 1, 999, 1_000, 1_500, 1_000_000] {
+            assert!(degrade.is_bad(Duration::from_millis(milliseconds)), "{milliseconds}");
         }
     }
 }

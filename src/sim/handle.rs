@@ -7,8 +7,10 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
+use super::degrade::Degrade;
 use super::fault::{FaultOrder, UnknownFault};
 use super::metrics;
+use super::spec::SpecError;
 use super::stamps::StampRecord;
 use super::state::State;
 
@@ -80,6 +82,18 @@ impl SimHandle {
     ) -> Result<(), UnknownFault> {
         let script = names.into_iter().map(str::parse).collect::<Result<Vec<FaultOrder>, _>>()?;
         self.0.set_script(script);
+        Ok(())
+    }
+
+    /// Orders bad spells in place of those that there were; `None` ends them.
+    ///
+    /// # Errors
+    /// If the parameters make no sense; then nothing changes.
+    pub fn set_degrade(&self, degrade: Option<Degrade>) -> Result<(), SpecError> {
+        if degrade.is_some_and(|degrade| !degrade.is_sound()) {
+            return Err(SpecError::Range("degrade"));
+        }
+        self.0.set_degrade(degrade);
         Ok(())
     }
 

@@ -10,10 +10,12 @@ use serde_json::json;
 
 use super::ask::Api;
 use super::completion;
+use super::degrade::Degrade;
 use super::fault::{FaultOrder, fault_names};
 use super::http::{Answer, Request};
 use super::metrics;
 use super::shape::After;
+use super::spec::SpecError;
 use super::state::{SCRIPT_LIMIT, State};
 use super::wire::Wire;
 use crate::clock::Stamp;
@@ -34,6 +36,9 @@ const ROUTES: &[(&str, &str, Room)] = &[
     ("GET", "/metrics", Room::Small(exposition)),
     ("GET", "/sim/faults", Room::Small(list_faults)),
     ("POST", "/sim/faults", Room::Small(set_faults)),
+    ("GET", "/sim/degrade", Room::Small(tell_degrade)),
+    ("PUT", "/sim/degrade", Room::Small(set_degrade)),
+    ("DELETE", "/sim/degrade", Room::Small(end_degrade)),
     ("GET", "/sim/stamps", Room::Small(list_stamps)),
     ("DELETE", "/sim/stamps", Room::Small(clear_stamps)),
 ];
@@ -113,6 +118,28 @@ fn set_faults(state: &State, request: &Request) -> Answer {
         Ok(_) => Answer::error(400, "BadRequestError", "too many faults", None),
         Err(error) => Answer::error(400, "BadRequestError", &error.to_string(), None),
     }
+}
+
+fn tell_degrade(state: &State, _: &Request) -> Answer {
+    Answer::json(200, &json!(state.degrade()))
+}
+
+fn set_degrade(state: &State, request: &Request) -> Answer {
+    match serde_json::from_slice::<Degrade>(&request.body) {
+        Ok(degrade) if degrade.is_sound() => {
+            state.set_degrade(Some(degrade));
+            Answer::empty(204)
+        }
+        Ok(_) => {
+            Answer::error(400, "BadRequestError", &SpecError::Range("degrade").to_string(), None)
+        }
+        Err(error) => Answer::error(400, "BadRequestError", &error.to_string(), None),
+    }
+}
+
+fn end_degrade(state: &State, _: &Request) -> Answer {
+    state.set_degrade(None);
+    Answer::empty(204)
 }
 
 fn list_stamps(state: &State, _: &Request) -> Answer {

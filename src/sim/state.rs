@@ -1,11 +1,11 @@
 //! What all connections of one engine share.
 //!
-//! Owns the log of requests, the script of faults and the choice of a fault for a request. Must
-//! not know the wire.
+//! Owns the log of requests, the script of faults, the bad spells in force and the choice of a
+//! fault for a request. Must not know the wire.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use rand::{RngExt as _, SeedableRng as _};
@@ -37,6 +37,8 @@ pub(super) struct State {
     pub(super) requests: AtomicU64,
     completions: AtomicU64,
     script: Mutex<Script>,
+    /// The bad spells: those of the spec until others are ordered.
+    degrade: RwLock<Option<Degrade>>,
     seen: Mutex<VecDeque<SeenRequest>>,
     started: Stamp,
     wall: Wall,
@@ -53,6 +55,7 @@ impl State {
             requests: AtomicU64::new(0),
             completions: AtomicU64::new(0),
             script: Mutex::default(),
+            degrade: RwLock::new(spec.degrade),
             seen: Mutex::default(),
             started: Stamp::now(),
             wall: Wall::anchor(),
@@ -93,6 +96,16 @@ impl State {
         lock(&self.script).iter().copied().collect()
     }
 
+    /// Puts `degrade` in the place of the bad spells there were. The caller has found it sound.
+    pub(super) fn set_degrade(&self, degrade: Option<Degrade>) {
+        *self.degrade.write().unwrap_or_else(PoisonError::into_inner) = degrade;
+    }
+
+    /// The bad spells as they are ordered now.
+    pub(super) fn degrade(&self) -> Option<Degrade> {
+        *self.degrade.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The number of the next completion, and its source of draws.
     pub(super) fn next_completion(&self) -> (u64, Pcg64Mcg) {
         let number = self.completions.fetch_add(1, Ordering::Relaxed);
@@ -130,7 +143,7 @@ impl State {
 
     fn bad_spell(&self, at: Stamp) -> Option<Degrade> {
         let up: Duration = at.since(self.started);
-        self.spec.degrade.filter(|degrade| degrade.is_bad(up))
+        self.degrade().filter(|degrade| degrade.is_bad(up))
     }
 
     /// Seconds since the Unix epoch, for `created`.

@@ -238,3 +238,23 @@ fn a_bad_spell_fails_and_slows() {
         assert!(record.first_token_ns.unwrap() - record.arrived_ns >= 40_000_000, "{record:?}");
     }
 }
+
+#[test]
+fn bad_spells_are_ordered_and_ended_while_it_runs() {
+    let sim = sim(quick());
+    let mut client = Client::new(&sim);
+    let mut order = |method: &str, body: &str| {
+        client.send(method, "/sim/degrade", &[], body);
+        client.answer()
+    };
+    assert!(order("GET", "").json().is_null());
+    assert_eq!(order("PUT", r#"{"factor": 1, "error_ratio": 1}"#).status, 204);
+    assert_eq!(order("GET", "").json()["error_ratio"], 1.0);
+    for nonsense in [r#"{"factor": -1}"#, r#"{"factor": 2, "duration_s": 9}"#, r#"{"slow": 2}"#, ""]
+    {
+        assert_eq!(order("PUT", nonsense).status, 400, "{nonsense}");
+    }
+    assert_eq!(Client::new(&sim).post(CHAT, &[], &chat(1)).status, 503);
+    assert_eq!(order("DELETE", "").status, 204);
+    assert_eq!(Client::new(&sim).post(CHAT, &[], &chat(1)).status, 200);
+}

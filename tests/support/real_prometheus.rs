@@ -37,9 +37,14 @@ impl RealPrometheus {
     /// Starts `program` with a configuration that scrapes `target` with every job, each second.
     pub fn start(program: &Path, target: SocketAddr, jobs: &[Job]) -> Self {
         let field = has_native_field(program);
+        Self::configured(program, &configuration(target, jobs, field), !field)
+    }
+
+    /// Starts `program` with this configuration, and with the flag for native histograms or not.
+    pub fn configured(program: &Path, configuration: &str, native_flag: bool) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let config = directory.path().join("prometheus.yml");
-        fs::write(&config, configuration(target, jobs, field)).expect("written");
+        fs::write(&config, configuration).expect("written");
         // The port is free when it is chosen; should another take it before the server does, the
         // server ends and the next wait says so.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|one| one.local_addr());
@@ -54,7 +59,7 @@ impl RealPrometheus {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log);
-        if !field {
+        if native_flag {
             command.arg("--enable-feature=native-histograms");
         }
         let child = command.spawn().expect("prometheus starts");
@@ -105,6 +110,21 @@ impl RealPrometheus {
         panic!("no answer to {path}; the last was {last}\n{}", self.log());
     }
 
+    /// How often the rules of the groups whose names end so have been due: a clock that runs at the
+    /// pace of the rules.
+    ///
+    /// # Panics
+    /// If the server does not answer, or has no such group.
+    pub fn evaluations(&self, group: &str) -> u64 {
+        let metrics = loopback::get(self.address, "/metrics").expect("an answer");
+        let end = format!(";{group}\"}} ");
+        let line = metrics
+            .lines()
+            .filter(|line| line.starts_with("prometheus_rule_group_iterations_total{"))
+            .find_map(|line| line.split_once(&end));
+        line.and_then(|(_, count)| count.parse().ok()).unwrap_or_else(|| panic!("no group {group}"))
+    }
+
     fn log(&self) -> String {
         fs::read_to_string(log(self.directory.path())).unwrap_or_default()
     }
@@ -123,7 +143,7 @@ fn log(directory: &Path) -> PathBuf {
 
 /// Whether `scrape_native_histograms` is a field of the configuration (from 3.8 on); before, there
 /// is a flag for all jobs.
-fn has_native_field(program: &Path) -> bool {
+pub fn has_native_field(program: &Path) -> bool {
     let output = Command::new(program).arg("--version").output().expect("prometheus runs");
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     let version = said.split("version ").nth(1).expect("a version");

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Puts prometheus, promtool and alertmanager into .cache/prometheus/ without installing anything.
+# Puts prometheus, promtool, alertmanager and amtool into .cache/prometheus/ without installing
+# anything.
 #
 # On a Debian-family machine they come as packages of Debian's unstable suite, from the very mirror
 # that the machine's own apt is configured with, through apt (which checks the signatures), into
@@ -23,14 +24,21 @@ report() {
         line=$("$out/$tool" --version 2>&1 | head -n 1) || { say "$tool does not run: $line"; return 1; }
         printf '%s\n' "$line"
     done
-    if [ -x "$out/alertmanager" ]; then
-        "$out/alertmanager" --version 2>&1 | head -n 1
-    fi
+    for tool in alertmanager amtool; do
+        [ ! -x "$out/$tool" ] || "$out/$tool" --version 2>&1 | head -n 1
+    done
+}
+
+# Whether nothing is left to fetch.
+complete() {
+    for tool in prometheus promtool alertmanager amtool; do
+        [ -x "$out/$tool" ] || return 1
+    done
 }
 
 from_path() {
     mkdir -p "$out"
-    for tool in prometheus promtool alertmanager; do
+    for tool in prometheus promtool alertmanager amtool; do
         found=$(command -v "$tool" || true)
         [ -n "$found" ] && ln -sf "$found" "$out/$tool"
     done
@@ -62,6 +70,13 @@ own_apt() {
         "$@"
 }
 
+# Program $1 with the working directory in the place of folder $2, in which the package has it look
+# for its templates and nowhere else. The path keeps its length: `./` and as many slashes as it takes.
+uninstalled() {
+    here=./$(printf '%s' "${2#??}" | tr -c / /)
+    LC_ALL=C sed "s|$2|$here|g" "$1"
+}
+
 from_debian() {
     apt="$cache/apt"
     mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" "$apt/packages" "$out"
@@ -80,14 +95,22 @@ from_debian() {
         dpkg -x "$package" "$apt/unpacked" || return 1
     done
     bin="$apt/unpacked/usr/bin"
+    for tool in prometheus promtool amtool; do
+        mv "$bin/$tool" "$out/" || return 1
+    done
     # The package has renamed this one: another program of that name exists in the archive.
-    [ ! -x "$bin/prometheus-alertmanager" ] || mv "$bin/prometheus-alertmanager" "$bin/alertmanager"
-    mv "$bin/prometheus" "$bin/promtool" "$bin/alertmanager" "$out/" || return 1
+    share=/usr/share/prometheus/alertmanager
+    rm -rf "$out/share"
+    mv "$apt/unpacked$share" "$out/share" || return 1
+    uninstalled "$bin/prometheus-alertmanager" "$share" >"$out/alertmanager.bin" || return 1
+    printf '#!/bin/sh\n# Its templates are looked for in the working directory.\n%s\n' \
+        'cd "$(dirname "$0")/share" && exec ../alertmanager.bin "$@"' >"$out/alertmanager"
+    chmod +x "$out/alertmanager" "$out/alertmanager.bin"
     rm -rf "$apt/unpacked" "$apt/packages"
     report
 }
 
-if found=$(report 2>/dev/null); then
+if complete && found=$(report 2>/dev/null); then
     printf '%s\n' "$found"
     exit 0
 fi

@@ -61,6 +61,8 @@ impl SloSeries {
         for threshold in &slo.thresholds {
             let gauge = series.gauge(Id::SloThreshold, Some(threshold.metric.as_str()));
             gauge.set(threshold.max.as_secs_f64());
+            let objective = Id::SloThresholdObjective;
+            series.gauge(objective, Some(threshold.metric.as_str())).set(threshold.objective);
         }
         // A beat cannot miss what the SLO does not ask for.
         let possible = |cause: &Cause| match cause {
