@@ -258,7 +258,7 @@ catalogue! {
     Telemetry GpuXidErrors "tokenbeat_gpu_xid_errors_total" Counter, None, [target gpu uuid mig xid: 48 62 63 64 74 79 94 95 119 120]
         "XID errors seen since the GPU was first seen; those named here exist at 0, others once they were seen"
     Telemetry GpuCollectorUp "tokenbeat_gpu_collector_up" Gauge, None, [target source]
-        "Whether the last collection brought every GPU that it should; none at all is a failure"
+        "Whether the last collection succeeded; one that finds no GPU has not"
     Telemetry GpuCollectorLastSuccess "tokenbeat_gpu_collector_last_success_timestamp_seconds" Gauge, Seconds, [target source]
         "When a collection last did; absent before the first"
     Telemetry EngineUp "tokenbeat_engine_up" Gauge, None, [target]

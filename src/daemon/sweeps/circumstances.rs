@@ -70,10 +70,12 @@ async fn seen(link: &Link, guard: &Guard, recent: &Recent) -> Option<HeldBack> {
 async fn waiting(link: &Link) -> Option<f64> {
     let target = &link.target().name;
     let why = match check::engine_metrics(link, METRICS).await {
-        Ok(Some(text)) => match telemetry::requests_waiting(&text) {
-            Some(waiting) => return Some(waiting),
-            None => "they do not tell the length of the queue".to_owned(),
-        },
+        Ok(Some(text)) => {
+            match telemetry::Told::read(&text).ok().and_then(|told| told.requests_waiting()) {
+                Some(waiting) => return Some(waiting),
+                None => "they do not tell the length of the queue".to_owned(),
+            }
+        }
         Ok(None) => "the target has no `engine_metrics`".to_owned(),
         Err(why) => why,
     };
