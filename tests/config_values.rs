@@ -196,7 +196,8 @@ fn a_sweep_is_read_as_it_is_written() {
     let config = load("tests/config/ok/scenarios.yml");
     let target = &config.targets[0];
     assert_eq!(target.exclusive_group.as_deref(), Some("pool"));
-    assert_eq!(target.engine_metrics.as_ref().map(Url::path), Some("/metrics"));
+    let metrics = target.engine_metrics.as_ref().expect("engine metrics");
+    assert_eq!((metrics.urls[0].path(), metrics.interval), ("/metrics", seconds(15)));
     assert_eq!(target.tokenizer.as_deref(), Some(Path::new("tests/config/ok/tokenizer.json")));
     let nightly = &config.sweeps[0];
     let cron = nightly.cron.as_ref().expect("a schedule");

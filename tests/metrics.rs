@@ -224,6 +224,7 @@ fn closed_label_sets_are_whole() {
     let sink = Prometheus::new(BuildInfo::current());
     let logs = LogCounter::default();
     sink.add_source(move || logs.readings());
+    sink.add_source(populated::telemetry);
     let every = Metric::ALL.map(|metric| (metric, 100));
     sink.add_probe(&series(vec![slo("every", &every)]));
     populated::add_sweep(&sink);
@@ -528,12 +529,26 @@ fn a_subject_costs_at_most_280_series() {
     let subject = key();
     let sink = sink();
     let samples = samples(&sink);
-    // Sweeps have a budget of their own.
-    let of_it = |labels: &BTreeMap<String, String>| {
-        labels.contains_key("model") && !labels.contains_key("sweep")
+    // Sweeps and telemetry have budgets of their own.
+    let telemetry = |name: &str| name.starts_with("tokenbeat_engine_");
+    let of_it = |(name, labels): &&exposition::Key| {
+        labels.contains_key("model") && !labels.contains_key("sweep") && !telemetry(name)
     };
-    let series = samples.values.keys().filter(|(_, labels)| of_it(labels)).count();
+    let series = samples.values.keys().filter(of_it).count();
     assert!(series <= 280, "{series} series of {subject:?}");
+}
+
+#[test]
+fn telemetry_costs_at_most_20_series_an_engine_and_40_a_gpu() {
+    let samples = samples(&sink());
+    let of = |label: &str, prefix: &str| {
+        let has = |(name, labels): &&exposition::Key| {
+            name.starts_with(prefix) && labels.contains_key(label)
+        };
+        samples.values.keys().filter(has).count()
+    };
+    let (engine, gpu) = (of("target", "tokenbeat_engine_"), of("gpu", "tokenbeat_gpu_"));
+    assert!((16..=20).contains(&engine) && (30..=40).contains(&gpu), "{engine}, {gpu}");
 }
 
 #[test]

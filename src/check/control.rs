@@ -123,6 +123,10 @@ impl Control {
         };
         let fetched = timeout(self.limit, self.fetch("", url.clone(), headers)).await;
         match fetched.unwrap_or(Err(Silence::Timeout(self.limit))) {
+            // A part of an exposition must not pass for the whole.
+            Ok(heard) if heard.body.len() >= MAX_BODY => {
+                Err(format!("an answer of {} MiB or more", MAX_BODY >> 20))
+            }
             Ok(heard) if heard.status == 200 => Ok(heard.body),
             Ok(heard) => Err(format!("status {}", heard.status)),
             Err(silence) => Err(silence.to_string()),

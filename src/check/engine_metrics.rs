@@ -2,20 +2,22 @@
 
 use std::time::Duration;
 
+use url::Url;
+
 use super::{
     control::Control,
     engine::{self, Recognised},
 };
 use crate::load::Link;
 
-/// The engine's own metrics, where the configuration says that there are some.
+/// What stands at `url`, such as an engine's own metrics; the headers of the target go along only
+/// if that is of its own origin.
 ///
 /// # Errors
-/// In words for a person: why they could not be had within `limit`.
-pub(crate) async fn engine_metrics(link: &Link, limit: Duration) -> Result<Option<String>, String> {
-    let Some(url) = &link.target().engine_metrics else { return Ok(None) };
+/// In words for a person: why it could not be had within `limit`.
+pub(crate) async fn text_at(link: &Link, url: &Url, limit: Duration) -> Result<String, String> {
     let control = Control::new(link, limit).await.map_err(|error| error.to_string())?;
-    control.text_at(url).await.map(Some)
+    control.text_at(url).await
 }
 
 /// The engine behind a target, if it tells; each request has `limit`.

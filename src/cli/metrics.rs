@@ -84,6 +84,10 @@ The gauges of a sweep's steps and results are those of the latest run that was c
 end: they change together, in one scrape, and stand while a run is on or after one that was cut off.
 `step` is the number of a load step, from 0; its load is a value, never a label. A percentile that
 lies among failed requests is `+Inf`; one without samples is absent.
+
+What engines and GPUs tell is passed on in base units. `target` is empty for a GPU that no target
+claims, `mig` for one that is whole, `model` where an engine does not say which of a target's models
+it speaks of. A value that could not be read is absent from the next scrape on; counters stand.
 ";
 
 #[cfg(test)]

@@ -26,9 +26,9 @@ pub(crate) use check::{is_ours, unmeetable};
 pub use load::{load, load_str};
 pub(crate) use mask::sounds_secret;
 pub use model::{
-    Authorization, Bound, Budget, ClientCert, Config, Connection, Global, Guard, HeaderValue,
-    MaintenanceWindow, Missed, Models, Overlap, Probe, Requests, Retry, Scenario, StopWhen, Sweep,
-    Target, TlsFiles, Warmup,
+    Authorization, Bound, Budget, ClientCert, Config, Connection, Dcgm, EngineMetrics, Global,
+    GpuSource, Guard, HeaderValue, MaintenanceWindow, Missed, Models, Overlap, Probe, Requests,
+    Retry, Scenario, StopWhen, Sweep, Target, TlsFiles, Warmup,
 };
 pub use problem::{Problem, Problems};
 pub use schema::schema;

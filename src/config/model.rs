@@ -83,7 +83,9 @@ pub struct Target {
     /// No two sweeps run at once in a group; absent: the target is its own group.
     pub exclusive_group: Option<Arc<str>>,
     /// Where the engine's own metrics are; absent: they are not asked for.
-    pub engine_metrics: Option<url::Url>,
+    pub engine_metrics: Option<EngineMetrics>,
+    /// Who tells of its GPUs; absent: nobody does.
+    pub gpu: Option<GpuSource>,
     /// A `tokenizer.json` for exact lengths; absent: a ratio learnt from the server's usage.
     pub tokenizer: Option<PathBuf>,
 }
@@ -107,9 +109,41 @@ impl Target {
             budget: Budget::default(),
             exclusive_group: None,
             engine_metrics: None,
+            gpu: None,
             tokenizer: None,
         }
     }
+}
+
+/// `engine_metrics`: where the engine's own metrics are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineMetrics {
+    /// The expositions, one or one a process; at least one.
+    pub urls: Vec<url::Url>,
+    /// How often they are read.
+    pub interval: Duration,
+    /// Credentials for them; absent: the target's, where that is of the same origin.
+    pub authorization: Option<Authorization>,
+}
+
+/// `gpu`: who tells of a target's GPUs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GpuSource {
+    /// NVIDIA's DCGM exporter.
+    Dcgm(Dcgm),
+}
+
+/// `dcgm`: a DCGM exporter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dcgm {
+    /// The expositions, one or one a node; at least one.
+    pub urls: Vec<url::Url>,
+    /// Labels that the series of the target's GPUs have, with the values that they may have.
+    pub matching: BTreeMap<String, Vec<String>>,
+    /// How often they are read.
+    pub interval: Duration,
+    /// Credentials for them.
+    pub authorization: Option<Authorization>,
 }
 
 /// Which models of a target are probed.

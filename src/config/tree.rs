@@ -81,6 +81,11 @@ impl Node {
         self.entries().iter().find(|entry| entry.key == key)
     }
 
+    /// What stands below the keys of `path`.
+    pub(super) fn at(&self, path: &[&str]) -> Option<&Self> {
+        path.iter().try_fold(self, |node, key| node.get(key).map(|entry| &entry.node))
+    }
+
     /// The place of what stands below the keys of `path`, or of the nearest that is there.
     pub(super) fn place(&self, path: &[&str]) -> Span {
         let mut node = self;

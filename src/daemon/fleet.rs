@@ -122,6 +122,12 @@ impl Fleet {
         sweeps.flat_map(|sweep| sweep.targets.iter().filter_map(|at| of(sweep, at))).collect()
     }
 
+    /// The links to all targets, with the models that are known of each.
+    pub(super) fn watched(&self, known: &Known) -> Vec<(Arc<Link>, Vec<Arc<str>>)> {
+        let links = self.links.values().map(|(_, link)| link);
+        links.map(|link| (Arc::clone(link), models(link, known).to_vec())).collect()
+    }
+
     /// How many subjects there are.
     pub(super) fn len(&self) -> usize {
         self.subjects.len()

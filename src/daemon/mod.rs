@@ -12,6 +12,7 @@ mod run;
 mod signals;
 mod supervisor;
 mod sweeps;
+mod telemetry;
 
 pub use run::{Daemon, DaemonError, Options};
 pub use supervisor::Ended;

@@ -15,6 +15,7 @@ use super::{
     signals::Signals,
     supervisor::{Ended, Supervisor},
     sweeps::{Desk, History},
+    telemetry::Collectors,
 };
 use crate::{
     client::EndpointError,
@@ -122,6 +123,9 @@ async fn serve(
     let cgroup = telemetry::Cgroup::of_this_process();
     prometheus.add_source(move || cgroup.readings());
     prometheus.add_source(move || log_counter.readings());
+    let board = Arc::new(telemetry::Board::default());
+    let collectors = Collectors::new(Arc::clone(&board));
+    prometheus.add_source(move || board.readings());
     let recent = Arc::new(Recent::new());
     let (sweeps, history) = (Arc::new(Sweeps::default()), Arc::new(History::default()));
     let sinks = Listeners::new(Arc::clone(&prometheus), Arc::clone(&recent), Arc::clone(&sweeps));
@@ -153,7 +157,7 @@ async fn serve(
     serving.spawn(web::serve(listeners, web::router(state), stop_serving.clone()));
 
     let desk = Desk::new(Arc::clone(&sinks), history, options.storage.clone());
-    let mut supervisor = Supervisor::new(options, sinks, measuring, desk, status);
+    let mut supervisor = Supervisor::new(options, sinks, measuring, desk, collectors, status);
     supervisor.apply(&config)?;
     let ended = supervisor.run(config, signals, orders).await;
     stop_serving.cancel();

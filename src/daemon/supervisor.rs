@@ -17,6 +17,7 @@ use super::{
     run::Options,
     signals::{Request, Signals},
     sweeps::Desk,
+    telemetry::Collectors,
 };
 use crate::{
     client::{EndpointError, Text},
@@ -47,6 +48,7 @@ pub(super) struct Supervisor {
     sinks: Arc<Listeners>,
     measuring: Measuring,
     desk: Desk,
+    collectors: Collectors,
     status: watch::Sender<DaemonStatus>,
     fleet: Fleet,
     known: discovery::Known,
@@ -70,11 +72,24 @@ impl Supervisor {
         sinks: Arc<Listeners>,
         measuring: Measuring,
         desk: Desk,
+        collectors: Collectors,
         status: watch::Sender<DaemonStatus>,
     ) -> Self {
         let (fleet, known) = (Fleet::default(), discovery::Known::default());
         let (reloads, seen, errands) = (Reloads::default(), Seen::default(), JoinSet::new());
-        Self { options, sinks, measuring, desk, status, fleet, known, reloads, seen, errands }
+        Self {
+            options,
+            sinks,
+            measuring,
+            desk,
+            collectors,
+            status,
+            fleet,
+            known,
+            reloads,
+            seen,
+            errands,
+        }
     }
 
     /// Takes over a configuration: stops what is gone, starts what is new, leaves the rest alone.
@@ -113,6 +128,7 @@ impl Supervisor {
         }
         let swept = self.fleet.sweeps(config, &self.known);
         self.sinks.targets(self.fleet.targets(&swept));
+        self.collectors.apply(self.fleet.watched(&self.known));
         self.desk.apply(swept, &config.global);
         Ok(())
     }

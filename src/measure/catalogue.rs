@@ -4,128 +4,11 @@
 //! from the rows. A new metric is one row here, and the line that counts it. Names are the public
 //! interface: rows are added, never renamed.
 
-/// What kind of instrument a metric is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Only ever rises, but for a restart.
-    Counter,
-    /// The value of the moment.
-    Gauge,
-    /// Observations by size; exposed classic and native.
-    Histogram(Buckets),
-}
+mod words;
 
-impl Kind {
-    /// The type as Prometheus names it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Counter => "counter",
-            Self::Gauge => "gauge",
-            Self::Histogram(_) => "histogram",
-        }
-    }
-}
+use std::sync::Arc;
 
-/// Which classic boundaries a histogram has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Buckets {
-    /// Latencies of a whole answer, or up to its first token.
-    Answer,
-    /// Latencies between tokens.
-    Token,
-    /// Parts of an exchange.
-    Phase,
-    /// Our own lateness.
-    Lateness,
-}
-
-impl Buckets {
-    /// The upper boundaries, in seconds, without `+Inf`.
-    pub const fn bounds(self) -> &'static [f64] {
-        match self {
-            Self::Answer => &[
-                0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.45, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.5,
-                6.0, 10.0, 20.0, 40.0, 80.0,
-            ],
-            Self::Token => &[
-                0.001, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.08,
-                0.1, 0.15, 0.175, 0.2, 0.3, 0.5, 1.0, 2.5,
-            ],
-            Self::Phase => &[0.0005, 0.002, 0.01, 0.05, 0.2, 1.0, 5.0, 20.0],
-            Self::Lateness => &[
-                0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
-                0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
-            ],
-        }
-    }
-}
-
-/// What a metric counts in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// Seconds, or seconds since the Unix epoch for a `_timestamp_seconds`.
-    Seconds,
-    /// Bytes.
-    Bytes,
-    /// A share between 0 and 1.
-    Ratio,
-    /// Things counted, or no unit at all.
-    None,
-}
-
-impl Unit {
-    /// The unit as it ends a name; empty if there is none.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Seconds => "seconds",
-            Self::Bytes => "bytes",
-            Self::Ratio => "ratio",
-            Self::None => "",
-        }
-    }
-}
-
-/// What a metric is about: the chapters of `docs/metrics.md`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
-    /// Probes: a target's answers to our beats.
-    Probe,
-    /// The same beats held against SLOs.
-    Slo,
-    /// Sweeps: what runs of load found.
-    Sweep,
-    /// The daemon itself.
-    Daemon,
-    /// The process, under the names that every exporter uses.
-    Process,
-}
-
-impl Family {
-    /// Every family, in the order of the page.
-    pub const ALL: [Self; 5] = [Self::Probe, Self::Slo, Self::Sweep, Self::Daemon, Self::Process];
-
-    /// The label value in JSON.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Probe => "probe",
-            Self::Slo => "slo",
-            Self::Sweep => "sweep",
-            Self::Daemon => "daemon",
-            Self::Process => "process",
-        }
-    }
-
-    /// The heading of its chapter.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Probe => "Probes",
-            Self::Slo => "SLOs",
-            Self::Sweep => "Sweeps",
-            Self::Daemon => "The daemon itself",
-            Self::Process => "The process",
-        }
-    }
-}
+pub use words::{Buckets, Family, Kind, Unit};
 
 /// One metric.
 #[derive(Clone, Copy, Debug)]
@@ -149,14 +32,21 @@ pub struct Row {
 }
 
 /// The value of a metric that is read when it is asked for.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Reading {
     /// Which metric.
     pub id: Id,
-    /// The value of its only label, if it has one.
-    pub label: Option<&'static str>,
+    /// The values of its labels, in the order of the row.
+    pub labels: Vec<Arc<str>>,
     /// The value.
     pub value: f64,
+}
+
+impl Reading {
+    /// The value of a metric without labels.
+    pub const fn plain(id: Id, value: f64) -> Self {
+        Self { id, labels: Vec::new(), value }
+    }
 }
 
 macro_rules! catalogue {
@@ -334,6 +224,81 @@ catalogue! {
         "Price of a million output tokens at the most of them a second; absent where the target's cost is not known"
     Sweep SweepVerdict "tokenbeat_sweep_verdict" Gauge, None, [target model sweep slo state: pass fail not_enough_data]
         "1 for the state of the run under the SLO, 0 for the others"
+
+    Telemetry GpuInfo "tokenbeat_gpu_info" Gauge, None, [target gpu uuid mig name driver]
+        "1, labelled with what the GPU is; its target is empty where no target claims it"
+    Telemetry GpuUtilization "tokenbeat_gpu_utilization_ratio" Gauge, Ratio, [target gpu uuid mig]
+        "Share of the time in which at least one kernel ran: high also where nearly all of the GPU is idle"
+    Telemetry GpuSmActive "tokenbeat_gpu_sm_active_ratio" Gauge, Ratio, [target gpu uuid mig]
+        "Share of cycles in which a multiprocessor had work, averaged over all of them"
+    Telemetry GpuSmOccupancy "tokenbeat_gpu_sm_occupancy_ratio" Gauge, Ratio, [target gpu uuid mig]
+        "Share of the warps that could be resident that were"
+    Telemetry GpuTensorActive "tokenbeat_gpu_tensor_active_ratio" Gauge, Ratio, [target gpu uuid mig]
+        "Share of cycles in which the tensor cores were busy"
+    Telemetry GpuDramActive "tokenbeat_gpu_dram_active_ratio" Gauge, Ratio, [target gpu uuid mig]
+        "Share of cycles in which the memory sent or received"
+    Telemetry GpuMemoryUsed "tokenbeat_gpu_memory_used_bytes" Gauge, Bytes, [target gpu uuid mig]
+        "Memory in use"
+    Telemetry GpuMemoryTotal "tokenbeat_gpu_memory_total_bytes" Gauge, Bytes, [target gpu uuid mig]
+        "Memory that there is"
+    Telemetry GpuPower "tokenbeat_gpu_power_watts" Gauge, Watts, [target gpu uuid mig]
+        "Power that the board draws"
+    Telemetry GpuPowerLimit "tokenbeat_gpu_power_limit_watts" Gauge, Watts, [target gpu uuid mig]
+        "Power above which it is slowed down"
+    Telemetry GpuTemperature "tokenbeat_gpu_temperature_celsius" Gauge, Celsius, [target gpu uuid mig]
+        "Temperature of the chip"
+    Telemetry GpuSmClock "tokenbeat_gpu_sm_clock_hertz" Gauge, Hertz, [target gpu uuid mig]
+        "Clock of the multiprocessors"
+    Telemetry GpuMemoryClock "tokenbeat_gpu_memory_clock_hertz" Gauge, Hertz, [target gpu uuid mig]
+        "Clock of the memory"
+    Telemetry GpuEnergy "tokenbeat_gpu_energy_joules_total" Counter, Joules, [target gpu uuid mig]
+        "Energy since the driver was loaded; no reset of its counter shows"
+    Telemetry GpuThrottle "tokenbeat_gpu_throttle_seconds_total" Counter, Seconds, [target gpu uuid mig reason: power thermal sync_boost board_limit low_utilization reliability]
+        "Time for which its clocks were held down, by what held them; reasons overlap. 0 also where the source does not tell"
+    Telemetry GpuEccErrors "tokenbeat_gpu_ecc_errors_total" Counter, None, [target gpu uuid mig kind: corrected uncorrected remapped_corrected remapped_uncorrected]
+        "Memory errors, and rows of memory that were put out of use because of them. 0 also where the source does not tell"
+    Telemetry GpuXidErrors "tokenbeat_gpu_xid_errors_total" Counter, None, [target gpu uuid mig xid: 48 62 63 64 74 79 94 95 119 120]
+        "XID errors seen since the GPU was first seen; those named here exist at 0, others once they were seen"
+    Telemetry GpuCollectorUp "tokenbeat_gpu_collector_up" Gauge, None, [target source]
+        "Whether the last collection succeeded; one that finds no GPU has not"
+    Telemetry GpuCollectorLastSuccess "tokenbeat_gpu_collector_last_success_timestamp_seconds" Gauge, Seconds, [target source]
+        "When a collection last did; absent before the first"
+    Telemetry EngineUp "tokenbeat_engine_up" Gauge, None, [target]
+        "Whether the engine's own metrics could be read at the last scrape; absent before the first"
+    Telemetry EngineInfo "tokenbeat_engine_info" Gauge, None, [target engine version]
+        "1, labelled with the engine behind the target, by its metrics; the version is empty where it does not tell"
+    Telemetry EngineRunning "tokenbeat_engine_requests_running" Gauge, None, [target model]
+        "Requests that the engine works on, of all of its processes"
+    Telemetry EngineWaiting "tokenbeat_engine_requests_waiting" Gauge, None, [target model]
+        "Requests that wait in the engine's queue, of all of its processes"
+    Telemetry EngineKvUsage "tokenbeat_engine_kv_cache_usage_ratio" Gauge, Ratio, [target model]
+        "Share of the KV cache in use, of the fullest of its processes"
+    Telemetry EnginePrefixQueries "tokenbeat_engine_prefix_cache_queries_total" Counter, None, [target model]
+        "Prompt tokens that were looked up in the prefix cache"
+    Telemetry EnginePrefixHits "tokenbeat_engine_prefix_cache_hits_total" Counter, None, [target model]
+        "Those of them that were found there"
+    Telemetry EnginePreemptions "tokenbeat_engine_preemptions_total" Counter, None, [target model]
+        "Requests that were put back into the queue for want of KV cache"
+    Telemetry EnginePromptTokens "tokenbeat_engine_prompt_tokens_total" Counter, None, [target model]
+        "Prompt tokens that the engine worked through"
+    Telemetry EngineGenerationTokens "tokenbeat_engine_generation_tokens_total" Counter, None, [target model]
+        "Tokens that the engine generated"
+    Telemetry EngineTtftSeconds "tokenbeat_engine_ttft_seconds_total" Counter, Seconds, [target model]
+        "Sum over requests of the time to first token, as the engine itself sees it"
+    Telemetry EngineTtftRequests "tokenbeat_engine_ttft_requests_total" Counter, None, [target model]
+        "Requests in tokenbeat_engine_ttft_seconds_total"
+    Telemetry EngineQueueSeconds "tokenbeat_engine_queue_seconds_total" Counter, Seconds, [target model]
+        "Sum over requests of the time in the engine's queue"
+    Telemetry EngineQueueRequests "tokenbeat_engine_queue_requests_total" Counter, None, [target model]
+        "Requests in tokenbeat_engine_queue_seconds_total"
+    Telemetry EnginePrefillSeconds "tokenbeat_engine_prefill_seconds_total" Counter, Seconds, [target model]
+        "Sum over requests of the time from the queue to the first token"
+    Telemetry EnginePrefillRequests "tokenbeat_engine_prefill_requests_total" Counter, None, [target model]
+        "Requests in tokenbeat_engine_prefill_seconds_total"
+    Telemetry EngineDecodeSeconds "tokenbeat_engine_decode_seconds_total" Counter, Seconds, [target model]
+        "Sum over requests of the time from the first token to the last"
+    Telemetry EngineDecodeRequests "tokenbeat_engine_decode_requests_total" Counter, None, [target model]
+        "Requests in tokenbeat_engine_decode_seconds_total"
 
     Daemon BuildInfo "tokenbeat_build_info" Gauge, None, [version revision]
         "1, labelled with what was built"

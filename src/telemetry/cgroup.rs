@@ -33,7 +33,7 @@ impl Cgroup {
         let pressure = first(&self.pressure, pressure_seconds);
         let values = [(Id::CpuThrottled, throttled), (Id::CpuPressure, pressure)];
         let known = values.into_iter().filter_map(|(id, value)| Some((id, value?)));
-        known.map(|(id, value)| Reading { id, label: None, value }).collect()
+        known.map(|(id, value)| Reading::plain(id, value)).collect()
     }
 
     /// The places to look in, from `/proc/self/cgroup`. Inside a container the path it names is

@@ -25,7 +25,7 @@ impl LogCounter {
     pub fn readings(&self) -> Vec<Reading> {
         let one = |((_, level), count): (&(Level, &'static str), &AtomicU64)| Reading {
             id: Id::LogMessages,
-            label: Some(level),
+            labels: vec![Arc::from(*level)],
             value: count.load(Ordering::Relaxed) as f64,
         };
         LEVELS.iter().zip(self.counts.iter()).map(one).collect()
@@ -59,7 +59,8 @@ mod tests {
             tracing::error!("three");
             tracing::debug!("not counted");
         });
-        let counts: Vec<_> = counter.readings().iter().map(|one| (one.label, one.value)).collect();
-        assert_eq!(counts, [(Some("error"), 1.0), (Some("warn"), 2.0), (Some("info"), 0.0)]);
+        let readings = counter.readings();
+        let counts: Vec<_> = readings.iter().map(|one| (&*one.labels[0], one.value)).collect();
+        assert_eq!(counts, [("error", 1.0), ("warn", 2.0), ("info", 0.0)]);
     }
 }

@@ -1,16 +1,29 @@
 //! Our own process: what it costs, what is held back from it, and what it complains of; and what
-//! an engine tells of itself.
+//! engines and GPUs tell of themselves.
 //!
-//! Owns the reading of `/proc` and of the control group, at the moment it is asked for, and the
-//! count of log messages. Knows nothing of who asks: what it hands out are readings of the metric
-//! catalogue. What the system does not tell is absent.
+//! Owns the reading of `/proc` and of the control group, at the moment it is asked for, the count
+//! of log messages, and the meaning of what others expose: its grammar, its names, its units, what
+//! it adds up to. Opens no connection: whoever scrapes brings the text. What it hands out are
+//! readings of the metric catalogue. What is not told is absent.
+//!
+//! - `cgroup`, `process`, `log_counter`: ourselves
+//! - `exposition`: the text of others; `scale`, `rising`: its units, its counters
+//! - `engine`, `gpu`: what it means; `board`: what stands of it now
 
+mod board;
 mod cgroup;
 mod engine;
+mod exposition;
+mod gpu;
 mod log_counter;
 mod process;
+mod rising;
+mod scale;
 
+pub use board::{Board, Slot, SlotKey};
 pub use cgroup::Cgroup;
-pub use engine::requests_waiting;
+pub use engine::{EngineAccount, Told, Untold};
+pub use exposition::{Malformed, Sample, samples};
+pub use gpu::{DcgmMatching, Gpu, GpuAccount, GpuTold, Xids, read_dcgm};
 pub use log_counter::LogCounter;
 pub use process::readings as process_readings;

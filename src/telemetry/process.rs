@@ -25,7 +25,7 @@ pub fn readings() -> Vec<Reading> {
         (Id::ProcessMaxFds, max_fds(&file("/proc/self/limits"))),
     ];
     let known = values.into_iter().filter_map(|(id, value)| Some((id, value?)));
-    known.map(|(id, value)| Reading { id, label: None, value }).collect()
+    known.map(|(id, value)| Reading::plain(id, value)).collect()
 }
 
 /// User and system time of `/proc/self/stat`, fields 14 and 15.

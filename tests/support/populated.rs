@@ -14,7 +14,7 @@ use tokenbeat::{
     event::{Beat, BeatKey, RunResult, Skipped, SweepSkipped, TraceContext},
     measure::{
         Lateness, Measurement, Phase, Spoiled,
-        catalogue::{Id, Reading},
+        catalogue::{CATALOGUE, Family, Id, Reading},
     },
     protocol::Api,
     sinks::prometheus::{BuildInfo, ProbeSeries, Prometheus},
@@ -120,7 +120,7 @@ pub fn judged(due_seconds: i64) -> Beat {
 pub fn sink() -> Prometheus {
     let sink = Prometheus::new(BuildInfo::current());
     sink.add_source(|| {
-        let reading = |id, value| Reading { id, label: None, value };
+        let reading = Reading::plain;
         vec![
             reading(Id::CpuThrottled, 0.25),
             reading(Id::CpuPressure, 1.5),
@@ -135,6 +135,7 @@ pub fn sink() -> Prometheus {
     });
     let logs = LogCounter::default();
     sink.add_source(move || logs.readings());
+    sink.add_source(telemetry);
     sink.config_applied(1_763_800_001.25, 0xfeed_face_cafe);
     sink.discovered(3, 1);
     sink.runtime_stall(Duration::from_millis(2));
@@ -157,6 +158,30 @@ pub fn sink() -> Prometheus {
     sink.store_error();
     add_sweep(&sink);
     sink
+}
+
+/// A reading of every series that telemetry has of one target with one GPU.
+pub fn telemetry() -> Vec<Reading> {
+    let mut readings = Vec::new();
+    for row in CATALOGUE.iter().filter(|row| row.family == Family::Telemetry) {
+        let own = usize::from(!row.values.is_empty());
+        let value = |label: &&'static str| match *label {
+            "target" => key().target.clone(),
+            "model" => key().model.clone(),
+            other => other.into(),
+        };
+        let labels: Vec<Arc<str>> =
+            row.labels[..row.labels.len() - own].iter().map(value).collect();
+        let reading = |labels| Reading { id: row.id, labels, value: 0.5 };
+        if own == 0 {
+            readings.push(reading(labels));
+            continue;
+        }
+        for last in row.values {
+            readings.push(reading([labels.as_slice(), &[Arc::from(*last)]].concat()));
+        }
+    }
+    readings
 }
 
 /// Adds a sweep of which one run has ended and another is on.

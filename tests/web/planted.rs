@@ -174,6 +174,7 @@ pub fn target(url: &str) -> Arc<Target> {
         budget: Budget::default(),
         exclusive_group: None,
         engine_metrics: None,
+        gpu: None,
         tokenizer: None,
     })
 }

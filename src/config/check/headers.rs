@@ -93,16 +93,16 @@ pub(super) fn check(
     headers
 }
 
-/// The credentials of a target.
+/// The credentials of a target, or of what stands below the keys of `place` in it.
 pub(super) fn authorization(
     item: &Item<'_, TargetSpec>,
+    place: &[&str],
     spec: &AuthorizationSpec,
     folder: &Path,
     problems: &mut Problems,
 ) -> Option<Authorization> {
     let problem = |path: &[&str], message: &str| {
-        let path: Vec<&str> = ["authorization"].iter().chain(path).copied().collect();
-        item.problem(&path, message)
+        item.problem(&[place, &["authorization"], path].concat(), message)
     };
     if spec.scheme.parse::<HeaderName>().is_err() {
         problems.push(
@@ -119,8 +119,8 @@ pub(super) fn authorization(
         }
         (None, None) => {
             // A faulty key has been reported already, by what it is.
-            let authorization = item.node.get("authorization");
-            let entries = authorization.map_or(&[][..], |entry| entry.node.entries());
+            let authorization = item.node.at(&[place, &["authorization"]].concat());
+            let entries = authorization.map_or(&[][..], |node| node.entries());
             if entries.iter().all(|entry| entry.key == "type") {
                 let problem = problem(&[], "the place of the credentials is missing");
                 problems.push(problem.expected("`credentials_file` or `credentials_env`"));

@@ -14,6 +14,7 @@ mod scenario;
 mod slo;
 mod sweep;
 mod target;
+mod telemetry;
 mod url;
 mod workload;
 

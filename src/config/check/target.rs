@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use super::{Coverage, Known, headers, url};
+use super::{Coverage, Known, headers, telemetry, url};
 use crate::config::{
     model::{Budget, ClientCert, Models, Retry, Target, TlsFiles},
     problem::{Problem, Problems},
@@ -44,17 +44,13 @@ fn target(
             .map_err(|error| problems.push(item.problem(&["proxy_url"], error.to_string())))
             .ok()
     });
-    let engine_metrics = spec.engine_metrics.as_ref().and_then(|metrics| {
-        url::metrics(&metrics.url)
-            .map_err(|error| {
-                problems.push(item.problem(&["engine_metrics", "url"], error.to_string()));
-            })
-            .ok()
-    });
+    let engine_metrics = (spec.engine_metrics.as_ref())
+        .and_then(|spec| telemetry::engine(item, spec, folder, problems));
+    let gpu = spec.gpu.as_ref().and_then(|spec| telemetry::gpu(item, spec, folder, problems));
     let authorization = spec
         .authorization
         .as_ref()
-        .and_then(|spec| headers::authorization(item, spec, folder, problems));
+        .and_then(|spec| headers::authorization(item, &[], spec, folder, problems));
     Some(Target {
         name: spec.name.as_str().into(),
         url: url?,
@@ -77,6 +73,7 @@ fn target(
         },
         exclusive_group: spec.exclusive_group.as_deref().map(Into::into),
         engine_metrics,
+        gpu,
         tokenizer: spec.tokenizer.as_ref().map(|tokenizer| folder.join(&tokenizer.file)),
     })
 }

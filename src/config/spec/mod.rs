@@ -10,6 +10,7 @@ mod scenario;
 mod selection;
 mod sweep;
 mod target;
+mod telemetry;
 mod text;
 
 pub(super) use file::{FileSpec, GlobalSpec};
@@ -18,4 +19,5 @@ pub(super) use scenario::{RequestsSpec, ScenarioSpec};
 pub(super) use selection::{NamesSpec, SelectionSpec};
 pub(super) use sweep::SweepSpec;
 pub(super) use target::{AuthorizationSpec, BackoffSpec, HeaderSpec, ModelsSpec, TargetSpec};
+pub(super) use telemetry::{AddressesSpec, DcgmSpec, EngineMetricsSpec, GpuSpec};
 pub(super) use text::percentiles;

@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::Value;
 
-use super::text;
+use super::{
+    telemetry::{EngineMetricsSpec, GpuSpec},
+    text,
+};
 use crate::{protocol::Api, units::Period};
 
 /// One endpoint with its credentials and labels.
@@ -57,17 +60,10 @@ pub(in crate::config) struct TargetSpec {
     pub(in crate::config) exclusive_group: Option<String>,
     /// The engine's own metrics.
     pub(in crate::config) engine_metrics: Option<EngineMetricsSpec>,
+    /// Who tells of its GPUs.
+    pub(in crate::config) gpu: Option<GpuSpec>,
     /// The model's tokenizer, for exact lengths of prompts.
     pub(in crate::config) tokenizer: Option<TokenizerSpec>,
-}
-
-/// Where the engine's own metrics are.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(in crate::config) struct EngineMetricsSpec {
-    /// A Prometheus exposition, such as http://vllm.example.com:8000/metrics.
-    #[schemars(transform = text::url)]
-    pub(in crate::config) url: String,
 }
 
 /// A local tokenizer.

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{task::JoinSet, time::timeout};
 
+use super::super::telemetry::EngineSource;
 use crate::{
     check,
     clock::{Stamp, Wall},
@@ -12,7 +13,7 @@ use crate::{
     load::Link,
     schedule::{Beating, Circumstances, HeldBack, held_back},
     sinks::recent::Recent,
-    telemetry,
+    telemetry::Told,
 };
 
 /// How long the engine's metrics may take.
@@ -52,7 +53,7 @@ async fn found<T: Send + 'static>(
     })
 }
 
-async fn seen(link: &Link, guard: &Guard, recent: &Recent) -> Option<HeldBack> {
+async fn seen(link: &Arc<Link>, guard: &Guard, recent: &Recent) -> Option<HeldBack> {
     let (measured, failed) = recent.failed_of(&link.target().name, now(RECENT));
     let seen = Circumstances {
         budget_spent: link.is_spent(),
@@ -67,15 +68,17 @@ async fn seen(link: &Link, guard: &Guard, recent: &Recent) -> Option<HeldBack> {
 
 /// Requests that wait in the engine's queue. Where that cannot be told, the guard is no guard, and
 /// that is said each time.
-async fn waiting(link: &Link) -> Option<f64> {
+async fn waiting(link: &Arc<Link>) -> Option<f64> {
     let target = &link.target().name;
-    let why = match check::engine_metrics(link, METRICS).await {
-        Ok(Some(text)) => match telemetry::requests_waiting(&text) {
-            Some(waiting) => return Some(waiting),
-            None => "they do not tell the length of the queue".to_owned(),
+    let why = match EngineSource::of(link) {
+        Some(source) => match source.told(METRICS).await {
+            Ok(told) => match told.iter().map(Told::requests_waiting).sum() {
+                Some(waiting) => return Some(waiting),
+                None => "they do not tell the length of the queue".to_owned(),
+            },
+            Err(why) => why,
         },
-        Ok(None) => "the target has no `engine_metrics`".to_owned(),
-        Err(why) => why,
+        None => "the target has no `engine_metrics`".to_owned(),
     };
     tracing::warn!(%target, why, "the queue of the engine is not known: the guard lets the sweep run");
     None

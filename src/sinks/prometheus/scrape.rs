@@ -1,6 +1,6 @@
 //! One scrape: what there is to expose at one moment, family by family.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use prometheus_client::{
     collector::Collector,
@@ -14,7 +14,7 @@ use prometheus_client::{
 
 use super::{
     exemplars::Exemplars,
-    group::{Group, LabelSet},
+    group::{Group, Label, LabelSet},
     own::Own,
     probe::Probe,
     sweep::SweepSnapshot,
@@ -29,7 +29,7 @@ pub(super) struct Snapshot {
     pub(super) probes: Vec<Arc<Probe>>,
     pub(super) sweeps: Vec<SweepSnapshot>,
     pub(super) targets: Vec<Arc<Group>>,
-    pub(super) readings: Vec<Reading>,
+    pub(super) readings: Readings,
 }
 
 impl Snapshot {
@@ -82,9 +82,9 @@ impl Snapshot {
                 self.own.build.encode(row.id, encoder)?;
                 self.own.group.encode(row.id, encoder)?;
                 self.targets.iter().try_for_each(|info| info.encode(row.id, encoder))?;
-                let mut readings = self.readings.iter().filter(|reading| reading.id == row.id);
-                readings.try_for_each(|reading| encode_reading(row, *reading, encoder))
+                self.readings.encode(row, encoder)
             }
+            Family::Telemetry => self.readings.encode(row, encoder),
         }
     }
 }
@@ -110,9 +110,28 @@ impl Collector for OneFamily {
     }
 }
 
-fn encode_reading(row: &Row, reading: Reading, encoder: &mut MetricEncoder) -> fmt::Result {
-    let extra = reading.label.and_then(|value| Some((*row.labels.last()?, value)));
-    let labels = LabelSet { shared: &[], extra };
+/// What the sources read, by metric.
+#[derive(Debug)]
+pub(super) struct Readings(Vec<Reading>);
+
+impl Readings {
+    /// The readings of one metric stay in the order in which their source gave them.
+    pub(super) fn new(mut readings: Vec<Reading>) -> Self {
+        readings.sort_by_key(|reading| reading.id);
+        Self(readings)
+    }
+
+    fn encode(&self, row: &Row, encoder: &mut MetricEncoder) -> fmt::Result {
+        let first = self.0.partition_point(|reading| reading.id < row.id);
+        let mut readings = self.0[first..].iter().take_while(|reading| reading.id == row.id);
+        readings.try_for_each(|reading| encode_reading(row, reading, encoder))
+    }
+}
+
+fn encode_reading(row: &Row, reading: &Reading, encoder: &mut MetricEncoder) -> fmt::Result {
+    let names = row.labels.iter().map(|name| Cow::Borrowed(*name));
+    let shared: Vec<Label> = names.zip(reading.labels.iter().cloned()).collect();
+    let labels = LabelSet { shared: &shared, extra: None };
     let encoder = encoder.encode_family(&labels)?;
     match row.kind {
         Kind::Counter => ConstCounter::new(reading.value).encode(encoder),

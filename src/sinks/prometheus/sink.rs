@@ -12,7 +12,7 @@ use super::{
     own::{BuildInfo, Own},
     probe::{Probe, ProbeSeries},
     render::{self, Exposition, ExpositionError},
-    scrape::Snapshot,
+    scrape::{Readings, Snapshot},
     sweep::Sweep,
     target,
 };
@@ -169,7 +169,9 @@ impl Prometheus {
             probes,
             sweeps: self.sweep_snapshots(),
             targets: read(&self.targets).values().cloned().collect(),
-            readings: read(&self.sources).iter().flat_map(|source| source()).collect(),
+            readings: Readings::new(
+                read(&self.sources).iter().flat_map(|source| source()).collect(),
+            ),
         }
     }
 

@@ -1,0 +1,92 @@
+//! `engine_metrics` and `gpu` of a target: where engines and GPUs tell of themselves.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, de};
+use serde_json::Value;
+
+use super::{selection::NamesSpec, target::AuthorizationSpec, text};
+use crate::units::Period;
+
+/// Where the engine's own metrics are.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct EngineMetricsSpec {
+    /// A Prometheus exposition, such as http://vllm.example.com:8000/metrics; a list if each of
+    /// several processes has its own.
+    pub(in crate::config) url: AddressesSpec,
+    /// How often it is read.
+    #[serde(default = "interval")]
+    pub(in crate::config) interval: Period,
+    /// Credentials for it. Default: those of the target, if it is of the same origin.
+    pub(in crate::config) authorization: Option<AuthorizationSpec>,
+}
+
+/// Who tells of the target's GPUs.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum GpuSpec {
+    /// NVIDIA's DCGM exporter.
+    Dcgm(DcgmSpec),
+}
+
+/// A DCGM exporter.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct DcgmSpec {
+    /// Its exposition, such as http://dcgm.example.com:9400/metrics; a list if the target runs on
+    /// several nodes.
+    pub(in crate::config) url: AddressesSpec,
+    /// Labels that the series of the target's GPUs have, such as `Hostname`, `UUID` or `pod`, each
+    /// with a value or a list of them. Default: every GPU is the target's.
+    #[serde(default, rename = "match")]
+    #[schemars(transform = text::label_keys)]
+    pub(in crate::config) matching: BTreeMap<String, NamesSpec>,
+    /// How often it is read.
+    #[serde(default = "interval")]
+    pub(in crate::config) interval: Period,
+    /// Credentials for it.
+    pub(in crate::config) authorization: Option<AuthorizationSpec>,
+}
+
+/// One address, or several.
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
+pub(in crate::config) enum AddressesSpec {
+    /// One.
+    One(AddressSpec),
+    /// Several.
+    Many(#[schemars(length(min = 1))] Vec<AddressSpec>),
+}
+
+/// An address.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub(in crate::config) struct AddressSpec(
+    #[schemars(transform = text::url)] pub(in crate::config) String,
+);
+
+impl AddressesSpec {
+    /// The addresses, in the order in which they are written.
+    pub(in crate::config) fn addresses(&self) -> &[AddressSpec] {
+        match self {
+            Self::One(address) => std::slice::from_ref(address),
+            Self::Many(addresses) => addresses,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for AddressesSpec {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            list @ Value::Array(_) => Vec::deserialize(list).map(Self::Many),
+            other => AddressSpec::deserialize(other).map(Self::One),
+        }
+        .map_err(de::Error::custom)
+    }
+}
+
+fn interval() -> Period {
+    Period(Duration::from_secs(15))
+}

@@ -1,0 +1,103 @@
+//! One collection of an engine's own metrics.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::timeout;
+
+use super::{
+    fetch::Addresses,
+    watch::{Collect, limit},
+};
+use crate::{
+    check,
+    load::Link,
+    measure::catalogue::Reading,
+    telemetry::{EngineAccount, Told},
+};
+
+/// How long the engine may take to tell its version: each request, and all of them.
+const EACH: Duration = Duration::from_secs(2);
+const VERSION: Duration = Duration::from_secs(10);
+
+/// After so many collections the version is asked for again: an upgrade may not have been seen as
+/// a failure.
+const ASK_AGAIN: u32 = 240;
+
+/// Where an engine tells of itself.
+pub(in crate::daemon) struct EngineSource {
+    link: Arc<Link>,
+    addresses: Addresses,
+    interval: Duration,
+}
+
+impl EngineSource {
+    /// That of a target, if it has one.
+    pub(in crate::daemon) fn of(link: &Arc<Link>) -> Option<Self> {
+        let metrics = link.target().engine_metrics.as_ref()?;
+        let addresses = Addresses::new(link, &metrics.urls, metrics.authorization.as_ref())?;
+        Some(Self { link: Arc::clone(link), addresses, interval: metrics.interval })
+    }
+
+    /// What every process tells, in the order in which they are configured; each has `limit`.
+    ///
+    /// # Errors
+    /// In words for a person, if one of them could not be read: a part would pass for the whole.
+    pub(in crate::daemon) async fn told(&self, limit: Duration) -> Result<Vec<Told>, String> {
+        let texts = self.addresses.texts(limit).await.into_iter();
+        texts.map(|text| Told::read(&text?).map_err(|error| error.to_string())).collect()
+    }
+
+    /// The version of `engine`, if the target says that it is that.
+    async fn version(&self, engine: &str) -> Option<String> {
+        let asked = check::recognised(&self.link, EACH);
+        let recognised = timeout(VERSION, asked).await.ok()??;
+        recognised.name.eq_ignore_ascii_case(engine).then_some(recognised.version)?
+    }
+}
+
+/// The collections of one engine.
+pub(super) struct Engine {
+    source: EngineSource,
+    account: EngineAccount,
+    /// Collections until the version is asked for.
+    until_asked: u32,
+}
+
+impl Engine {
+    pub(super) fn of(link: &Arc<Link>) -> Option<Self> {
+        let account = EngineAccount::new(Arc::clone(&link.target().name));
+        Some(Self { source: EngineSource::of(link)?, account, until_asked: 0 })
+    }
+}
+
+impl Collect for Engine {
+    const WHAT: &'static str = "the engine's own metrics";
+
+    fn interval(&self) -> Duration {
+        self.source.interval
+    }
+
+    async fn collect(&mut self) -> Result<(), String> {
+        match self.source.told(limit(self.source.interval)).await {
+            Ok(told) => self.account.told(told),
+            Err(why) => {
+                self.account.failed();
+                // What comes back may be another one.
+                self.until_asked = 0;
+                return Err(why);
+            }
+        }
+        match (self.until_asked.checked_sub(1), self.account.engine()) {
+            (None, Some(engine)) => {
+                self.until_asked = ASK_AGAIN;
+                self.account.set_version(self.source.version(engine).await.as_deref());
+            }
+            (left, _) => self.until_asked = left.unwrap_or_default(),
+        }
+        Ok(())
+    }
+
+    fn readings(&self, models: &[Arc<str>]) -> Vec<Reading> {
+        self.account.readings(models)
+    }
+}

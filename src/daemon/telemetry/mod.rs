@@ -1,0 +1,16 @@
+//! The collection of what engines and GPUs tell.
+//!
+//! Owns one task a source, its interval, and what is logged of it; the meaning of what comes is
+//! `crate::telemetry`'s. It runs beside the web side, so that no scrape of ours delays a stamp.
+//!
+//! - `collectors`: which tasks there are; `watch`: one task
+//! - `engine`, `gpu`: one collection of each kind; `fetch`: their texts
+
+mod collectors;
+mod engine;
+mod fetch;
+mod gpu;
+mod watch;
+
+pub(super) use collectors::Collectors;
+pub(super) use engine::EngineSource;

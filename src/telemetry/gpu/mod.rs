@@ -1,0 +1,14 @@
+//! What GPUs tell, under one name whatever the source.
+//!
+//! - `told`: what a source hands over of one GPU; `dcgm`: the source that reads DCGM's exporter
+//! - `account`: what that adds up to over time
+//!
+//! Another source is a file that makes `GpuTold`s, and a name for `source`.
+
+mod account;
+mod dcgm;
+mod told;
+
+pub use account::GpuAccount;
+pub use dcgm::{Matching as DcgmMatching, read as read_dcgm};
+pub use told::{Gpu, GpuTold, Xids};

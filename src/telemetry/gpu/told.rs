@@ -1,0 +1,44 @@
+//! What one collection tells of one GPU, whoever collected it.
+
+use std::sync::Arc;
+
+use crate::measure::catalogue::Id;
+
+/// A GPU, or an instance of one that is divided.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gpu {
+    /// Its index on its machine.
+    pub gpu: Arc<str>,
+    /// Its UUID; empty where the source does not tell.
+    pub uuid: Arc<str>,
+    /// The MIG instance; empty for a whole GPU.
+    pub mig: Arc<str>,
+}
+
+/// What is told of a GPU at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GpuTold {
+    /// Which one.
+    pub gpu: Gpu,
+    /// Its product name.
+    pub name: Arc<str>,
+    /// The driver's version.
+    pub driver: Arc<str>,
+    /// Gauges, in base units.
+    pub gauges: Vec<(Id, f64)>,
+    /// Counters as they stand, in base units; with the value of the row's own label, if it has one.
+    pub counters: Vec<(Id, Option<&'static str>, f64)>,
+    /// Its XID errors.
+    pub xids: Xids,
+}
+
+/// How a source tells of XID errors.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Xids {
+    /// Not at all.
+    Untold,
+    /// The latest one, 0 if there was none.
+    Latest(u32),
+    /// How many of each there were of late.
+    OfLate(Vec<(u32, f64)>),
+}
