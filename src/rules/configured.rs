@@ -120,7 +120,11 @@ fn absent(target: &str, probe: &str, slo: &str) -> Alert {
         expr: format!("absent(tokenbeat_slo_requests_total{selector})"),
         hold: "15m",
         keep: None,
-        labels: Vec::new(),
+        labels: vec![
+            ("target", target.to_owned().into()),
+            ("probe", probe.to_owned().into()),
+            ("slo", slo.to_owned().into()),
+        ],
         summary: "Nothing is known of SLO {{ $labels.slo }} at {{ $labels.target }}.".into(),
         description:
             "These rules were made for a configuration in which probe {{ $labels.probe }} holds \
