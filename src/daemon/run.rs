@@ -21,6 +21,7 @@ use crate::{
     clock::Wall,
     config::Config,
     sinks::{
+        otlp::Otlp,
         prometheus::{BuildInfo, Prometheus},
         recent::Recent,
         sweeps::Sweeps,
@@ -122,6 +123,7 @@ async fn serve(
     let cgroup = telemetry::Cgroup::of_this_process();
     prometheus.add_source(move || cgroup.readings());
     prometheus.add_source(move || log_counter.readings());
+    let otlp = Otlp::new(Arc::clone(&prometheus), wall);
     let recent = Arc::new(Recent::new());
     let (sweeps, history) = (Arc::new(Sweeps::default()), Arc::new(History::default()));
     let sinks = Listeners::new(Arc::clone(&prometheus), Arc::clone(&recent), Arc::clone(&sweeps));
@@ -152,7 +154,7 @@ async fn serve(
     serving.spawn(web::serve(listeners, web::router(state), stop_serving.clone()));
 
     let desk = Desk::new(Arc::clone(&sinks), history, options.storage.clone());
-    let mut supervisor = Supervisor::new(options, sinks, measuring, desk, status);
+    let mut supervisor = Supervisor::new(options, sinks, measuring, desk, otlp, status);
     supervisor.apply(&config)?;
     let ended = supervisor.run(config, signals, orders).await;
     stop_serving.cancel();

@@ -23,6 +23,7 @@ use crate::{
     clock::Wall,
     config::{Config, Seen},
     load,
+    sinks::otlp::Otlp,
     web::{self, Content, DaemonStatus, Readiness},
 };
 
@@ -47,6 +48,7 @@ pub(super) struct Supervisor {
     sinks: Arc<Listeners>,
     measuring: Measuring,
     desk: Desk,
+    otlp: Otlp,
     status: watch::Sender<DaemonStatus>,
     fleet: Fleet,
     known: discovery::Known,
@@ -70,15 +72,17 @@ impl Supervisor {
         sinks: Arc<Listeners>,
         measuring: Measuring,
         desk: Desk,
+        otlp: Otlp,
         status: watch::Sender<DaemonStatus>,
     ) -> Self {
         let (fleet, known) = (Fleet::default(), discovery::Known::default());
         let (reloads, seen, errands) = (Reloads::default(), Seen::default(), JoinSet::new());
-        Self { options, sinks, measuring, desk, status, fleet, known, reloads, seen, errands }
+        Self { options, sinks, measuring, desk, otlp, status, fleet, known, reloads, seen, errands }
     }
 
     /// Takes over a configuration: stops what is gone, starts what is new, leaves the rest alone.
     pub(super) fn apply(&mut self, config: &Config) -> Result<(), EndpointError> {
+        self.otlp.apply(config.otlp.as_ref(), &config.global.external_labels)?;
         self.change(config)?;
         self.seen = config.seen.clone();
         // Read anew each time: the wall clock may have been set since the start.
@@ -301,10 +305,16 @@ impl Supervisor {
                 }
             }
         };
-        let (measuring, desk) = (&mut self.measuring, &mut self.desk);
+        let (measuring, desk, otlp) = (&mut self.measuring, &mut self.desk, &mut self.otlp);
         let beats = tokio::time::timeout(limit + BEYOND_DRAIN, measuring.ended());
+        let drained = async {
+            let (beats, ()) = tokio::join!(beats, desk.stop(limit));
+            // What the last beats counted is to be exported too.
+            otlp.stop().await;
+            beats
+        };
         tokio::select! {
-            (beats, ()) = async { tokio::join!(beats, desk.stop(limit)) } => {
+            beats = drained => {
                 match beats {
                     Ok(()) => self.measuring.join(),
                     Err(_) => tracing::error!("the measuring thread does not end; this is a bug"),

@@ -8,12 +8,14 @@ mod global;
 mod headers;
 mod known;
 mod maintenance;
+mod otlp;
 mod probe;
 mod reference;
 mod scenario;
 mod slo;
 mod sweep;
 mod target;
+mod tls;
 mod url;
 mod workload;
 

@@ -2,7 +2,7 @@
 //!
 //! From these types come the JSON Schema, the strict walk over the tree (which reads that schema)
 //! and the typed values. Owns keys, types and defaults of `global`, `targets`, `probes`,
-//! `scenarios` and `sweeps`; workloads, loads and SLOs own theirs. What one value says of another is checked in `check`.
+//! `scenarios`, `sweeps` and `telemetry`; workloads, loads and SLOs own theirs. What one value says of another is checked in `check`.
 
 mod file;
 mod probe;
@@ -10,6 +10,7 @@ mod scenario;
 mod selection;
 mod sweep;
 mod target;
+mod telemetry;
 mod text;
 
 pub(super) use file::{FileSpec, GlobalSpec};
@@ -17,5 +18,8 @@ pub(super) use probe::ProbeSpec;
 pub(super) use scenario::{RequestsSpec, ScenarioSpec};
 pub(super) use selection::{NamesSpec, SelectionSpec};
 pub(super) use sweep::SweepSpec;
-pub(super) use target::{AuthorizationSpec, BackoffSpec, HeaderSpec, ModelsSpec, TargetSpec};
+pub(super) use target::{
+    AuthorizationSpec, BackoffSpec, HeaderSpec, ModelsSpec, TargetSpec, TlsSpec,
+};
+pub(super) use telemetry::{OtlpSpec, TelemetrySpec};
 pub(super) use text::percentiles;
