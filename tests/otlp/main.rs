@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on fails")]
 
+#[expect(dead_code, reason = "shared with tests/connections.rs, which uses it all")]
 #[path = "../support/certificates.rs"]
 mod certificates;
 #[path = "../support/collector.rs"]
@@ -17,7 +18,6 @@ mod exposition;
 mod externals;
 #[path = "../support/otlp_samples.rs"]
 mod otlp_samples;
-#[expect(dead_code, reason = "shared with tests/metrics.rs, which uses it all")]
 #[path = "../support/populated.rs"]
 mod populated;
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Puts prometheus, promtool and alertmanager into .cache/prometheus/ without installing anything.
+# Puts prometheus, promtool, alertmanager and victoria-metrics into .cache/prometheus/ without
+# installing anything.
 #
 # On a Debian-family machine they come as packages of Debian's unstable suite, from the very mirror
 # that the machine's own apt is configured with, through apt (which checks the signatures), into
@@ -12,7 +13,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 cache="$root/.cache"
 out="$cache/prometheus"
 suite="${TOKENBEAT_PROMETHEUS_SUITE:-sid}"
-packages="prometheus promtool prometheus-alertmanager"
+packages="prometheus promtool prometheus-alertmanager victoria-metrics"
 
 say() { printf '%s\n' "prometheus.sh: $*" >&2; }
 
@@ -26,11 +27,14 @@ report() {
     if [ -x "$out/alertmanager" ]; then
         "$out/alertmanager" --version 2>&1 | head -n 1
     fi
+    if [ -x "$out/victoria-metrics" ]; then
+        "$out/victoria-metrics" --version 2>&1 | head -n 1
+    fi
 }
 
 from_path() {
     mkdir -p "$out"
-    for tool in prometheus promtool alertmanager; do
+    for tool in prometheus promtool alertmanager victoria-metrics; do
         found=$(command -v "$tool" || true)
         [ -n "$found" ] && ln -sf "$found" "$out/$tool"
     done
@@ -82,12 +86,12 @@ from_debian() {
     bin="$apt/unpacked/usr/bin"
     # The package has renamed this one: another program of that name exists in the archive.
     [ ! -x "$bin/prometheus-alertmanager" ] || mv "$bin/prometheus-alertmanager" "$bin/alertmanager"
-    mv "$bin/prometheus" "$bin/promtool" "$bin/alertmanager" "$out/" || return 1
+    mv "$bin/prometheus" "$bin/promtool" "$bin/alertmanager" "$bin/victoria-metrics" "$out/" || return 1
     rm -rf "$apt/unpacked" "$apt/packages"
     report
 }
 
-if found=$(report 2>/dev/null); then
+if [ -x "$out/victoria-metrics" ] && found=$(report 2>/dev/null); then
     printf '%s\n' "$found"
     exit 0
 fi
