@@ -3,10 +3,11 @@
 use std::{collections::BTreeSet, fs};
 
 use nix::sys::signal::Signal;
+use tokenbeat::sim::{Dist, Sim, SimSpec, SpawnedSim};
 
 use crate::{
     collector::{Collector, Reply, Speaks},
-    daemon::{Daemon, tokenbeat, until},
+    daemon::{Daemon, until},
     exposition::Samples,
     otlp_samples,
 };
@@ -15,24 +16,19 @@ use crate::{
 const PLANTED: &str = "sk-planted-for-the-collector-7d21";
 
 /// How a configuration ends that beats at `sim` in every `interval`.
-fn beats(sim: &Daemon, interval: &str) -> String {
+fn beats(sim: &SpawnedSim, interval: &str) -> String {
     format!(
-        "targets:\n  - {{name: a, url: \"http://{}\", models: [sim-8b]}}\n\
+        "targets:\n  - {{name: a, url: \"{}\", models: [sim-8b]}}\n\
          workloads:\n  w: {{synthetic: {{input_tokens: 16, output_tokens: 4}}}}\n\
          probes:\n  - {{name: canary, targets: all, workload: w, interval: {interval}, timeout: 1s}}\n",
-        address(sim)
+        sim.base_url()
     )
 }
 
-/// Where a simulator listens, as its log has it.
-fn address(sim: &Daemon) -> String {
-    let output = sim.output();
-    let (_, rest) = output.split_once("address=").expect("an address");
-    rest.split([' ', '\n']).next().expect("an address").to_owned()
-}
-
-fn sim() -> Daemon {
-    Daemon::start(&mut tokenbeat(&["sim", "--web.listen-address", "127.0.0.1:0"]))
+/// An engine that answers within some milliseconds.
+fn engine() -> SpawnedSim {
+    let (ttft, itl) = (Dist::constant_ms(5.0), Dist::constant_ms(1.0));
+    Sim::spawn(SimSpec { ttft, itl, ..SimSpec::default() }).expect("an engine")
 }
 
 /// What beats move, and nothing else does.
@@ -50,7 +46,7 @@ fn of_beats(samples: &Samples) -> Samples {
 
 #[test]
 fn a_daemon_exports_what_its_scrapes_show_and_the_rest_at_its_end() {
-    let sim = sim();
+    let sim = engine();
     let collector = Collector::start(Speaks::Grpc, None, &[Reply::Take]);
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("a.yml");
@@ -83,7 +79,7 @@ fn a_daemon_exports_what_its_scrapes_show_and_the_rest_at_its_end() {
 
 #[test]
 fn a_reload_begins_and_ends_the_export_and_nothing_shows_a_secret() {
-    let sim = sim();
+    let sim = engine();
     let collector =
         Collector::start(Speaks::Http, None, &[Reply::Refuse(format!("no: {PLANTED}"))]);
     let folder = tempfile::tempdir().expect("a folder");
@@ -134,7 +130,7 @@ fn a_reload_begins_and_ends_the_export_and_nothing_shows_a_secret() {
 
 #[test]
 fn beats_go_on_beside_a_collector_that_hangs() {
-    let sim = sim();
+    let sim = engine();
     let collector = Collector::start(Speaks::Grpc, None, &[Reply::Hang]);
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("a.yml");

@@ -132,3 +132,71 @@ fn held(lines: &str) -> BTreeMap<Key, f64> {
     }
     held
 }
+
+#[test]
+fn a_real_prometheus_with_a_receiver_holds_what_a_scrape_shows() {
+    let test = "a_real_prometheus_with_a_receiver_holds_what_a_scrape_shows";
+    let Some(program) = externals::external(test, "prometheus") else { return };
+    let help = Command::new(&program).arg("--help").output().expect("prometheus runs");
+    if !String::from_utf8_lossy(&help.stdout).contains("otlp-receiver") {
+        // Debian leaves the receiver out of its build. No setting brings it back, so this does not
+        // count as a skipped test: it can only run where an upstream build is.
+        let line = format!("{test}: this build of Prometheus has no OTLP receiver\n");
+        std::io::stderr().write_all(line.as_bytes()).expect("stderr takes it");
+        return;
+    }
+    let mut store = Store::start(&program, |address, folder| {
+        let config = folder.join("prometheus.yml");
+        // Names as they come: they are Prometheus' own already.
+        let text = "otlp: {translation_strategy: NoUTF8EscapingWithSuffixes}\n";
+        fs::write(&config, text).expect("written");
+        vec![
+            format!("--config.file={}", config.display()),
+            format!("--storage.tsdb.path={}", folder.join("data").display()),
+            format!("--web.listen-address={address}"),
+            "--web.enable-otlp-receiver".to_owned(),
+        ]
+    });
+    until("the store", || store.get("/-/ready"));
+    let mut site = Site::new();
+    let config = format!(
+        "telemetry: {{otlp: {{endpoint: \"http://{}/api/v1/otlp\", protocol: http, interval: 1h}}}}\n",
+        store.address
+    );
+    site.apply(&config::load_str("test.yml", &config).expect("a configuration"));
+    until("an export", || (site.exports("ok") >= 1.0).then_some(()));
+    // Counters and gauges; a native histogram is one sample of another kind.
+    let histogram = |name: &str| ["_sum", "_count"].iter().any(|end| name.ends_with(end));
+    let mut expected = scraped(&site);
+    expected.retain(|(name, _), _| !histogram(name));
+    let query = r#"{__name__=~"(tokenbeat|process)_.+"}"#;
+    let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
+    let held = until("everything in the store", || {
+        let body = store.get(&format!("/api/v1/query?query={query}"))?;
+        let answer: Value = serde_json::from_str(&body).expect("JSON");
+        let held = instant(answer["data"]["result"].as_array()?);
+        (held.len() >= expected.len()).then_some(held)
+    });
+    assert_eq!(held, expected);
+}
+
+/// The float samples of an instant query, without the labels of the resource.
+fn instant(result: &[Value]) -> BTreeMap<Key, f64> {
+    let mut held = BTreeMap::new();
+    for series in result {
+        let Some(value) = series["value"][1].as_str() else { continue };
+        let mut labels: BTreeMap<String, String> =
+            serde_json::from_value(series["metric"].clone()).expect("labels");
+        let name = labels.remove("__name__").expect("a name");
+        labels.remove("instance");
+        // The job of the resource; a label of that name is the user's.
+        if labels.get("job").is_some_and(|job| job == "tokenbeat") {
+            labels.remove("job");
+        }
+        let value = if value == "+Inf" { f64::INFINITY } else { value.parse().expect("a number") };
+        if name != OWN {
+            held.insert((name, labels), value);
+        }
+    }
+    held
+}
