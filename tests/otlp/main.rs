@@ -18,6 +18,7 @@ mod exposition;
 mod externals;
 #[path = "../support/otlp_samples.rs"]
 mod otlp_samples;
+#[expect(dead_code, reason = "shared with tests/metrics.rs, which uses it all")]
 #[path = "../support/populated.rs"]
 mod populated;
 

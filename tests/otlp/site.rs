@@ -26,7 +26,7 @@ impl Site {
             .enable_all()
             .build()
             .expect("a runtime");
-        let prometheus = Arc::new(populated::sink());
+        let prometheus = Arc::new(populated::without_export());
         let otlp = Otlp::new(Arc::clone(&prometheus), Wall::anchor());
         Self { prometheus, otlp, runtime }
     }

@@ -24,6 +24,10 @@ pub(super) enum UrlError {
          collector expects HTTP"
     )]
     GrpcPath,
+    #[error("a user or a password in a URL: use `headers`")]
+    CollectorUserinfo,
+    #[error("a URL without `?` and `#` belongs here: what goes along goes into `headers`")]
+    CollectorQuery,
     #[error("`/v1/metrics` and `/v1/traces` are added to the endpoint: leave them out")]
     SignalPath,
     #[error("a proxy over https is not supported: what is sent to it would not be encrypted")]
@@ -53,7 +57,11 @@ pub(super) fn proxy(text: &str) -> Result<Url, UrlError> {
 
 /// The URL of an OTLP collector.
 pub(super) fn collector(text: &str, protocol: OtlpProtocol) -> Result<Url, UrlError> {
-    let url = plain(text)?;
+    let url = plain(text).map_err(|error| match error {
+        UrlError::Userinfo => UrlError::CollectorUserinfo,
+        UrlError::Query => UrlError::CollectorQuery,
+        error => error,
+    })?;
     let path = url.path().trim_end_matches('/');
     match protocol {
         OtlpProtocol::Grpc if !path.is_empty() => Err(UrlError::GrpcPath),
