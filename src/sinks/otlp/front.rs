@@ -96,7 +96,7 @@ impl Otlp {
             self.queue.close();
         }
         if let (Some(settings), Some(channel)) = (settings, channel) {
-            self.start(settings, external_labels, Arc::new(channel));
+            self.start(settings, external_labels, &Arc::new(channel));
         }
         Ok(())
     }
@@ -118,13 +118,13 @@ impl Otlp {
         &mut self,
         settings: &config::Otlp,
         external_labels: &BTreeMap<String, String>,
-        channel: Arc<Channel>,
+        channel: &Arc<Channel>,
     ) {
         let (phase, seen) = watch::channel(Phase::Run);
         let resource = resource::resource(&self.instance, external_labels, &settings.resource);
         let resource = Arc::new(resource);
         let exporter =
-            |signal| Exporter::new(signal, Arc::clone(&channel), Arc::clone(&self.counts));
+            |signal| Exporter::new(signal, Arc::clone(channel), Arc::clone(&self.counts));
         let source = Source {
             prometheus: Arc::clone(&self.prometheus),
             starts: Arc::clone(&self.starts),

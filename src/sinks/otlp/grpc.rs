@@ -68,7 +68,7 @@ pub(super) fn read(posted: &Posted) -> Answer {
             Some(Err(_)) | None => Answer::Taken,
         };
     }
-    let status = text("grpc-status-details-bin").and_then(|details| details_in(details));
+    let status = text("grpc-status-details-bin").and_then(details_in);
     let said = text("grpc-message").map(decoded).filter(|said| !said.is_empty());
     let why = match said.or_else(|| status.as_ref().map(|status| status.message.clone())) {
         Some(said) if !said.is_empty() => format!("gRPC status {code}: {said}"),

@@ -125,7 +125,7 @@ fn exemplar(exemplar: &model::Exemplar) -> Exemplar {
 
 fn hex(text: &str) -> Option<Vec<u8>> {
     let byte = |at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
-    (text.len() % 2 == 0).then(|| (0..text.len()).step_by(2).map(byte).collect())?
+    text.len().is_multiple_of(2).then(|| (0..text.len()).step_by(2).map(byte).collect())?
 }
 
 fn attributes(labels: Vec<LabelPair>) -> Vec<KeyValue> {
