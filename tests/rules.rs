@@ -150,7 +150,10 @@ fn a_configuration_is_written_in_and_what_cannot_be_had_is_said() {
     ] {
         assert!(made.contains(expected), "{expected} is not in\n{made}");
     }
-    assert!(!made.contains(r#"ratio_increase30m{probe="slow""#), "half an hour holds too few beats");
+    assert!(
+        !made.contains(r#"ratio_increase30m{probe="slow""#),
+        "half an hour holds too few beats"
+    );
     assert!(!made.contains(r#"increase3d{probe="sparse""#), "three days hold too few beats");
     assert_eq!(
         told,
