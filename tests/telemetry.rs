@@ -104,24 +104,24 @@ fn a_daemon_passes_on_what_the_engine_and_its_gpus_say() {
     let info = [("target", "t"), ("engine", "vllm")];
     assert_eq!(told.get("tokenbeat_engine_info", &info), 1.0);
 
+    // The target's credentials go to the target, and nowhere else.
+    let sent_to = |sim: &SpawnedSim| {
+        let with_key = |name: &str| name.eq_ignore_ascii_case("authorization");
+        let seen = sim.handle().recent_requests();
+        seen.iter().any(|one| one.headers.iter().any(|(name, _)| with_key(name)))
+    };
+    assert!(sent_to(&sim) && !sent_to(&gpus));
+
+    let after = ask(&gpus, "GET /dcgm/metrics", "");
     for gpu in ["0", "1"] {
         let of = [("target", "t"), ("gpu", gpu), ("mig", "")];
         assert_eq!(told.get("tokenbeat_gpu_power_watts", &of), 75.0);
         assert_eq!(told.get("tokenbeat_gpu_sm_clock_hertz", &of), 1.98e9);
         assert_eq!(told.get("tokenbeat_gpu_memory_total_bytes", &of), 143_771.0 * 1_048_576.0);
         let joules = told.get("tokenbeat_gpu_energy_joules_total", &of);
-        let after = ask(&gpus, "GET /dcgm/metrics", "");
         let after = exposition::text(&after).get("DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", &of[1..2]);
         assert!(joules > 0.0 && joules <= after / 1e3, "{joules} {after}");
     }
-
-    // The target's credentials go to the target, and nowhere else.
-    let sent_to = |sim: &SpawnedSim| {
-        let seen = sim.handle().seen();
-        let with_key = |name: &str| name.eq_ignore_ascii_case("authorization");
-        seen.iter().any(|one| one.headers.iter().any(|(name, _)| with_key(name)))
-    };
-    assert!(sent_to(&sim) && !sent_to(&gpus));
 
     // What stood for the moment does not outlive its source; what was counted does.
     drop((sim, gpus));
