@@ -27,7 +27,7 @@
 //! | [`dashboard`] | the Grafana dashboards, from one typed description |
 //! | [`store`] | the records of runs on disk |
 //! | [`sinks`] | Prometheus exposition; OTLP export; recent beats; where sweeps stand |
-//! | [`telemetry`] | our own process: CPU throttling and pressure; the queue of an engine |
+//! | [`telemetry`] | our own process: CPU throttling and pressure; what engines and GPUs tell |
 //! | [`web`] | HTTP: metrics, health, pages; starts nothing itself |
 //! | [`daemon`] | assembly, supervision, signals, drain |
 //! | [`check`] | the quick test of one target, and the engine behind it |
