@@ -36,10 +36,16 @@ pub struct RealPrometheus {
 impl RealPrometheus {
     /// Starts `program` with a configuration that scrapes `target` with every job, each second.
     pub fn start(program: &Path, target: SocketAddr, jobs: &[Job]) -> Self {
+        Self::configured(program, |field| configuration(target, jobs, field))
+    }
+
+    /// Starts `program` with a configuration that is told whether native histograms are a field of a
+    /// job; else they are on for all of them.
+    pub fn configured(program: &Path, configuration: impl FnOnce(bool) -> String) -> Self {
         let field = has_native_field(program);
         let directory = tempfile::tempdir().expect("a directory");
         let config = directory.path().join("prometheus.yml");
-        fs::write(&config, configuration(target, jobs, field)).expect("written");
+        fs::write(&config, configuration(field)).expect("written");
         // The port is free when it is chosen; should another take it before the server does, the
         // server ends and the next wait says so.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|one| one.local_addr());
