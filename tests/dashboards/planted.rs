@@ -9,8 +9,10 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::Duration,
 };
+
+use tokenbeat::clock::Stamp;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -29,14 +31,14 @@ impl Planted {
         let address = listener.local_addr().expect("bound");
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let since = Instant::now();
+        let start = Stamp::now();
         let thread = std::thread::spawn(move || {
             while let Ok((stream, _)) = listener.accept() {
                 if stopped.load(Ordering::Acquire) {
                     return;
                 }
                 // A scraper that went away is its own affair: what it lacks fails the test.
-                let _ = answer(stream, &exposition(text, since.elapsed()));
+                let _ = answer(stream, &exposition(text, Stamp::now().since(start)));
             }
         });
         Self { address, stop, thread: Some(thread) }
