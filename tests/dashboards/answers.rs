@@ -159,7 +159,8 @@ fn shares(prometheus: &mut RealPrometheus) {
     expect(prometheus, (Board::Slo, "Budget left", named), &of("impossible"), exact(-1.0));
     expect(prometheus, (Board::Slo, "Budget left", named), &of("easy"), exact(1.0));
     expect(prometheus, (Board::Slo, "Fastest burn, 1 h", "1 h"), &[], exact(2.0));
-    expect(prometheus, (Board::Slo, "SLOs", "Verdict"), &of("impossible"), exact(2.0));
+    // A minute says nothing about a window of a day.
+    expect(prometheus, (Board::Slo, "SLOs", "Verdict"), &of("impossible"), exact(1.0));
     let each = "{{metric}} of {{slo}}: {{target}} {{model}} {{probe}}";
     let threshold = |metric| [("target", "steady"), ("slo", "impossible"), ("metric", metric)];
     expect(prometheus, (Board::Slo, "Each threshold alone", each), &threshold("ttft"), exact(0.0));
