@@ -6,6 +6,7 @@ mod beat;
 mod run;
 mod sink;
 mod trace;
+mod workload;
 
 pub use beat::{Beat, BeatKey, Skipped};
 pub use run::{
@@ -15,3 +16,4 @@ pub use run::{
 };
 pub use sink::{Progress, RunSink, RunStarted, Sink};
 pub use trace::{Attribute, Kept, Span, SpanId, Trace, TraceId, TraceSink};
+pub use workload::{LengthRecord, PartRecord, WorkloadRecord};

@@ -1,6 +1,6 @@
 //! Section: runs that are marked, of those that should be and of those that should not.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use tokenbeat::event::{Mark, RunRecord, Validity};
 
@@ -8,11 +8,10 @@ use super::{
     super::{
         Scale,
         engine::{Engine, Wire},
-        process::stolen,
         report::{Cell, Section},
         stats::median,
     },
-    runner::{Drive, Run, Runs},
+    runner::{Drive, Ran, Run, Runs},
 };
 
 /// For so long a slow client is busy with something else at the end of each exchange, of which
@@ -36,77 +35,64 @@ pub(crate) fn section(scale: Scale) -> anyhow::Result<Section> {
         warmup_ms: 200,
         seed: number.into(),
     };
-    let clean = Batch::of(&Runs::in_turn(scale.share(200, 4).map(run).collect()))?;
+    let clean = Runs::in_turn(scale.share(200, 4).map(run).collect()).run()?;
     let slow: Vec<Run> = scale
         .share(20, 2)
         .map(|number| Run { drive: Drive::Poisson { per_second: 250.0 }, ..run(number) })
         .collect();
-    let slow = Batch::of(&Runs { slow_us: SLOW_US, ..Runs::in_turn(slow) })?;
+    let slow = Runs { slow_us: SLOW_US, ..Runs::in_turn(slow) }.run()?;
     let mut section = Section::new(
         "Runs of two seconds and their marks",
         &[
             "client",
             "runs",
             "client_saturated",
+            "of those, CPU stolen",
             "wrongly so or wrongly not",
             "send lag p99, ms: median",
             "most",
             "late stamps p99, ms: most",
             "stall p99, ms: most",
-            "stolen, ms",
             "other marks",
         ],
     );
-    for (name, batch, wanted) in [("left alone", &clean, false), ("made slow", &slow, true)] {
-        let records = &batch.records;
+    for (name, ran, wanted) in [("left alone", &clean, false), ("made slow", &slow, true)] {
+        let records = &ran.records;
         let is_saturated = |record: &&RunRecord| has(record, Mark::ClientSaturated);
         let saturated = records.iter().filter(is_saturated).count();
         let wrong = if wanted { records.len() - saturated } else { saturated };
-        let lags = batch.evidence(|validity| validity.send_lag_p99);
+        let lags = evidence(records, |validity| validity.send_lag_p99);
         let worst = |of: fn(&Validity) -> Option<f64>| {
-            batch
-                .evidence(of)
-                .into_iter()
-                .reduce(f64::max)
-                .map_or(Cell::Absent, |worst| Cell::figure(worst * 1e3, 2))
+            let worst = evidence(records, of).into_iter().reduce(f64::max);
+            worst.map_or(Cell::Absent, |worst| Cell::figure(worst * 1e3, 2))
         };
         section.row([
             Cell::text(name),
             Cell::figure(records.len() as f64, 0),
             Cell::figure(saturated as f64, 0),
+            Cell::figure(robbed(ran) as f64, 0),
             Cell::at_most(wrong as f64, 0, 0.0),
             Cell::figure(median(&lags) * 1e3, 2),
             worst(|validity| validity.send_lag_p99),
             worst(|validity| validity.stamp_late_p99),
             worst(|validity| validity.stall_p99),
-            Cell::figure(batch.stolen.as_secs_f64() * 1e3, 0),
             Cell::text(others(records)),
         ]);
     }
     Ok(section)
 }
 
-/// Runs that were made, and what the host took of its CPUs meanwhile.
-struct Batch {
-    records: Vec<RunRecord>,
-    stolen: Duration,
+/// One figure that marks rest on, of each step.
+fn evidence(records: &[RunRecord], of: fn(&Validity) -> Option<f64>) -> Vec<f64> {
+    let steps = records.iter().flat_map(|run| &run.steps);
+    steps.filter_map(|step| of(&step.validity)).collect()
 }
 
-impl Batch {
-    fn of(runs: &Runs) -> anyhow::Result<Self> {
-        let before = stolen();
-        let records = runs.run()?.records;
-        Ok(Self { records, stolen: stolen().saturating_sub(before) })
-    }
-
-    /// One figure that marks rest on, of each step.
-    fn evidence(&self, of: fn(&Validity) -> Option<f64>) -> Vec<f64> {
-        self.records
-            .iter()
-            .flat_map(|run| &run.steps)
-            .filter_map(|step| of(&step.validity))
-            .collect()
-    }
+/// In how many of the runs that are marked the host had held the virtual CPUs back: a client that
+/// does not run is late, whoever is to blame.
+fn robbed(ran: &Ran) -> usize {
+    let runs = ran.records.iter().zip(&ran.stolen);
+    runs.filter(|(run, stolen)| has(run, Mark::ClientSaturated) && !stolen.is_zero()).count()
 }
 
 fn has(record: &RunRecord, mark: Mark) -> bool {

@@ -54,8 +54,8 @@ fn sweep(
 ) -> Option<Sweep> {
     let targets = reference::targets(item, &spec.targets, context.targets, problems);
     let slos = reference::named(item, "slo", "SLO", spec.slo.names(), context.slos, problems);
-    let zone = maintenance::zone(item, &spec.timezone, problems);
-    let maintenance = maintenance::windows(item, &spec.maintenance, &zone, problems);
+    let (zone, maintenance) =
+        maintenance::calendar(item, &spec.timezone, &spec.maintenance, problems);
     let cron = cron(item, spec, zone, problems);
     let place = item.node.place(&["scenario"]);
     let scenario =
