@@ -293,6 +293,26 @@ pub struct Scenario {
     pub seed: Option<u64>,
 }
 
+impl Scenario {
+    /// A load of one workload, with nothing around it: no end but that of its levels, no warm-up, no
+    /// pause, no rule that stops it. Both have the name.
+    pub fn of(name: &str, workload: Workload, load: Load) -> Self {
+        Self {
+            name: name.into(),
+            workloads: vec![(name.into(), Arc::new(workload))],
+            load,
+            requests_per_step: None,
+            duration: None,
+            warmup: Warmup::default(),
+            settle: Duration::ZERO,
+            stop_when: StopWhen::default(),
+            connection: Connection::Reuse,
+            timeout: None,
+            seed: None,
+        }
+    }
+}
+
 /// How many exchanges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requests {

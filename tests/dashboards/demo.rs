@@ -12,7 +12,7 @@ use tokenbeat::sim::{Dist, Sim, SimSpec, SpawnedSim};
 use crate::{
     daemon::{Daemon, until},
     planted::Planted,
-    real_prometheus::RealPrometheus,
+    real_prometheus::{RealPrometheus, has_native_field},
 };
 
 /// What the engine takes, in milliseconds. Both lie well inside of a classic bucket.

@@ -53,7 +53,7 @@ pub struct Daemon {
     output: Arc<Mutex<String>>,
     readers: Vec<thread::JoinHandle<()>>,
     /// Where it listens.
-    pub address: SocketAddr,
+    address: SocketAddr,
 }
 
 /// What was answered.

@@ -120,7 +120,7 @@ pub fn judged(due_seconds: i64) -> Beat {
 pub fn sink() -> Prometheus {
     let sink = without_export();
     sink.add_source(|| {
-        let reading = |id, label, value| Reading { id, label: Some(label), value };
+        let reading = |id, label: &str, value| Reading { id, labels: vec![label.into()], value };
         vec![
             reading(Id::OtlpExports, "ok", 3.0),
             reading(Id::OtlpExports, "partial", 0.0),
