@@ -60,7 +60,7 @@ impl Counts {
             Reading { id, labels: vec![Arc::from(label)], value }
         };
         let exports = Outcome::ALL.iter().map(|(outcome, label)| {
-            reading(Id::OtlpExports, *label, &self.exports[*outcome as usize])
+            reading(Id::OtlpExports, label, &self.exports[*outcome as usize])
         });
         let traces = [(Id::SinkEvents, &self.traces), (Id::SinkDropped, &self.dropped)];
         let traces = traces.map(|(id, count)| reading(id, "traces", count));
