@@ -91,3 +91,18 @@ pub struct Regression {
     /// When `active` last changed, in seconds since the Unix epoch; absent if it never did.
     pub last_change_at: Option<f64>,
 }
+
+impl Regression {
+    /// Those of `all` that are active, in words for a person: `step 2 ttft_p50 +12.0 %`.
+    pub fn in_words(all: &[Self]) -> impl Iterator<Item = String> {
+        let active = all.iter().filter(|one| one.active);
+        active.map(|one| {
+            let whose = one.step.map_or_else(|| "run".to_owned(), |step| format!("step {step}"));
+            let metric = one.metric.as_str();
+            match one.change_ratio {
+                Some(ratio) => format!("{whose} {metric} {:+.1} %", ratio * 100.0),
+                None => format!("{whose} {metric} infinite"),
+            }
+        })
+    }
+}

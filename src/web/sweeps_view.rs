@@ -2,13 +2,14 @@
 
 use super::format::{ago, clock_time, duration, span};
 use crate::{
-    event::{RunRecord, RunResult, StepRecord},
+    event::{Regression, RunRecord, RunResult, StepRecord},
     sinks::sweeps::{Doing, SweepSnapshot},
 };
 
-/// Rows shown at most, and steps of a row.
+/// Rows shown at most, and of a row its steps and what is worse than it was.
 const ROWS: usize = 50;
 const STEPS: usize = 12;
+const WORSE: usize = 4;
 
 /// One sweep of a subject.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub(super) struct LastRun {
     pub(super) result: &'static str,
     pub(super) good: bool,
     pub(super) reason: Option<String>,
+    /// What is worse than it was.
+    pub(super) worse: Option<String>,
     pub(super) steps: Vec<StepRow>,
     /// Steps that are not shown.
     pub(super) more: usize,
@@ -132,10 +135,23 @@ impl LastRun {
             result: run.result.as_str(),
             good: run.result == RunResult::Success,
             reason: run.reason.clone(),
+            worse: worse(&run.findings.regressions),
             steps: run.steps.iter().take(STEPS).map(StepRow::of).collect(),
             more: run.steps.len().saturating_sub(STEPS),
         }
     }
+}
+
+/// What is worse than it was, against how many runs.
+fn worse(regressions: &[Regression]) -> Option<String> {
+    let mut active = Regression::in_words(regressions);
+    let mut named: Vec<String> = active.by_ref().take(WORSE).collect();
+    let more = active.count();
+    if more > 0 {
+        named.push(format!("and {more} more"));
+    }
+    let runs = regressions.iter().filter(|one| one.active).map(|one| one.baseline_runs).max()?;
+    Some(format!("worse than the {runs} runs before: {}", named.join(", ")))
 }
 
 impl StepRow {

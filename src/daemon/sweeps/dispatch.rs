@@ -156,6 +156,7 @@ impl Desk {
             prometheus: Arc::clone(&self.sinks.prometheus),
             board: Arc::clone(&self.sinks.sweeps),
             store: self.store.clone(),
+            watch: self.watches.get(&order.key).cloned().unwrap_or_default(),
             steps: Mutex::default(),
         };
         Running {

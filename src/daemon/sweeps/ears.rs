@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::watch::Watch;
 use crate::{
     event::{Progress, RunKey, RunRecord, RunSink, RunStarted, StepRecord},
     sinks::{prometheus::Prometheus, sweeps::Sweeps},
@@ -16,6 +17,7 @@ pub(super) struct Ears {
     pub(super) prometheus: Arc<Prometheus>,
     pub(super) board: Arc<Sweeps>,
     pub(super) store: Option<Arc<Store>>,
+    pub(super) watch: Arc<Watch>,
     /// The steps that have ended: what is left of a run that panics.
     pub(super) steps: Mutex<Vec<StepRecord>>,
 }
@@ -50,10 +52,11 @@ impl RunSink for Ears {
     }
 
     fn ended(&self, run: &Arc<RunRecord>) {
-        self.prometheus.sweep_ended(run);
-        self.board.ended(&self.key, run);
+        let run = self.watch.judged(run);
+        self.prometheus.sweep_ended(&run);
+        self.board.ended(&self.key, &run);
         if let Some(store) = &self.store {
-            store.save(Arc::clone(run));
+            store.save(run);
         }
     }
 }
