@@ -175,3 +175,31 @@ impl StepRow {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Compared;
+
+    #[test]
+    fn what_is_worse_is_named_up_to_a_few() {
+        let one = |step: u32, active| Regression {
+            step: (step > 0).then_some(step),
+            metric: if step > 0 { Compared::TtftP50 } else { Compared::MaxGoodput },
+            active,
+            change_ratio: (step != 2).then_some(if step > 0 { 0.125 } else { -0.25 }),
+            p_value: 1e-6,
+            baseline_runs: 20,
+            last_change_at: None,
+        };
+        assert_eq!(worse(&[]), None);
+        assert_eq!(worse(&[one(0, false), one(1, false)]), None);
+        let some = [one(0, true), one(1, false), one(2, true), one(3, true)];
+        let words = "worse than the 20 runs before: run max_goodput -25.0 %, step 2 ttft_p50 infinite, \
+                     step 3 ttft_p50 +12.5 %";
+        assert_eq!(worse(&some).as_deref(), Some(words));
+        let many: Vec<_> = (0..9).map(|step| one(step, true)).collect();
+        let words = worse(&many).expect("words");
+        assert!(words.ends_with("step 3 ttft_p50 +12.5 %, and 5 more"), "{words}");
+    }
+}

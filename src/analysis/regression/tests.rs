@@ -1,27 +1,79 @@
 use super::*;
 use crate::{
-    event::{Compared, Engine, Latency, RunRecord, RunResult},
-    report::sample,
+    event::{
+        Achieved, Compared, Engine, Environment, Findings, Latency, LoadRecord, Rates, Retried,
+        RunRecord, RunResult, SCHEMA_VERSION, Standing, StepRecord, Tokens, Trigger, Validity,
+        Window,
+    },
+    verdict::State,
 };
 
 /// A run of one step, whose numbers all follow from one: how much slower the engine is.
 fn run(number: u32, slower: f64) -> RunRecord {
-    let mut run = sample::sweep();
-    run.result = RunResult::Success;
-    run.ended_at = f64::from(number) * 1000.0;
-    run.steps.truncate(2);
-    run.steps.remove(0);
-    for latency in run.steps[0].latencies.values_mut() {
-        for value in [&mut latency.p50, &mut latency.p99] {
-            *value = value.map(|value| value * slower);
-        }
+    let at = f64::from(number) * 1000.0;
+    let tokens = Some(1000.0 / slower);
+    RunRecord {
+        schema_version: SCHEMA_VERSION,
+        id: number.to_string(),
+        tokenbeat_version: "1".to_owned(),
+        trigger: Trigger::Schedule,
+        result: RunResult::Success,
+        reason: None,
+        due_at: at - 600.0,
+        started_at: at - 600.0,
+        ended_at: at,
+        sweep: "nightly".to_owned(),
+        scenario: "short".to_owned(),
+        target: "t".to_owned(),
+        origin: "http://t.test".to_owned(),
+        model: "m".to_owned(),
+        api: "openai_chat".to_owned(),
+        engine: Some(Engine { name: "vllm".to_owned(), version: Some("0.33.0".to_owned()) }),
+        environment: Environment::default(),
+        labels: [].into(),
+        cost_per_hour: None,
+        seed: number.into(),
+        calibration: None,
+        steps: vec![step(slower, tokens)],
+        findings: Findings {
+            max_goodput_requests_per_second: Some(4.4),
+            max_output_tokens_per_second: tokens,
+            ..Findings::default()
+        },
     }
-    let rate = &mut run.steps[0].rates.output_tokens_per_second;
-    *rate = rate.map(|rate| rate / slower);
-    let found = &mut run.findings;
-    (found.bracket_low, found.bracket_high, found.bracket_estimate) = (None, None, None);
-    found.max_output_tokens_per_second = *rate;
-    run
+}
+
+fn step(slower: f64, output_tokens_per_second: Option<f64>) -> StepRecord {
+    let latency = |(name, seconds): (&str, f64)| {
+        let (p50, p99) = (Some(seconds * slower), Some(3.0 * seconds * slower));
+        (name.to_owned(), Latency { n: 500, n_ok: 500, p50, p99, ..Latency::default() })
+    };
+    StepRecord {
+        step: 1,
+        workload: "chat".to_owned(),
+        load: LoadRecord { text: "20 users".to_owned(), ..LoadRecord::default() },
+        achieved: Achieved::default(),
+        window: Window::default(),
+        n: 500,
+        outcomes: [].into(),
+        latencies: [("ttft", 0.25), ("tpot", 0.02), ("e2e", 2.0)].map(latency).into(),
+        rates: Rates { output_tokens_per_second, ..Rates::default() },
+        tokens: Tokens { output_wanted_mean: Some(100.0), ..Tokens::default() },
+        retried: Retried::default(),
+        validity: Validity::default(),
+        standings: vec![Standing {
+            slo: "interactive".to_owned(),
+            metric: None,
+            threshold: None,
+            objective: 0.95,
+            n: 500,
+            misses: 0,
+            state: State::Pass,
+        }],
+        stopped: None,
+        warnings: Vec::new(),
+        compat: [].into(),
+    }
 }
 
 /// A history of runs of the same engine, with a little noise, and what was told of the last.
