@@ -216,7 +216,8 @@ fn what_fails_is_infinitely_worse_and_enters_no_baseline() {
 
 #[test]
 fn other_conditions_open_a_new_baseline() {
-    let changes: [(&str, fn(&mut RunRecord)); 7] = [
+    type Change = fn(&mut RunRecord);
+    let changes: [(&str, Change); 7] = [
         ("scenario", |run| run.scenario.push('x')),
         ("api", |run| run.api.push('x')),
         ("version of the engine", |run| {

@@ -71,13 +71,13 @@ impl Watch {
         let mut stored = Vec::new();
         store.runs_of(key, MOST_READ, |run| stored.extend(Point::of(run)));
         stored.reverse();
-        self.take_in(stored);
+        self.take_in(&stored);
     }
 
     /// Takes in runs of the past, the oldest first.
-    fn take_in(&self, stored: Vec<Point>) {
+    fn take_in(&self, stored: &[Point]) {
         let mut history = History::default();
-        for point in &stored {
+        for point in stored {
             history.judge(point);
         }
         let last = stored.last().map_or(f64::NEG_INFINITY, Point::ended_at);

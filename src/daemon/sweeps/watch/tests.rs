@@ -77,12 +77,12 @@ fn runs_that_ended_before_the_store_was_read_come_behind_it() {
         watch.judged(&run(hour, RunResult::Success, 1.5));
     }
     let stored = (0..8).filter_map(|hour| Point::of(&run(hour, RunResult::Success, 1.0)));
-    watch.take_in(stored.collect());
+    watch.take_in(&stored.collect::<Vec<_>>());
     let told = watch.judged(&run(10, RunResult::Success, 1.5));
     let ttft = ttft(&told).expect("a series");
     assert_eq!((ttft.active, ttft.baseline_runs), (true, 8));
     // It is read once.
-    watch.take_in(Vec::new());
+    watch.take_in(&[]);
     let told = watch.judged(&run(11, RunResult::Success, 1.5));
     assert_eq!(told.findings.regressions.iter().filter(|one| one.active).count(), 3);
 }
