@@ -18,7 +18,7 @@ use std::{
 };
 
 use exposition::Samples;
-use runs::{progress, record, started, step, sweep, sweep_key};
+use runs::{progress, record, regressions, started, step, sweep, sweep_key};
 use tokenbeat::{
     event::{Latency, LoadRecord, Mark, RunRecord, RunResult, SweepSkipped},
     sinks::prometheus::{BuildInfo, Prometheus},
@@ -292,6 +292,45 @@ fn a_changed_sweep_keeps_what_it_has_and_a_removed_one_is_gone() {
 }
 
 #[test]
+fn regressions_come_with_their_run_and_stand_until_the_next_that_is_compared() {
+    const ACTIVE: &str = "tokenbeat_regression_active";
+    const CHANGE: &str = "tokenbeat_regression_change_ratio";
+    const SINCE: &str = "tokenbeat_regression_last_change_timestamp_seconds";
+    let compared = |at| {
+        let mut run = record(at, RunResult::Success);
+        run.findings.regressions = regressions();
+        run.findings.regressions[1].last_change_at = None;
+        Arc::new(run)
+    };
+    let (told, restored) = (known(), known());
+    told.sweep_ended(&compared(0.0));
+    restored.sweep_restore(&run(1000.0, RunResult::Invalid));
+    restored.sweep_restore(&compared(0.0));
+    for sink in [told, restored] {
+        // Neither one that is not valid nor one that was not carried out is compared.
+        sink.sweep_ended(&run(2000.0, RunResult::Invalid));
+        sink.sweep_ended(&run(3000.0, RunResult::Failed));
+        let stands = samples(&sink);
+        for (name, step, metric, value) in [
+            (ACTIVE, "1", "ttft_p50", 1.0),
+            (ACTIVE, "1", "tpot_p50", 0.0),
+            (ACTIVE, "run", "max_goodput", 0.0),
+            (CHANGE, "run", "max_output_tokens", 0.25),
+            (CHANGE, "1", "e2e_p99", f64::INFINITY),
+            ("tokenbeat_regression_p_value", "1", "output_tokens", 0.0625),
+            (SINCE, "1", "ttft_p50", 500.0),
+        ] {
+            let labels = [("sweep", "nightly"), ("step", step), ("metric", metric)];
+            assert_eq!(stands.get(name, &labels), value, "{name} {labels:?}");
+        }
+        let since = stands.values.keys().filter(|(name, _)| name == SINCE);
+        assert_eq!(since.count(), 8, "what never changed has no time");
+        sink.sweep_ended(&run(4000.0, RunResult::Success));
+        assert!(!samples(&sink).has(ACTIVE), "the next run has its own");
+    }
+}
+
+#[test]
 fn no_scrape_sees_half_a_run() {
     // Run `n` has `n` as every number; scrapes that go on meanwhile must find one number each.
     let numbered = |number: u32| {
@@ -342,17 +381,25 @@ fn no_scrape_sees_half_a_run() {
 }
 
 #[test]
-fn a_step_costs_at_most_thirty_series_and_the_rest_of_a_sweep_sixty() {
+fn a_step_costs_at_most_sixty_series_and_the_rest_of_a_sweep_seventy() {
     let sink = known();
     sink.sweep_due(&sweep_key(), 0.0);
     sink.sweep_next_run(&sweep_key(), Some(1.0));
-    sink.sweep_ended(&run(0.0, RunResult::Success));
+    let mut whole = record(0.0, RunResult::Success);
+    whole.findings.regressions = regressions();
+    sink.sweep_ended(&Arc::new(whole));
     sink.sweep_started(&started(700));
     let samples = samples(&sink);
     let sweep: Vec<_> =
         samples.values.keys().filter(|(_, labels)| labels.contains_key("sweep")).collect();
-    let (steps, rest): (Vec<_>, Vec<_>) =
-        sweep.into_iter().partition(|(_, labels)| labels.contains_key("step"));
-    assert!(steps.len() <= 2 * 30, "{}", steps.len());
-    assert!(rest.len() <= 60, "{}", rest.len());
+    let (steps, rest): (Vec<_>, Vec<_>) = sweep
+        .into_iter()
+        .partition(|(_, labels)| labels.get("step").is_some_and(|step| step == "1"));
+    let rest: Vec<_> = rest
+        .into_iter()
+        .filter(|(_, labels)| labels.get("step").is_none_or(|step| step == "run"))
+        .collect();
+    // Half of them only with a baseline.
+    assert!(steps.len() <= 60, "{}", steps.len());
+    assert!(rest.len() <= 70, "{}", rest.len());
 }

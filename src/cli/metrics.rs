@@ -83,7 +83,9 @@ labels are on `tokenbeat_target_info` only: join it `on (instance, target, model
 The gauges of a sweep's steps and results are those of the latest run that was carried out to its
 end: they change together, in one scrape, and stand while a run is on or after one that was cut off.
 `step` is the number of a load step, from 0; its load is a value, never a label. A percentile that
-lies among failed requests is `+Inf`; one without samples is absent.
+lies among failed requests is `+Inf`; one without samples is absent. The gauges of regressions are
+those of the latest run that was complete and valid: `step` is `run` for what is of the whole run, and
+[definitions.md](definitions.md#regressions) says what `metric` is, and when it is worse.
 
 What engines and GPUs tell is passed on in base units. `target` is empty for a GPU that no target
 claims, `mig` for one that is whole, `model` where an engine does not say which of a target's models

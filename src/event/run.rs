@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::WorkloadRecord;
+use super::{Regression, WorkloadRecord};
 use crate::verdict::State;
 
 /// The version of the form. A reader refuses what is newer than itself.
@@ -69,38 +69,6 @@ impl RunResult {
             Self::Invalid => "invalid",
             Self::Interrupted => "interrupted",
             Self::Cancelled => "cancelled",
-        }
-    }
-}
-
-/// Why a sweep that was due did not run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SweepSkipped {
-    /// Another sweep, or an earlier run of this one, had the target.
-    Overlap,
-    /// The target's budget is spent.
-    Budget,
-    /// A guard held it back.
-    Guard,
-    /// A maintenance window was open.
-    Maintenance,
-    /// Another replica runs it.
-    NotLeader,
-}
-
-impl SweepSkipped {
-    /// Every reason.
-    pub const ALL: [Self; 5] =
-        [Self::Overlap, Self::Budget, Self::Guard, Self::Maintenance, Self::NotLeader];
-
-    /// The label value.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Overlap => "overlap",
-            Self::Budget => "budget",
-            Self::Guard => "guard",
-            Self::Maintenance => "maintenance",
-            Self::NotLeader => "not_leader",
         }
     }
 }
@@ -499,6 +467,10 @@ pub struct Findings {
     pub unmet_rules: Vec<String>,
     /// Cold median ttft ÷ warm median ttft, of a scenario with a warm workload.
     pub prefix_cache_speedup: Option<f64>,
+    /// How the run stands against the runs of its sweep before it, where there are enough of them;
+    /// never of a one-shot run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regressions: Vec<Regression>,
     /// What a reader must know.
     pub warnings: Vec<Warning>,
 }

@@ -224,6 +224,22 @@ catalogue! {
         "Price of a million output tokens at the most of them a second; absent where the target's cost is not known"
     Sweep SweepVerdict "tokenbeat_sweep_verdict" Gauge, None, [target model sweep slo state: pass fail not_enough_data]
         "1 for the state of the run under the SLO, 0 for the others"
+    Sweep RegressionActive "tokenbeat_regression_active" Gauge, None, [target model sweep step metric:
+            ttft_p50 ttft_p99 tpot_p50 tpot_p99
+            e2e_p50 e2e_p99 output_tokens max_goodput max_output_tokens]
+        "1 while a number of the sweep is worse than its baseline in two of the last three runs; absent below five runs to compare with"
+    Sweep RegressionChange "tokenbeat_regression_change_ratio" Gauge, Ratio, [target model sweep step metric:
+            ttft_p50 ttft_p99 tpot_p50 tpot_p99
+            e2e_p50 e2e_p99 output_tokens max_goodput max_output_tokens]
+        "The latest run's value ÷ its baseline − 1, for better or worse; +Inf where the value is infinite"
+    Sweep RegressionChance "tokenbeat_regression_p_value" Gauge, None, [target model sweep step metric:
+            ttft_p50 ttft_p99 tpot_p50 tpot_p99
+            e2e_p50 e2e_p99 output_tokens max_goodput max_output_tokens]
+        "How likely chance alone makes a change as large, of this number alone: not corrected for how many there are"
+    Sweep RegressionLastChange "tokenbeat_regression_last_change_timestamp_seconds" Gauge, Seconds, [target model sweep step metric:
+            ttft_p50 ttft_p99 tpot_p50 tpot_p99
+            e2e_p50 e2e_p99 output_tokens max_goodput max_output_tokens]
+        "End of the run with which tokenbeat_regression_active last changed; absent if it never did"
 
     Telemetry GpuInfo "tokenbeat_gpu_info" Gauge, None, [target gpu uuid mig name driver]
         "1, labelled with what the GPU is; its target is empty where no target claims it"

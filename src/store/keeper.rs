@@ -138,6 +138,18 @@ impl Store {
         latest
     }
 
+    /// Shows the records of `key`, the newest first and as many as are looked for, one at a time.
+    /// Waits for the disk.
+    pub fn runs_of(&self, key: &RunKey, most: usize, mut show: impl FnMut(&RunRecord)) {
+        let may_be = |id: &RunId| id.may_be_of(key);
+        self.each(most.min(MOST_READ), may_be, |record| {
+            if is_of(key, record) {
+                show(record);
+            }
+            Search::GoesOn
+        });
+    }
+
     /// Shows the records that are wanted, the newest first, one at a time: together they may be
     /// too large for memory. Waits for the disk.
     pub fn list(&self, query: &RunQuery, mut show: impl FnMut(&RunRecord)) {
@@ -246,8 +258,7 @@ impl Store {
 impl Latest {
     /// Takes in a record, which is older than those before it.
     fn look(&mut self, key: &RunKey, record: &Arc<RunRecord>) -> Search {
-        let whose = (&*record.sweep, &*record.target, &*record.model);
-        if whose != (&*key.sweep, &*key.target, &*key.model) {
+        if !is_of(key, record) {
             return Search::GoesOn;
         }
         let mut places = vec![&mut self.newest];
@@ -262,6 +273,12 @@ impl Latest {
         }
         if self.success.is_some() { Search::Ends } else { Search::GoesOn }
     }
+}
+
+/// Whether `record` is of a run of `key`: ids tell subjects apart by a hash only.
+fn is_of(key: &RunKey, record: &RunRecord) -> bool {
+    let whose = (&*record.sweep, &*record.target, &*record.model);
+    whose == (&*key.sweep, &*key.target, &*key.model)
 }
 
 /// Whether further records are looked at.

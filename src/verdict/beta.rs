@@ -1,6 +1,7 @@
 //! The regularised incomplete beta function.
 //!
-//! Owns one piece of numerics: what `certify` needs of it, for arguments up to some millions.
+//! Owns one piece of numerics: what verdicts and regressions need of it, for arguments up to some
+//! millions.
 //! Formulas are those of the NIST Digital Library of Mathematical Functions, §5.5, §5.11 and §8.17
 //! (<https://dlmf.nist.gov/8.17>).
 
@@ -16,7 +17,7 @@ const TINY: f64 = 1e-300;
 
 /// `I_x(a, b)` for `a > 0`, `b > 0`; `x` is cut to 0…1. The error, relative but where 1 − x is
 /// nearly sure, is below 1e-8 for `a + b` up to 10⁶ and below 1e-7 up to 10⁷.
-pub(super) fn regularised(x: f64, a: f64, b: f64) -> f64 {
+pub(crate) fn regularised(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 {
         0.0
     } else if x >= 1.0 {

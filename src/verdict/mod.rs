@@ -14,6 +14,7 @@ mod pack;
 mod slo;
 mod spec;
 
+pub(crate) use beta::regularised as incomplete_beta;
 pub use certify::{RISK, State, certify, minimum_n};
 pub use clusters::Clustered;
 pub use continuous::Continuous;

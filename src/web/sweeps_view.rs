@@ -2,13 +2,14 @@
 
 use super::format::{ago, clock_time, duration, span};
 use crate::{
-    event::{RunRecord, RunResult, StepRecord},
+    event::{Regression, RunRecord, RunResult, StepRecord},
     sinks::sweeps::{Doing, SweepSnapshot},
 };
 
-/// Rows shown at most, and steps of a row.
+/// Rows shown at most, and of a row its steps and what is worse than it was.
 const ROWS: usize = 50;
 const STEPS: usize = 12;
+const WORSE: usize = 4;
 
 /// One sweep of a subject.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub(super) struct LastRun {
     pub(super) result: &'static str,
     pub(super) good: bool,
     pub(super) reason: Option<String>,
+    /// What is worse than it was.
+    pub(super) worse: Option<String>,
     pub(super) steps: Vec<StepRow>,
     /// Steps that are not shown.
     pub(super) more: usize,
@@ -132,10 +135,23 @@ impl LastRun {
             result: run.result.as_str(),
             good: run.result == RunResult::Success,
             reason: run.reason.clone(),
+            worse: worse(&run.findings.regressions),
             steps: run.steps.iter().take(STEPS).map(StepRow::of).collect(),
             more: run.steps.len().saturating_sub(STEPS),
         }
     }
+}
+
+/// What is worse than it was, against how many runs.
+fn worse(regressions: &[Regression]) -> Option<String> {
+    let mut active = Regression::in_words(regressions);
+    let mut named: Vec<String> = active.by_ref().take(WORSE).collect();
+    let more = active.count();
+    if more > 0 {
+        named.push(format!("and {more} more"));
+    }
+    let runs = regressions.iter().filter(|one| one.active).map(|one| one.baseline_runs).max()?;
+    Some(format!("worse than the {runs} runs before: {}", named.join(", ")))
 }
 
 impl StepRow {
@@ -157,5 +173,33 @@ impl StepRow {
             tokens: rate(step.rates.output_tokens_per_second),
             marks: step.validity.marks.iter().map(|mark| mark.as_str()).collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Compared;
+
+    #[test]
+    fn what_is_worse_is_named_up_to_a_few() {
+        let one = |step: u32, active| Regression {
+            step: (step > 0).then_some(step),
+            metric: if step > 0 { Compared::TtftP50 } else { Compared::MaxGoodput },
+            active,
+            change_ratio: (step != 2).then_some(if step > 0 { 0.125 } else { -0.25 }),
+            p_value: 1e-6,
+            baseline_runs: 20,
+            last_change_at: None,
+        };
+        assert_eq!(worse(&[]), None);
+        assert_eq!(worse(&[one(0, false), one(1, false)]), None);
+        let some = [one(0, true), one(1, false), one(2, true), one(3, true)];
+        let words = "worse than the 20 runs before: run max_goodput -25.0 %, step 2 ttft_p50 infinite, \
+                     step 3 ttft_p50 +12.5 %";
+        assert_eq!(worse(&some).as_deref(), Some(words));
+        let many: Vec<_> = (0..9).map(|step| one(step, true)).collect();
+        let words = worse(&many).expect("words");
+        assert!(words.ends_with("step 3 ttft_p50 +12.5 %, and 5 more"), "{words}");
     }
 }

@@ -207,7 +207,9 @@ pub fn add_sweep(sink: &Prometheus) {
     sink.add_sweep(&runs::sweep(vec![interactive()]));
     sink.sweep_due(&key, 1000.0);
     sink.sweep_exchange(&key, Outcome::Ok);
-    sink.sweep_ended(&Arc::new(runs::record(1000.5, RunResult::Success)));
+    let mut run = runs::record(1000.5, RunResult::Success);
+    run.findings.regressions = runs::regressions();
+    sink.sweep_ended(&Arc::new(run));
     sink.sweep_skipped(&key, SweepSkipped::Guard);
     sink.sweep_next_run(&key, Some(3000.0));
     sink.sweep_started(&runs::started(2000));

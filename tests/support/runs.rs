@@ -8,9 +8,9 @@ use std::{
 
 use tokenbeat::{
     event::{
-        Achieved, Environment, Findings, Latency, LoadRecord, Progress, Rates, Retried, RunKey,
-        RunRecord, RunResult, RunStarted, SCHEMA_VERSION, StepRecord, Tokens, Trigger, Validity,
-        Window,
+        Achieved, Compared, Environment, Findings, Latency, LoadRecord, Progress, Rates,
+        Regression, Retried, RunKey, RunRecord, RunResult, RunStarted, SCHEMA_VERSION, StepRecord,
+        Tokens, Trigger, Validity, Window,
     },
     sinks::prometheus::SweepSeries,
     verdict::{Slo, State},
@@ -141,4 +141,21 @@ pub fn record(started_at: f64, result: RunResult) -> RunRecord {
             ..Findings::default()
         },
     }
+}
+
+/// Every number of a step and of the run, held against earlier runs; one is worse.
+pub fn regressions() -> Vec<Regression> {
+    let of = |metric: Compared| Regression {
+        step: match metric {
+            Compared::MaxGoodput | Compared::MaxOutputTokens => None,
+            _ => Some(1),
+        },
+        metric,
+        active: metric == Compared::TtftP50,
+        change_ratio: Some(0.25).filter(|_| metric != Compared::E2eP99),
+        p_value: 0.0625,
+        baseline_runs: 20,
+        last_change_at: Some(500.0),
+    };
+    Compared::ALL.map(of).into()
 }

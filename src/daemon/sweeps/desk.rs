@@ -17,6 +17,7 @@ use super::{
     ears::Ears,
     history::History,
     restore,
+    watch::Watch,
 };
 use crate::{
     clock::{Stamp, Wall},
@@ -51,6 +52,8 @@ pub(in crate::daemon) struct Desk {
     pub(super) global: Option<Arc<Global>>,
     /// What the last search of a subject ended with.
     pub(super) answers: BTreeMap<Arc<RunKey>, f64>,
+    /// Whether a subject's runs get worse.
+    pub(super) watches: BTreeMap<Arc<RunKey>, Arc<Watch>>,
     /// The ids of runs that somebody asked for and whose turn has not come.
     pub(super) promised: BTreeMap<Arc<RunKey>, RunId>,
     /// Runs that were cancelled after their turn had come and before they had begun.
@@ -85,6 +88,8 @@ pub(super) enum Home {
     Ended { id: RunId, key: Arc<RunKey>, record: Option<Arc<RunRecord>> },
     /// What is known from a daemon before this one.
     Restored(Vec<(Arc<RunKey>, Latest)>),
+    /// Histories know what was before this daemon.
+    Watched,
 }
 
 impl Desk {
@@ -103,6 +108,7 @@ impl Desk {
             subjects: BTreeMap::new(),
             global: None,
             answers: BTreeMap::new(),
+            watches: BTreeMap::new(),
             promised: BTreeMap::new(),
             taken_back: BTreeSet::new(),
             running: BTreeMap::new(),
@@ -155,16 +161,35 @@ impl Desk {
             self.sinks.prometheus.remove_sweep(key);
             self.sinks.sweeps.remove(key);
             self.answers.remove(key);
+            self.watches.remove(key);
             self.promised.remove(key);
         }
         for key in &change.cancel {
             self.halt(key, HaltReason::Cancelled, "its sweep is no longer configured");
         }
         self.tell_upcoming();
+        let watches = self.watch(&new);
         // What was cut off is closed even while no model of it is known.
         if let Some(store) = self.store.clone().filter(|_| opened || !new.is_empty()) {
+            let of_past = Arc::clone(&store);
             self.tasks.spawn_blocking(move || Home::Restored(restore::restored(&store, new)));
+            self.tasks.spawn_blocking(move || {
+                for (key, watch) in watches {
+                    watch.restore(&of_past, &key);
+                }
+                Home::Watched
+            });
         }
+    }
+
+    /// Begins to watch subjects.
+    fn watch(&mut self, new: &[Arc<RunKey>]) -> Vec<(Arc<RunKey>, Arc<Watch>)> {
+        let begin = |key: &Arc<RunKey>| {
+            let watch = Arc::<Watch>::default();
+            self.watches.insert(Arc::clone(key), Arc::clone(&watch));
+            (Arc::clone(key), watch)
+        };
+        new.iter().map(begin).collect()
     }
 
     /// Returns when something is to be taken care of. May be given up and asked again.
@@ -195,7 +220,7 @@ impl Desk {
             Some(Home::Looked(looked)) => self.looked(looked),
             Some(Home::Ended { id, key, record }) => self.ended(&id, &key, record),
             Some(Home::Restored(known)) => self.restored(known),
-            None => {}
+            Some(Home::Watched) | None => {}
         }
         let decisions = self.plan.look(now());
         self.carry_out(decisions);

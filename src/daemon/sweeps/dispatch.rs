@@ -154,6 +154,7 @@ impl Desk {
             prometheus: Arc::clone(&self.sinks.prometheus),
             board: Arc::clone(&self.sinks.sweeps),
             store: self.store.clone(),
+            watch: self.watches.get(&order.key).cloned().unwrap_or_default(),
             draft: Mutex::new(order.head(now())),
         };
         Running { key: Arc::clone(&order.key), halt: Halt::default(), ears: Arc::new(ears) }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::watch::Watch;
 use crate::{
     event::{Progress, RunKey, RunRecord, RunSink, RunStarted, StepRecord},
     sinks::{prometheus::Prometheus, sweeps::Sweeps},
@@ -15,6 +16,7 @@ pub(super) struct Ears {
     pub(super) prometheus: Arc<Prometheus>,
     pub(super) board: Arc<Sweeps>,
     pub(super) store: Option<Arc<Store>>,
+    pub(super) watch: Arc<Watch>,
     /// Its record as it stands: what is left of a run that panics.
     pub(super) draft: Mutex<RunRecord>,
 }
@@ -52,10 +54,11 @@ impl RunSink for Ears {
     }
 
     fn ended(&self, run: &Arc<RunRecord>) {
-        self.prometheus.sweep_ended(run);
-        self.board.ended(&self.key, run);
+        let run = self.watch.judged(run);
+        self.prometheus.sweep_ended(&run);
+        self.board.ended(&self.key, &run);
         if let Some(store) = &self.store {
-            store.save(Arc::clone(run));
+            store.save(run);
         }
     }
 }

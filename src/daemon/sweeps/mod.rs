@@ -1,7 +1,8 @@
 //! Sweeps: the plan carried out.
 //!
 //! Owns the runs that are under way, who hears of them, what is known of a target before one
-//! begins, and what is restored at start. What is due and whose turn it is, is the plan's affair.
+//! begins, whether runs get worse, and what is restored at start. What is due and whose turn it is,
+//! is the plan's affair.
 
 mod asked;
 mod circumstances;
@@ -10,6 +11,7 @@ mod dispatch;
 mod ears;
 mod history;
 mod restore;
+mod watch;
 
 pub(super) use desk::Desk;
 pub(super) use history::History;

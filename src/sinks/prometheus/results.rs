@@ -1,4 +1,4 @@
-//! The series of one complete run: its steps, its findings, its verdicts.
+//! The series of one complete run: its steps, its findings, its verdicts, its regressions.
 //!
 //! Made once, when the run has ended, and never written to again: a scrape sees the whole of one
 //! run or the whole of the next.
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::group::{Builder, Group, Label};
 use crate::{
-    event::{Latency, Mark, RunRecord, RunResult, StepRecord},
+    event::{Latency, Mark, Regression, RunRecord, RunResult, StepRecord},
     measure::catalogue::Id,
     verdict::{Slo, State},
 };
@@ -44,6 +44,27 @@ impl Results {
         groups.extend(judged.chain(open).map(|(slo, state)| verdict(sweep, slo, state)));
         Some(Self { groups })
     }
+}
+
+/// The series of how `run` stands against the runs before it; `None` if it is not compared.
+pub(super) fn regressions(sweep: &[Label], run: &RunRecord) -> Option<Vec<Group>> {
+    let all = &run.findings.regressions;
+    (run.result == RunResult::Success)
+        .then(|| all.iter().map(|one| regression(sweep, one)).collect())
+}
+
+fn regression(sweep: &[Label], one: &Regression) -> Group {
+    let step = one.step.map_or_else(|| "run".to_owned(), |step| step.to_string());
+    let mut series = Builder::new(with(sweep, "step", step.into()), None);
+    for (id, value) in [
+        (Id::RegressionActive, Some(flag(one.active))),
+        (Id::RegressionChange, Some(one.change_ratio.unwrap_or(f64::INFINITY))),
+        (Id::RegressionChance, Some(one.p_value)),
+        (Id::RegressionLastChange, one.last_change_at),
+    ] {
+        set(&mut series, id, Some(one.metric.as_str()), value);
+    }
+    series.build()
 }
 
 fn findings(sweep: &[Label], run: &RunRecord) -> Group {

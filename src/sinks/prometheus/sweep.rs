@@ -9,7 +9,7 @@ use prometheus_client::metrics::counter::Counter;
 
 use super::{
     group::{Builder, Group, Label, count},
-    results::{Results, flag, set},
+    results::{Results, flag, regressions, set},
 };
 use crate::{
     event::{RunKey, RunRecord, RunResult, SweepSkipped},
@@ -54,6 +54,8 @@ struct Standing {
     next_run: Option<f64>,
     /// The last complete run, and when it ended.
     results: Option<(f64, Arc<Results>)>,
+    /// The last run that was held against those before it, likewise.
+    regressions: Option<(f64, Arc<Vec<Group>>)>,
 }
 
 impl Sweep {
@@ -118,6 +120,7 @@ impl Sweep {
     /// A run has ended: everything that follows, at once.
     pub(super) fn ended(&self, run: &RunRecord) {
         let results = Results::of(&self.labels, &self.slos, run);
+        let regressions = regressions(&self.labels, run);
         let mut standing = self.standing();
         count(&RunResult::ALL, &self.runs, run.result);
         standing.progress = None;
@@ -126,12 +129,16 @@ impl Sweep {
         if let Some(results) = results {
             standing.results = Some((run.ended_at, Arc::new(results)));
         }
+        if let Some(regressions) = regressions {
+            standing.regressions = Some((run.ended_at, Arc::new(regressions)));
+        }
     }
 
     /// A run of an earlier life of the process, from the store: nothing is counted, and what is
     /// later stands.
     pub(super) fn restore(&self, run: &RunRecord) {
         let results = Results::of(&self.labels, &self.slos, run);
+        let regressions = regressions(&self.labels, run);
         let mut standing = self.standing();
         if standing.last_end.is_none_or(|last| last <= run.ended_at) {
             standing.ended(run);
@@ -142,6 +149,10 @@ impl Sweep {
         let later = standing.results.as_ref().is_none_or(|(last, _)| *last <= run.ended_at);
         if let Some(results) = results.filter(|_| later) {
             standing.results = Some((run.ended_at, Arc::new(results)));
+        }
+        let later = standing.regressions.as_ref().is_none_or(|(last, _)| *last <= run.ended_at);
+        if let Some(regressions) = regressions.filter(|_| later) {
+            standing.regressions = Some((run.ended_at, Arc::new(regressions)));
         }
     }
 
@@ -163,7 +174,8 @@ impl Sweep {
             set(&mut gauges, id, None, value);
         }
         let results = standing.results.map(|(_, results)| results);
-        SweepSnapshot { gauges: gauges.build(), results, sweep: self }
+        let regressions = standing.regressions.map(|(_, regressions)| regressions);
+        SweepSnapshot { gauges: gauges.build(), results, regressions, sweep: self }
     }
 
     fn standing(&self) -> MutexGuard<'_, Standing> {
@@ -190,12 +202,14 @@ pub(super) struct SweepSnapshot {
     sweep: Arc<Sweep>,
     gauges: Group,
     results: Option<Arc<Results>>,
+    regressions: Option<Arc<Vec<Group>>>,
 }
 
 impl SweepSnapshot {
     /// Its groups. A metric is in one kind of them only.
     pub(super) fn groups(&self) -> impl Iterator<Item = &Group> {
         let results = self.results.iter().flat_map(|results| &results.groups);
-        [&self.sweep.counters, &self.gauges].into_iter().chain(results)
+        let regressions = self.regressions.iter().flat_map(|groups| groups.iter());
+        [&self.sweep.counters, &self.gauges].into_iter().chain(results).chain(regressions)
     }
 }
