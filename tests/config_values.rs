@@ -13,7 +13,6 @@ use tokenbeat::{
     verdict::{Judge, Metric, PackScenario},
     workload::{Length, Workload},
 };
-use url::Url;
 
 fn load(path: &str) -> Config {
     match config::load(Path::new(path)) {

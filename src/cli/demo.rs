@@ -26,6 +26,9 @@ const CONFIG: &str = include_str!("../../config/demo.yml");
 const STEADY: &str = "http://127.0.0.1:18001";
 const MOODY: &str = "http://127.0.0.1:18002";
 
+/// So few that the simulated GPUs are seen to be at work.
+const SLOTS: usize = 8;
+
 /// Run two simulated targets, the daemon and its web page: nothing to configure
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
@@ -93,6 +96,7 @@ fn steady() -> SimSpec {
         ttft: Dist::Lognormal { median_ms: 60.0, sigma: 0.15 },
         itl: Dist::Lognormal { median_ms: 9.0, sigma: 0.1 },
         seed: 1,
+        slots: SLOTS,
         ..SimSpec::default()
     }
 }
@@ -104,6 +108,7 @@ fn moody() -> SimSpec {
         ttft: Dist::Lognormal { median_ms: 180.0, sigma: 0.2 },
         itl: Dist::Lognormal { median_ms: 20.0, sigma: 0.1 },
         seed: 2,
+        slots: SLOTS,
         degrade: Some(Degrade {
             period_s: 180.0,
             duration_s: 60.0,

@@ -75,6 +75,15 @@ pub struct Args {
     /// /sim/degrade orders others and DELETE ends them
     #[arg(long, value_name = "JSON", value_parser = degrade)]
     degrade: Option<Degrade>,
+    /// GPUs to tell of at /dcgm/metrics, as a DCGM exporter does; 2 by default
+    #[arg(long, value_name = "N")]
+    gpus: Option<u32>,
+    /// Share of their busy time in which the GPUs are throttled by their power limit
+    #[arg(long, value_name = "SHARE")]
+    gpu_throttle: Option<f64>,
+    /// XID error that the first GPU raises a minute after the start
+    #[arg(long, value_name = "CODE")]
+    gpu_xid: Option<u32>,
     /// Keep send stamps for /sim/stamps
     #[arg(long)]
     stamps: bool,
@@ -124,6 +133,9 @@ impl Args {
         set(&mut spec.tokens_per_event, self.tokens_per_event);
         set(&mut spec.events_per_write, self.events_per_write);
         set(&mut spec.flavour, self.flavour);
+        set(&mut spec.gpus, self.gpus);
+        set(&mut spec.gpu_throttle_ratio, self.gpu_throttle);
+        spec.gpu_xid = self.gpu_xid.or(spec.gpu_xid);
         spec.mean_output_tokens = self.mean_output_tokens.or(spec.mean_output_tokens);
         spec.reply = self.reply.or(spec.reply);
         spec.degrade = self.degrade.or(spec.degrade);

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::gpu::Work;
 use super::metrics::{Finish, Metrics};
 use super::prefix::PrefixCache;
 use super::stamps::{StampRecord, Stamps};
@@ -22,6 +23,8 @@ pub(super) struct Engine {
     busy: AtomicUsize,
     prefix: Mutex<PrefixCache>,
     pub(super) stamps: Stamps,
+    /// For the GPUs.
+    pub(super) work: Work,
 }
 
 /// What the engine has to know of a request.
@@ -38,6 +41,7 @@ impl Engine {
             busy: AtomicUsize::new(0),
             prefix: Mutex::new(PrefixCache::new(prefix_blocks)),
             stamps: Stamps::new(stamps),
+            work: Work::default(),
         }
     }
 
@@ -76,6 +80,7 @@ impl Engine {
         add(&metrics.running, 1);
         metrics.queue.observe(admitted.since(order.arrived));
         self.busy.fetch_add(1, Ordering::Relaxed);
+        self.work.begun(admitted);
         Ok(Slot {
             key: self.stamps.key(order.prompt),
             engine: Arc::clone(self),
@@ -181,6 +186,7 @@ impl Drop for Slot {
         metrics.kv_tokens.fetch_sub(held, Ordering::Relaxed);
         metrics.running.fetch_sub(1, Ordering::Relaxed);
         self.engine.busy.fetch_sub(1, Ordering::Relaxed);
+        self.engine.work.ended(self.admitted, Stamp::now());
         metrics.finished(self.outcome);
         if let Some((first, last)) = self.tokens_sent {
             metrics.decode.observe(last.since(first));

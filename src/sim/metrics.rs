@@ -79,7 +79,7 @@ fn load(value: &AtomicU64) -> f64 {
 const SCALARS: &[Scalar] = &[
     ("vllm:num_requests_running", "gauge", "Requests being worked on.", |m| load(&m.running)),
     ("vllm:num_requests_waiting", "gauge", "Requests in the queue.", |m| load(&m.waiting)),
-    ("vllm:kv_cache_usage_perc", "gauge", "Share of the KV cache in use, 0 to 1.", |m| (load(&m.kv_tokens) / m.kv_capacity as f64).min(1.0)),
+    ("vllm:kv_cache_usage_perc", "gauge", "Share of the KV cache in use, 0 to 1.", Metrics::kv_usage),
     ("vllm:prefix_cache_queries_total", "counter", "Prompt tokens looked up in the prefix cache.", |m| load(&m.prefix_queries)),
     ("vllm:prefix_cache_hits_total", "counter", "Prompt tokens found in the prefix cache.", |m| load(&m.prefix_hits)),
     // The engine never takes a slot back, so this stays 0.
@@ -119,6 +119,11 @@ impl Metrics {
             decode: Histogram::new(PHASE),
             e2e: Histogram::new(PHASE),
         }
+    }
+
+    /// Share of the KV cache in use.
+    pub(super) fn kv_usage(&self) -> f64 {
+        (load(&self.kv_tokens) / self.kv_capacity as f64).min(1.0)
     }
 
     pub(super) fn finished(&self, how: Finish) {

@@ -18,6 +18,7 @@
 //! | `engine`, `prefix` | slots, queue, batching slow-down, prefix cache |
 //! | `fault`, `misbehave` | the table of faults, and how they look on the wire |
 //! | `metrics`, `histogram`, `stamps` | what it did |
+//! | `gpu` | the GPUs behind it, as a DCGM exporter tells of them |
 //!
 //! It knows nothing of the rest of the crate but [`crate::clock`].
 
@@ -28,6 +29,7 @@ mod dist;
 mod engine;
 mod fault;
 mod flavour;
+mod gpu;
 mod handle;
 mod histogram;
 mod http;

@@ -34,6 +34,7 @@ const ROUTES: &[(&str, &str, Room)] = &[
     ("GET", "/v1/models", Room::Small(models)),
     ("GET", "/health", Room::Small(|_, _| Answer::empty(200))),
     ("GET", "/metrics", Room::Small(exposition)),
+    ("GET", "/dcgm/metrics", Room::Small(gpus)),
     ("GET", "/sim/faults", Room::Small(list_faults)),
     ("POST", "/sim/faults", Room::Small(set_faults)),
     ("GET", "/sim/degrade", Room::Small(tell_degrade)),
@@ -102,6 +103,10 @@ fn models(state: &State, _: &Request) -> Answer {
 fn exposition(state: &State, _: &Request) -> Answer {
     let text = metrics::render(&state.metrics);
     Answer::new(200, "text/plain; version=0.0.4; charset=utf-8", text)
+}
+
+fn gpus(state: &State, _: &Request) -> Answer {
+    Answer::new(200, "text/plain; version=0.0.4; charset=utf-8", state.gpus())
 }
 
 fn list_faults(state: &State, _: &Request) -> Answer {

@@ -147,6 +147,14 @@ pub struct SimSpec {
     pub faults: Vec<FaultRule>,
     /// Milliseconds that a new connection is left alone before it is read.
     pub accept_delay_ms: u64,
+    /// Simulated GPUs, told of at `/dcgm/metrics`.
+    pub gpus: u32,
+    /// Share of their busy time in which the GPUs are throttled by their power limit, from 0 to 1.
+    pub gpu_throttle_ratio: f64,
+    /// XID error that the first GPU raises.
+    pub gpu_xid: Option<u32>,
+    /// Seconds from the engine's start to that error.
+    pub gpu_xid_after_s: f64,
     /// Whether send stamps are kept for `/sim/stamps`.
     pub stamps: bool,
     /// Serve TLS.
@@ -182,6 +190,10 @@ impl Default for SimSpec {
             degrade: None,
             faults: Vec::new(),
             accept_delay_ms: 0,
+            gpus: 2,
+            gpu_throttle_ratio: 0.0,
+            gpu_xid: None,
+            gpu_xid_after_s: 60.0,
             stamps: false,
             tls: None,
         }
@@ -239,6 +251,9 @@ impl SimSpec {
             ("reply", self.reply.as_deref().is_none_or(text::is_plain)),
             ("degrade", self.degrade.is_none_or(|degrade| degrade.is_sound())),
             ("accept_delay_ms", self.accept_delay_ms <= 60_000),
+            ("gpus", self.gpus <= 64),
+            ("gpu_throttle_ratio", (0.0..=1.0).contains(&self.gpu_throttle_ratio)),
+            ("gpu_xid_after_s", self.gpu_xid_after_s >= 0.0),
         ];
         if let Some((name, _)) = ranges.into_iter().find(|(_, sound)| !sound) {
             return Err(SpecError::Range(name));

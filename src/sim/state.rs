@@ -14,6 +14,7 @@ use rand_pcg::Pcg64Mcg;
 use super::degrade::Degrade;
 use super::engine::Engine;
 use super::fault::{FaultOrder, Script, UnknownFault};
+use super::gpu;
 use super::handle::SeenRequest;
 use super::http::Request;
 use super::metrics::Metrics;
@@ -144,6 +145,13 @@ impl State {
     fn bad_spell(&self, at: Stamp) -> Option<Degrade> {
         let up: Duration = at.since(self.started);
         self.degrade().filter(|degrade| degrade.is_bad(up))
+    }
+
+    /// What a DCGM exporter would tell of the GPUs now.
+    pub(super) fn gpus(&self) -> String {
+        let now = Stamp::now();
+        let kv = self.metrics.iter().map(|metrics| metrics.kv_usage()).fold(0.0, f64::max);
+        gpu::render(&self.spec, &self.engine.work, now.since(self.started), now, kv)
     }
 
     /// Seconds since the Unix epoch, for `created`.
