@@ -26,8 +26,8 @@
 //! | [`rules`] | Prometheus rules: the shipped ones, and those of a configuration |
 //! | [`dashboard`] | the Grafana dashboards, from one typed description |
 //! | [`store`] | the records of runs on disk |
-//! | [`sinks`] | Prometheus exposition; recent beats; where sweeps stand |
-//! | [`telemetry`] | our own process: CPU throttling and pressure; the queue of an engine |
+//! | [`sinks`] | Prometheus exposition; OTLP export; recent beats; where sweeps stand |
+//! | [`telemetry`] | our own process: CPU throttling and pressure; what engines and GPUs tell |
 //! | [`web`] | HTTP: metrics, health, pages; starts nothing itself |
 //! | [`daemon`] | assembly, supervision, signals, drain |
 //! | [`check`] | the quick test of one target, and the engine behind it |

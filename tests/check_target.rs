@@ -327,6 +327,7 @@ fn config(url: &str, tls: TlsFiles, key_file: &Path) -> Config {
         workloads: BTreeMap::new(),
         scenarios: BTreeMap::new(),
         sweeps: Vec::new(),
+        otlp: None,
         files: Vec::new(),
         hash: 0,
         seen: Seen::default(),

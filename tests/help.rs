@@ -5,7 +5,7 @@
 use std::process::Command;
 
 /// Every command; the first is the program itself.
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "",
     "demo",
     "serve",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 12] = [
     "rules",
     "sim",
     "metrics",
+    "dashboards",
     "schema",
 ];
 

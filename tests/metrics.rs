@@ -221,7 +221,10 @@ fn codings_are_negotiated() {
 
 #[test]
 fn closed_label_sets_are_whole() {
-    let sink = Prometheus::new(BuildInfo::current());
+    let sink = Arc::new(Prometheus::new(BuildInfo::current()));
+    // It counts from the start, also where nothing is exported.
+    let _otlp =
+        tokenbeat::sinks::otlp::Otlp::new(Arc::clone(&sink), tokenbeat::clock::Wall::anchor());
     let logs = LogCounter::default();
     sink.add_source(move || logs.readings());
     sink.add_source(populated::telemetry);

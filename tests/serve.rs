@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+#[expect(dead_code, reason = "shared with tests/alerting, which has it scraped")]
 #[path = "support/daemon.rs"]
 mod daemon;
 #[expect(dead_code, reason = "shared with tests/metrics.rs, which uses it all")]

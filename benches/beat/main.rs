@@ -1,6 +1,7 @@
 //! What measuring costs and how true it is, side by side with a bare reader of the same streams.
 //!
-//! `cargo bench` runs every section; `cargo bench -- cost truth --quick` runs some, shortened.
+//! `cargo bench` runs every section; `cargo bench -- cost truth --quick` runs some, shortened;
+//! `cargo bench -- clean --part=1/2` makes half of the many runs of a section.
 //! Tables go to the terminal, the same figures as JSON to `target/bench/`. A missed target is
 //! shown, never an error: a busy machine must not turn a bench into a failed build. The method is
 //! in `docs/benchmarks.md`.
@@ -23,6 +24,8 @@ mod stats;
 mod truth;
 mod worker;
 
+use std::ops::Range;
+
 use anyhow::{Context as _, bail};
 use report::Section;
 
@@ -31,6 +34,9 @@ use report::Section;
 enum Scale {
     /// What the figures in the documents come from.
     Full,
+    /// One of so many parts of the sections that repeat a run many times; the others in full. For
+    /// machines that are quiet for minutes only.
+    Part { number: u32, of: u32 },
     /// Enough to see that everything runs.
     Quick,
 }
@@ -39,9 +45,34 @@ impl Scale {
     /// The value for this scale.
     fn pick<T>(self, full: T, quick: T) -> T {
         match self {
-            Self::Full => full,
+            Self::Full | Self::Part { .. } => full,
             Self::Quick => quick,
         }
+    }
+
+    /// Those of `full` repetitions that are to be made, by their numbers from 0.
+    fn share(self, full: u32, quick: u32) -> Range<u32> {
+        match self {
+            Self::Full => 0..full,
+            Self::Part { number, of } => full * (number - 1) / of..full * number / of,
+            Self::Quick => 0..quick,
+        }
+    }
+
+    /// What the command line asks for: `--quick`, or `--part=2/3`.
+    fn asked(arguments: &[String]) -> anyhow::Result<Self> {
+        if arguments.iter().any(|argument| argument == "--quick") {
+            return Ok(Self::Quick);
+        }
+        let Some(part) = arguments.iter().find_map(|argument| argument.strip_prefix("--part="))
+        else {
+            return Ok(Self::Full);
+        };
+        let part = part.split_once('/').and_then(|(number, of)| {
+            let (number, of) = (number.parse().ok()?, of.parse().ok()?);
+            (1..=of).contains(&number).then_some(Self::Part { number, of })
+        });
+        part.context("a part is one of several: --part=1/2")
     }
 }
 
@@ -76,8 +107,7 @@ fn main() -> anyhow::Result<()> {
         println!("benches run with `cargo bench`");
         return Ok(());
     }
-    let quick = arguments.iter().any(|argument| argument == "--quick");
-    let scale = if quick { Scale::Quick } else { Scale::Full };
+    let scale = Scale::asked(&arguments)?;
     let names: Vec<&String> =
         arguments.iter().filter(|argument| !argument.starts_with("--")).collect();
     if let Some(name) = names.iter().find(|name| SECTIONS.iter().all(|(known, _)| known != *name)) {

@@ -12,8 +12,9 @@ const NEAR: f64 = 1.25;
 /// the bracket are taken in any case, with so much at most.
 const OFF: f64 = 4.0;
 
-/// Misses grow at least with this power of the level.
-const LEAST_SLOPE: f64 = 2.0;
+/// Misses grow at least with this power of the level: near the limit of a queue it is ten or more,
+/// and a line through two steps of chance must not be flatter.
+const LEAST_SLOPE: f64 = 8.0;
 
 /// The level between the steps near `low`, which met the objective, and `high`, which missed it, at
 /// which as many miss as may.

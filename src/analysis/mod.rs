@@ -10,4 +10,4 @@ mod findings;
 mod search;
 
 pub use findings::{FindingsContext, findings};
-pub use search::{Decision, Marked, Search, SearchOutcome};
+pub use search::{Aim, Decision, Marked, Search, SearchOutcome};

@@ -18,6 +18,9 @@ const DOUBLING: f64 = 2.0;
 /// So many steps in a row that this client spoiled end the search: each level has two.
 const HOPELESS: usize = 4;
 
+/// A level that misses no more than this part of what it may is worth a second step.
+const ROOM: f64 = 0.5;
+
 /// By how much two ratios differ that are the same but for roundings.
 const ROUNDING: f64 = 1e-9;
 
@@ -53,6 +56,15 @@ pub enum Marked {
     ByClient,
     /// It was too short beside its exchanges, as it would be again.
     TooShort,
+}
+
+/// What a search wants to know of a level.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Aim {
+    /// Whether it lies on this side or beyond, with the next level twice as far.
+    Side,
+    /// On which side of the edge it lies, if it is off by this share of it.
+    Within(f64),
 }
 
 /// How a step of a search was decided.
@@ -153,6 +165,16 @@ impl Search {
         };
         // A level that was tried comes again only where nothing but the limits is left.
         (self.tried(level) == 0).then_some(level)
+    }
+
+    /// What the step at `level` is to tell. While levels are doubled, little; between two ends as much
+    /// as the nearer is off, and at the last the precision of the search.
+    pub fn aim(&self, level: f64) -> Aim {
+        let Bracket { low: Some(low), high: Some(high) } = self.bracket() else {
+            return if self.known.is_some() { Aim::Within(self.spec.precision) } else { Aim::Side };
+        };
+        let off = (high / level).min(level / low) - 1.0;
+        Aim::Within(off.max(self.spec.precision))
     }
 
     /// Takes in what became of the step, which was valid.
@@ -268,7 +290,8 @@ impl Search {
     ///
     /// A queue near its limit has lulls, in which a level that it does not bear is soon certified:
     /// so an answer that no earlier run knew is tried once more, and falls if it then misses. After
-    /// that come levels beyond an end for which nothing was certified yet.
+    /// that come levels for an end for which nothing was certified yet: the highest that was met with
+    /// room while levels were doubled, which was soon seen and is now to be shown, or one beyond all.
     fn last(&self, low: f64) -> Option<f64> {
         if self.tried(low) < 2 && self.known != Some(low) {
             return Some(low);
@@ -276,12 +299,21 @@ impl Search {
         let certified = self.certified();
         let levels = self.steps.iter().map(Tried::level);
         if certified.low.is_none() {
-            self.below(levels.min_by(f64::total_cmp)?)
+            self.roomy(low).or_else(|| self.below(levels.min_by(f64::total_cmp)?))
         } else if certified.high.is_none() && self.wall().is_none() {
             self.above(levels.max_by(f64::total_cmp)?)
         } else {
             None
         }
+    }
+
+    /// The highest level up to `low` that was tried once and met with half the misses allowed.
+    fn roomy(&self, low: f64) -> Option<f64> {
+        let decisions = self.decisions();
+        let roomy = decisions.iter().filter(|step| {
+            step.level <= low && step.misses_to_allowed <= ROOM && self.tried(step.level) == 1
+        });
+        roomy.map(|step| step.level).max_by(f64::total_cmp)
     }
 
     /// How often a level was tried.

@@ -129,6 +129,16 @@ pub struct Search {
     pub burstiness: f64,
 }
 
+impl Search {
+    /// How long a step of a rate may be where a scenario does not say. Near the limit of a queue the
+    /// misses of an open loop come and go with it, so that a few hundred exchanges are one lull or
+    /// one busy spell. It takes minutes to see many of them, as MLPerf's Server asks for ten.
+    pub const LONG: Duration = Duration::from_secs(600);
+
+    /// Longest time for which a rate builds up its queue before it is judged.
+    pub const BUILDS: Duration = Duration::from_secs(60);
+}
+
 /// In what a level is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quantity {

@@ -1,7 +1,7 @@
 //! The measured path: connections, stamped reads, deadlines.
 //!
 //! Owns one attempt of an exchange, from dialling to the last byte, and stamps what happens into a
-//! `Timeline`. Knows nothing of configuration, of retries, or of what the numbers are for.
+//! `Timeline`; beside it, `push` sends what nobody measures. Knows nothing of configuration, of retries, or of what the numbers are for.
 
 pub mod answer;
 mod aside;
@@ -16,6 +16,7 @@ mod kernel;
 mod marks;
 mod plain;
 mod pool;
+mod push;
 mod stamped;
 mod stream;
 mod timer;
@@ -28,4 +29,5 @@ pub use endpoint::{Endpoint, EndpointError, Limits};
 pub use failure::Failure;
 pub(crate) use failure::chain;
 pub use kernel::keep_stamping_on;
+pub(crate) use push::{Posted, Wire};
 pub use tls::{Tls, TlsSettings, Verify};

@@ -12,6 +12,7 @@ mod mask;
 mod model;
 mod problem;
 mod schema;
+mod scrub;
 mod secret;
 mod sections;
 mod seen;
@@ -27,11 +28,13 @@ pub use load::{load, load_str};
 pub(crate) use mask::sounds_secret;
 pub use model::{
     Authorization, Bound, Budget, ClientCert, Config, Connection, Dcgm, EngineMetrics, Global,
-    GpuSource, Guard, HeaderValue, MaintenanceWindow, Missed, Models, Overlap, Probe, Requests,
-    Retry, Scenario, StopWhen, Sweep, Target, TlsFiles, Warmup,
+    GpuSource, Guard, HeaderValue, MaintenanceWindow, Missed, Models, Otlp, OtlpCompression,
+    OtlpProtocol, OtlpTraces, Overlap, Probe, Requests, Retry, Scenario, StopWhen, Sweep, Target,
+    TlsFiles, Warmup,
 };
 pub use problem::{Problem, Problems};
 pub use schema::schema;
+pub(crate) use scrub::scrub;
 pub use secret::{Secret, SecretError, SecretSource};
 pub use seen::Seen;
 pub use shipped::{shipped, shipped_scenario, shipped_slo};

@@ -28,6 +28,8 @@ pub struct Config {
     pub scenarios: BTreeMap<String, Arc<Scenario>>,
     /// The sweeps, in the order of the files.
     pub sweeps: Vec<Arc<Sweep>>,
+    /// Export over OTLP; off if absent.
+    pub otlp: Option<Otlp>,
     /// Every file that was read, the main one first.
     pub files: Vec<PathBuf>,
     /// FNV-1a of the bytes of all files, for `tokenbeat_config_hash`; 48 bits, exact in a float.
@@ -291,6 +293,26 @@ pub struct Scenario {
     pub seed: Option<u64>,
 }
 
+impl Scenario {
+    /// A load of one workload, with nothing around it: no end but that of its levels, no warm-up, no
+    /// pause, no rule that stops it. Both have the name.
+    pub fn of(name: &str, workload: Workload, load: Load) -> Self {
+        Self {
+            name: name.into(),
+            workloads: vec![(name.into(), Arc::new(workload))],
+            load,
+            requests_per_step: None,
+            duration: None,
+            warmup: Warmup::default(),
+            settle: Duration::ZERO,
+            stop_when: StopWhen::default(),
+            connection: Connection::Reuse,
+            timeout: None,
+            seed: None,
+        }
+    }
+}
+
 /// How many exchanges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requests {
@@ -383,4 +405,56 @@ pub enum Missed {
     Skip,
     /// One run is made up for, however many were missed.
     Once,
+}
+
+/// Export of metrics and traces over OTLP.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Otlp {
+    /// Where the collector is: `http` or `https`, without userinfo, query or fragment.
+    pub endpoint: url::Url,
+    /// How it is spoken to.
+    pub protocol: OtlpProtocol,
+    /// Time between two exports of the metrics.
+    pub interval: Duration,
+    /// Longest wait for the answer to one export.
+    pub timeout: Duration,
+    /// Extra headers.
+    pub headers: Vec<(http::HeaderName, Vec<HeaderValue>)>,
+    /// TLS material.
+    pub tls: TlsFiles,
+    /// How exports are compressed.
+    pub compression: OtlpCompression,
+    /// The user's attributes of the resource.
+    pub resource: BTreeMap<String, String>,
+    /// Traces; not exported if absent.
+    pub traces: Option<OtlpTraces>,
+}
+
+/// How an OTLP collector is spoken to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OtlpProtocol {
+    /// gRPC, over HTTP/2.
+    #[default]
+    Grpc,
+    /// Protobuf in the body of an HTTP request.
+    Http,
+}
+
+/// How exports are compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OtlpCompression {
+    /// Not at all.
+    #[default]
+    None,
+    /// gzip, a tenth of the size.
+    Gzip,
+}
+
+/// Which traces are kept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OtlpTraces {
+    /// The share of beats that are kept though they neither failed nor missed an SLO, 0 to 1.
+    pub sample: f64,
 }

@@ -12,7 +12,7 @@ use super::{
     include::File,
     problem::{Problem, Problems},
     source::Span,
-    spec::{GlobalSpec, ProbeSpec, ScenarioSpec, SweepSpec, TargetSpec},
+    spec::{GlobalSpec, ProbeSpec, ScenarioSpec, SweepSpec, TargetSpec, TelemetrySpec},
     tree::{Entry, Node, Value},
     walk::Walk,
 };
@@ -40,6 +40,7 @@ pub(super) struct Sections<'a> {
     pub(super) probes: Vec<Item<'a, ProbeSpec>>,
     pub(super) scenarios: Vec<Item<'a, ScenarioSpec>>,
     pub(super) sweeps: Vec<Item<'a, SweepSpec>>,
+    pub(super) telemetry: Option<Item<'a, TelemetrySpec>>,
 }
 
 impl<T> Item<'_, T> {
@@ -95,8 +96,12 @@ impl<'a> Sections<'a> {
             "global" if main => {
                 self.global = Some(item(walk, file, &entry.node, None, entry.span, schema));
             }
-            "global" => {
-                let message = "`global` belongs into the main file, not into an included one";
+            "telemetry" if main => {
+                self.telemetry = Some(item(walk, file, &entry.node, None, entry.span, schema));
+            }
+            key @ ("global" | "telemetry") => {
+                let message =
+                    format!("`{key}` belongs into the main file, not into an included one");
                 walk.problems.push(Problem::at(&file.source, entry.span, message));
             }
             // `include`: what it names has been read; here its form is checked.

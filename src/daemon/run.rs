@@ -22,6 +22,7 @@ use crate::{
     clock::Wall,
     config::Config,
     sinks::{
+        otlp::Otlp,
         prometheus::{BuildInfo, Prometheus},
         recent::Recent,
         sweeps::Sweeps,
@@ -126,6 +127,7 @@ async fn serve(
     let board = Arc::new(telemetry::Board::default());
     let collectors = Collectors::new(Arc::clone(&board));
     prometheus.add_source(move || board.readings());
+    let otlp = Otlp::new(Arc::clone(&prometheus), wall);
     let recent = Arc::new(Recent::new());
     let (sweeps, history) = (Arc::new(Sweeps::default()), Arc::new(History::default()));
     let sinks = Listeners::new(Arc::clone(&prometheus), Arc::clone(&recent), Arc::clone(&sweeps));
@@ -157,7 +159,7 @@ async fn serve(
     serving.spawn(web::serve(listeners, web::router(state), stop_serving.clone()));
 
     let desk = Desk::new(Arc::clone(&sinks), history, options.storage.clone());
-    let mut supervisor = Supervisor::new(options, sinks, measuring, desk, collectors, status);
+    let mut supervisor = Supervisor::new(options, sinks, measuring, desk, collectors, otlp, status);
     supervisor.apply(&config)?;
     let ended = supervisor.run(config, signals, orders).await;
     stop_serving.cancel();

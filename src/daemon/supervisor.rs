@@ -24,6 +24,7 @@ use crate::{
     clock::Wall,
     config::{Config, Seen},
     load,
+    sinks::otlp::Otlp,
     web::{self, Content, DaemonStatus, Readiness},
 };
 
@@ -49,6 +50,7 @@ pub(super) struct Supervisor {
     measuring: Measuring,
     desk: Desk,
     collectors: Collectors,
+    otlp: Otlp,
     status: watch::Sender<DaemonStatus>,
     fleet: Fleet,
     known: discovery::Known,
@@ -73,6 +75,7 @@ impl Supervisor {
         measuring: Measuring,
         desk: Desk,
         collectors: Collectors,
+        otlp: Otlp,
         status: watch::Sender<DaemonStatus>,
     ) -> Self {
         let (fleet, known) = (Fleet::default(), discovery::Known::default());
@@ -83,6 +86,7 @@ impl Supervisor {
             measuring,
             desk,
             collectors,
+            otlp,
             status,
             fleet,
             known,
@@ -94,6 +98,10 @@ impl Supervisor {
 
     /// Takes over a configuration: stops what is gone, starts what is new, leaves the rest alone.
     pub(super) fn apply(&mut self, config: &Config) -> Result<(), EndpointError> {
+        self.otlp.apply(config.otlp.as_ref(), &config.global.external_labels)?;
+        let traces = config.otlp.as_ref().and_then(|otlp| otlp.traces);
+        let exporter = traces.map(|_| self.otlp.traces());
+        self.sinks.traces.export(exporter, traces.map_or(0.0, |traces| traces.sample));
         self.change(config)?;
         self.seen = config.seen.clone();
         // Read anew each time: the wall clock may have been set since the start.
@@ -317,10 +325,16 @@ impl Supervisor {
                 }
             }
         };
-        let (measuring, desk) = (&mut self.measuring, &mut self.desk);
+        let (measuring, desk, otlp) = (&mut self.measuring, &mut self.desk, &mut self.otlp);
         let beats = tokio::time::timeout(limit + BEYOND_DRAIN, measuring.ended());
+        let drained = async {
+            let (beats, ()) = tokio::join!(beats, desk.stop(limit));
+            // What the last beats counted is to be exported too.
+            otlp.stop().await;
+            beats
+        };
         tokio::select! {
-            (beats, ()) = async { tokio::join!(beats, desk.stop(limit)) } => {
+            beats = drained => {
                 match beats {
                     Ok(()) => self.measuring.join(),
                     Err(_) => tracing::error!("the measuring thread does not end; this is a bug"),

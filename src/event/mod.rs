@@ -7,6 +7,7 @@ mod run;
 mod sink;
 mod spans;
 mod trace;
+mod workload;
 
 pub use beat::{Beat, BeatKey, Skipped};
 pub use run::{
@@ -19,3 +20,4 @@ pub use spans::of as spans_of;
 pub use trace::{
     Attribute, Kept, Span, SpanId, Trace, TraceContext, TraceId, TraceShare, TraceSink,
 };
+pub use workload::{LengthRecord, PartRecord, WorkloadRecord};

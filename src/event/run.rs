@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::WorkloadRecord;
 use crate::verdict::State;
 
 /// The version of the form. A reader refuses what is newer than itself.
@@ -145,6 +146,9 @@ pub struct RunRecord {
     pub labels: BTreeMap<String, String>,
     /// Dollars an hour, if known.
     pub cost_per_hour: Option<f64>,
+    /// What was asked, by the name that the steps have.
+    #[serde(default)]
+    pub workloads: BTreeMap<String, WorkloadRecord>,
     /// The seed of prompts and arrivals.
     pub seed: u64,
     /// What this machine's client costs, where it was measured.

@@ -328,6 +328,12 @@ catalogue! {
         "Models found at the last discovery and left out because of a target's limit"
     Daemon StoreErrors "tokenbeat_store_errors_total" Counter, None, []
         "Reads and writes of the store of runs that failed"
+    Daemon SinkEvents "tokenbeat_sink_events_total" Counter, None, [sink: traces]
+        "What was handed to a sink that may drop"
+    Daemon SinkDropped "tokenbeat_sink_dropped_total" Counter, None, [sink: traces]
+        "What a sink could not keep or deliver, of what was handed to it"
+    Daemon OtlpExports "tokenbeat_otlp_exports_total" Counter, None, [outcome: ok partial rejected failed]
+        "Exports over OTLP by how they ended: taken, taken in part, refused by the collector, not delivered in time"
     Daemon LogMessages "tokenbeat_log_messages_total" Counter, None, [level: error warn info]
         "Log messages by level, as far as the level is logged"
 

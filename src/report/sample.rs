@@ -100,6 +100,7 @@ pub(crate) fn failed() -> RunRecord {
         labels: BTreeMap::new(),
         cost_per_hour: Some(2.448),
         seed: 7,
+        workloads: BTreeMap::new(),
         calibration: Some(Calibration {
             ttft_overhead_p50: 0.000_041,
             ttft_overhead_p99: 0.000_212,

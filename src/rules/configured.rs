@@ -34,24 +34,34 @@ pub struct Warning {
 impl fmt::Display for Warning {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { probe, slo, interval, left_out } = self;
-        let needed = left_out.iter().map(|burn| burn.slowest).max().unwrap_or_default();
-        let first = left_out.iter().map(|burn| burn.slowest).min().unwrap_or_default();
-        let windows: Vec<_> =
-            left_out.iter().map(|burn| format!("{} in {}", burn.long, burn.short)).collect();
+        let all = spelled(BURNS[0].slowest.into());
+        let every = spelled(interval.as_secs());
         write!(out, "probe `{probe}`, SLO `{slo}`: ")?;
+        let too_few = format!("a beat comes every {every}, and the short window is to hold five");
         if left_out.len() == BURNS.len() {
-            write!(out, "this SLO at this probe rate cannot be alerted without false pages; ")?;
+            let any = spelled(left_out[left_out.len() - 1].slowest.into());
+            write!(
+                out,
+                "this SLO at this probe rate cannot be alerted without false pages: {too_few}. \
+                 Need `interval: {any}` or less, for all windows {all}"
+            )
         } else {
-            write!(out, "no alert on the windows {}: ", windows.join(", "))?;
+            let windows: Vec<_> =
+                left_out.iter().map(|burn| format!("{}/{}", burn.long, burn.short)).collect();
+            write!(
+                out,
+                "no alert on {}: {too_few}. For all windows: `interval: {all}` or less",
+                windows.join(" and ")
+            )
         }
-        let (needed, first) =
-            (Duration::from_secs(needed.into()), Duration::from_secs(first.into()));
-        write!(
-            out,
-            "beats come every {interval:?}, and a short window should hold five. Need `interval` ≤ {needed:?}"
-        )?;
-        if needed == first { Ok(()) } else { write!(out, ", for all windows ≤ {first:?}") }
     }
+}
+
+/// A time as it is written in a configuration: `1h12m`.
+fn spelled(seconds: u64) -> String {
+    let parts = [(seconds / 3_600, 'h'), (seconds / 60 % 60, 'm'), (seconds % 60, 's')];
+    let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+    parts.map(|(count, unit)| format!("{count}{unit}")).collect()
 }
 
 /// The rules of `config`.
@@ -110,7 +120,11 @@ fn absent(target: &str, probe: &str, slo: &str) -> Alert {
         expr: format!("absent(tokenbeat_slo_requests_total{selector})"),
         hold: "15m",
         keep: None,
-        labels: Vec::new(),
+        labels: vec![
+            ("target", target.to_owned().into()),
+            ("probe", probe.to_owned().into()),
+            ("slo", slo.to_owned().into()),
+        ],
         summary: "Nothing is known of SLO {{ $labels.slo }} at {{ $labels.target }}.".into(),
         description:
             "These rules were made for a configuration in which probe {{ $labels.probe }} holds \

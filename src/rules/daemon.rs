@@ -111,7 +111,7 @@ pub(super) fn group() -> Group {
         alert(
             "TokenbeatOTLPExportsFailing",
             warning,
-            "sum without (instance, pod) (increase(tokenbeat_otlp_exports_total{outcome!=\"success\"}[15m])) > 0",
+            "sum without (instance, pod) (increase(tokenbeat_otlp_exports_total{outcome!=\"ok\"}[15m])) > 0",
             "10m",
             "tokenbeat cannot export by OTLP.",
             "{{ $value | printf \"%.0f\" }} exports ended as {{ $labels.outcome }} in 15 minutes.",

@@ -45,7 +45,7 @@ pub struct Alert {
     /// How long it fires on when it no longer holds, likewise; absent: not at all.
     pub keep: Option<&'static str>,
     /// Labels besides the severity.
-    pub labels: Vec<(&'static str, &'static str)>,
+    pub labels: Vec<(&'static str, Cow<'static, str>)>,
     /// One line: what is wrong with what.
     pub summary: Cow<'static, str>,
     /// The numbers, and where to look first.

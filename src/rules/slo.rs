@@ -3,6 +3,8 @@
 //! Every SLO is held against its own objective, jointly and each threshold alone. Only counters are
 //! read, so it makes no difference whether histograms are stored classic or native.
 
+use std::borrow::Cow;
+
 use super::{
     Alert, Group, Record, Rule, Severity,
     objective::{Subject, Theme},
@@ -85,7 +87,7 @@ pub(super) fn joint(subject: &Subject<'_>, burn: &Burn) -> Alert {
         expr: expr(subject, burn, &format!("{BAD}%{selector}"), gauge, &few, "slo"),
         hold: burn.hold,
         keep: Some(burn.keep),
-        labels: labels(burn),
+        labels: labels(subject, None, burn),
         summary: "{{ $labels.target }} burns the error budget of SLO {{ $labels.slo }}.".into(),
         description: format!(
             "{{{{ $value | humanizePercentage }}}} of the beats of {{{{ $labels.probe }}}} at \
@@ -124,7 +126,7 @@ pub(super) fn alone(
         expr: expr(subject, burn, &format!("{MISSED}%{selector}"), gauge, &few, "slo, metric"),
         hold: burn.hold,
         keep: Some(burn.keep),
-        labels: labels(burn),
+        labels: labels(subject, metric, burn),
         summary: "{{ $labels.target }} misses the {{ $labels.metric }} of SLO {{ $labels.slo }} too often."
             .into(),
         description: format!(
@@ -160,9 +162,20 @@ fn expr(
     }
 }
 
-/// Two alerts of one name and severity differ in their windows, or they would be one.
-fn labels(burn: &Burn) -> Vec<(&'static str, &'static str)> {
-    vec![("long", burn.long), ("short", burn.short)]
+/// Two alerts of one name and severity differ in their windows, or they would be one. Those of one
+/// SLO carry its labels for the same reason.
+fn labels(
+    subject: &Subject<'_>,
+    metric: Option<&str>,
+    burn: &Burn,
+) -> Vec<(&'static str, Cow<'static, str>)> {
+    let mut labels = vec![("long", burn.long.into()), ("short", burn.short.into())];
+    if let Subject::One { probe, slo, .. } = subject {
+        labels
+            .extend([("probe", Cow::from((*probe).to_owned())), ("slo", (*slo).to_owned().into())]);
+    }
+    labels.extend(metric.map(|metric| ("metric", metric.to_owned().into())));
+    labels
 }
 
 /// What the ratio is held against, in words.

@@ -19,7 +19,7 @@ use super::{
     query::RunQuery,
     writer::{Job, OnError, Writer},
 };
-use crate::event::{RunKey, RunRecord, RunResult, StepRecord};
+use crate::event::{RunKey, RunRecord, RunResult};
 
 /// Jobs that may wait for the disk.
 const WAITING: usize = 1_024;
@@ -97,14 +97,9 @@ impl Store {
         Ok(store)
     }
 
-    /// A run has begun, and its record stands so far: what is left of it if the process dies.
-    pub fn begin(&self, record: RunRecord) {
-        self.tell(Job::Begin(Box::new(record)));
-    }
-
-    /// A step of the run has ended.
-    pub fn step(&self, id: &RunId, step: &StepRecord) {
-        self.tell(Job::Step(id.clone(), Box::new(step.clone())));
+    /// The record of a run that is under way as it stands: what is left of it if the process dies.
+    pub fn draft(&self, record: RunRecord) {
+        self.tell(Job::Draft(Box::new(record)));
     }
 
     /// A run has ended.
@@ -125,8 +120,7 @@ impl Store {
     }
 
     /// The runs that the end of another process cut off, closed as interrupted, handed out once: to
-    /// be completed by what the store knows nothing of, and saved. Until then their drafts stay.
-    /// Waits for the disk.
+    /// be saved. Until then their drafts stay. Waits for the disk.
     pub fn recover(&self) -> Vec<RunRecord> {
         let recovered = self.recovered.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Without an answer, the thread is gone: there is nothing then.

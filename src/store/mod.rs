@@ -4,7 +4,6 @@
 //! one thread, so that nobody waits for a disk. Nothing is created before there is something to
 //! keep. Knows nothing of how a run is made.
 
-mod draft;
 mod dues;
 mod folder;
 mod id;

@@ -12,10 +12,10 @@ use std::{
     time::Duration,
 };
 
-use super::{draft, dues::Dues, folder, id::RunId};
+use super::{dues::Dues, folder, id::RunId};
 use crate::{
     clock::{Stamp, Wall},
-    event::{RunKey, RunRecord, StepRecord},
+    event::{RunKey, RunRecord, RunResult},
 };
 
 /// Records that wait for a disk that takes them. The oldest goes first.
@@ -34,10 +34,8 @@ const AGAIN: Duration = Duration::from_secs(30);
 pub(super) enum Job {
     /// Close what another process left behind, and hand it out to be saved.
     Recover(Sender<Vec<RunRecord>>),
-    /// A run has begun: this is its record so far.
-    Begin(Box<RunRecord>),
-    /// A step of it has ended.
-    Step(RunId, Box<StepRecord>),
+    /// A run is under way: this is its record so far.
+    Draft(Box<RunRecord>),
     /// A run has ended.
     Save(Arc<RunRecord>),
     /// A sweep was due, at a time in nanoseconds since the Unix epoch.
@@ -87,8 +85,7 @@ impl Writer {
                     // Whoever asked may be gone.
                     let _ = reply.send(self.recover());
                 }
-                Ok(Job::Begin(record)) => self.begin(&record),
-                Ok(Job::Step(id, step)) => self.step(&id, &step),
+                Ok(Job::Draft(record)) => self.draft(&record),
                 Ok(Job::Save(record)) => self.save(record),
                 Ok(Job::Due(key, at)) => self.keep(|dues| dues.was_due(&key, at)),
                 Ok(Job::Watched(key, at)) => self.keep(|dues| dues.watched(&key, at)),
@@ -111,7 +108,11 @@ impl Writer {
         };
         let mut closed = Vec::new();
         for id in drafts.as_deref().unwrap_or_default().iter().take(MOST_DRAFTS) {
-            let record = draft::close(&folder::draft(&self.folder, id));
+            let record = folder::read(&folder::draft(&self.folder, id)).map(|draft| RunRecord {
+                result: RunResult::Interrupted,
+                reason: Some("tokenbeat ended while it ran".to_owned()),
+                ..draft
+            });
             let record = record.map(|record| {
                 let steps = record.steps.len();
                 tracing::warn!(run = %id, steps, "a run was cut off by the end of tokenbeat");
@@ -123,18 +124,14 @@ impl Writer {
         closed
     }
 
-    fn begin(&mut self, record: &RunRecord) {
+    fn draft(&mut self, record: &RunRecord) {
         let Some(id) = RunId::parse(&record.id) else { return };
         let path = folder::draft(&self.folder, &id);
-        let begun = self.take().and_then(|()| draft::begin(&path, record));
+        let put = self
+            .take()
+            .and_then(|()| folder::replace(&self.folder, &path, &serde_json::to_vec(record)?));
         self.begun.insert(id);
-        self.told("the draft of a run", begun);
-    }
-
-    fn step(&mut self, id: &RunId, step: &StepRecord) {
-        let path = folder::draft(&self.folder, id);
-        let added = self.take().and_then(|()| draft::add(&path, step));
-        self.told("a step in the draft of a run", added);
+        self.told("the draft of a run", put);
     }
 
     /// Saves `record`, and those before it that could not be saved.

@@ -6,7 +6,7 @@ use crate::{
     event::Standing,
     measure::Measurement,
     timeline::Outcome,
-    verdict::{Judge, RISK, Slo, State, certify},
+    verdict::{Clustered, Judge, Misses, RISK, Slo, State, certify},
 };
 
 /// Misses under each SLO.
@@ -19,7 +19,7 @@ pub(super) struct Standings {
 #[derive(Clone, Debug)]
 struct Lanes {
     slo: Arc<Slo>,
-    misses: Vec<u64>,
+    misses: Vec<Misses>,
 }
 
 impl Standings {
@@ -27,7 +27,7 @@ impl Standings {
     pub(super) fn new(slos: &[Arc<Slo>]) -> Self {
         let lanes = |slo: &Arc<Slo>| Lanes {
             slo: Arc::clone(slo),
-            misses: vec![0; 1 + slo.thresholds.len()],
+            misses: vec![Misses::default(); 1 + slo.thresholds.len()],
         };
         Self { slos: slos.iter().map(lanes).collect() }
     }
@@ -44,14 +44,14 @@ impl Standings {
             let judgement = lanes.slo.judge(outcome, measurement);
             let met = std::iter::once(judgement.bad.is_none()).chain(judgement.met);
             for (misses, met) in lanes.misses.iter_mut().zip(met) {
-                *misses += u64::from(!met);
+                misses.push(!met);
             }
         }
     }
 
-    /// Misses of each SLO: jointly, then of each threshold.
-    pub(super) fn misses(&self) -> Vec<Vec<u64>> {
-        self.slos.iter().map(|lanes| lanes.misses.clone()).collect()
+    /// What each SLO shows of its misses: jointly, then of each threshold.
+    pub(super) fn misses(&self) -> Vec<Vec<Clustered>> {
+        self.slos.iter().map(|lanes| lanes.misses.iter().map(Misses::clustered).collect()).collect()
     }
 
     /// The verdicts on `n` judged exchanges, one look each: for each SLO as it is judged, then for
@@ -64,19 +64,19 @@ impl Standings {
 impl Lanes {
     fn record(&self, n: u64) -> Vec<Standing> {
         let slo = &self.slo;
-        let joint = self.misses.first().copied().unwrap_or(0);
+        let joint = self.misses.first().map_or(0, Misses::count);
         let each: Vec<Standing> = slo
             .thresholds
             .iter()
-            .zip(self.misses.iter().skip(1))
+            .zip(self.misses.iter().skip(1).map(Misses::count))
             .map(|(threshold, misses)| Standing {
                 slo: slo.name.to_string(),
                 metric: Some(threshold.metric.as_str().to_owned()),
                 threshold: Some(threshold.max.as_secs_f64()),
                 objective: threshold.objective,
                 n,
-                misses: *misses,
-                state: certify(n, *misses, threshold.objective, RISK),
+                misses,
+                state: certify(n, misses, threshold.objective, RISK),
             })
             .collect();
         let state = match slo.judge {
@@ -132,7 +132,8 @@ mod tests {
             };
             standings.judge(Outcome::Ok, &measurement);
         }
-        assert_eq!(standings.misses(), [[68, 34, 34]]);
+        let counts: Vec<_> = standings.misses().concat().iter().map(|seen| seen.misses).collect();
+        assert_eq!(counts, [68, 34, 34]);
         standings.record(1000)
     }
 

@@ -2,7 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{arrival::Arrival, measure::Compat, timeline::Exchange, verdict::Slo};
+use crate::{
+    arrival::Arrival,
+    measure::Compat,
+    timeline::Exchange,
+    verdict::{Clustered, Slo},
+};
 
 /// What a tally must know beforehand.
 #[derive(Clone, Debug)]
@@ -52,8 +57,8 @@ pub struct Looked {
     pub failed: u64,
     /// Unmeasured: aborted, or short of something on our side.
     pub unmeasured: u64,
-    /// For each SLO: misses of the verdict's own measure (joint), then of each threshold.
-    pub misses: Vec<Vec<u64>>,
+    /// For each SLO what the misses show: of all thresholds jointly, then of each.
+    pub misses: Vec<Vec<Clustered>>,
     /// Median time to first token, in seconds; absent without values, and where half have failed.
     pub ttft_p50: Option<f64>,
     /// Output tokens so far, in all phases.

@@ -1,18 +1,12 @@
-//! Counts of misses by block of consecutive beats, and how far they cluster.
+//! Counts of misses by block of consecutive beats.
 //!
-//! Owns both readings of how much less a window of beats tells than as many independent ones:
-//! by the variance of counts, which sees any clustering, and by the length of outages, which is
-//! sharper where beats fail one after the other.
+//! Owns what is kept of the beats of a window, so that the oldest can be forgotten, and what the
+//! blocks show together.
+
+use super::clusters::{Clustered, GROUPS, Groups};
 
 /// Beats of one block.
 pub(super) const BLOCK: u8 = 30;
-
-/// Fewest groups of blocks whose variance is looked at.
-const GROUPS: usize = 8;
-
-/// The normal deviate of a one-sided confidence of 92.5 %: by simulation the lowest at which no more
-/// than 1 % of days pass falsely.
-const DEVIATE: f64 = 1.4395;
 
 /// Misses among the consecutive beats of one block under one objective.
 #[derive(Clone, Copy, Debug, Default)]
@@ -85,95 +79,40 @@ impl Block {
     }
 }
 
-/// The full blocks of a window, of one lane.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Tally {
-    /// Misses of each block, in order.
-    blocks: Vec<u64>,
-    misses: u64,
-    outages: u64,
+/// What the counts of consecutive full blocks show together. The design effect is that of blocks,
+/// of pairs of blocks, of fours and so on; absent for fewer than two blocks, which show no variance.
+pub(super) fn clustered(counts: impl Iterator<Item = Count>) -> Clustered {
+    let (mut blocks, mut seen) = (Vec::new(), Clustered::default());
+    let mut down = false;
+    for count in counts {
+        let goes_on = down && count.starts_down;
+        seen.outages += u64::from(count.outages) - u64::from(goes_on);
+        seen.misses += u64::from(count.misses);
+        blocks.push(u64::from(count.misses));
+        down = count.down;
+    }
+    seen.n = blocks.len() as u64 * u64::from(BLOCK);
+    seen.effect = effect(blocks);
+    seen
 }
 
-impl Tally {
-    /// Of the counts of consecutive full blocks.
-    pub(super) fn of(counts: impl Iterator<Item = Count>) -> Self {
-        let mut tally = Self::default();
-        let mut down = false;
-        for count in counts {
-            let goes_on = down && count.starts_down;
-            tally.outages += u64::from(count.outages) - u64::from(goes_on);
-            tally.misses += u64::from(count.misses);
-            tally.blocks.push(count.misses.into());
-            down = count.down;
-        }
-        tally
-    }
-
-    /// Beats.
-    pub(super) fn n(&self) -> u64 {
-        self.blocks.len() as u64 * u64::from(BLOCK)
-    }
-
-    /// Misses.
-    pub(super) fn misses(&self) -> u64 {
-        self.misses
-    }
-
-    /// By how much the miss counts of blocks, of pairs of blocks, of fours and so on vary more than
-    /// those of independent beats would, at the size where it is most, but at least 1. Absent for
-    /// fewer than two blocks, which show no variance.
-    pub(super) fn design_effect(&self) -> Option<f64> {
-        if self.blocks.len() < 2 {
-            return None;
-        }
-        let (mut groups, mut beats) = (self.blocks.clone(), f64::from(BLOCK));
-        let mut effect = excess_variance(&groups, beats);
-        loop {
-            groups = groups.chunks_exact(2).map(|pair| pair.iter().sum()).collect();
-            beats *= 2.0;
-            if groups.len() < GROUPS {
-                return Some(effect.max(1.0));
-            }
-            effect = effect.max(excess_variance(&groups, beats));
-        }
-    }
-
-    /// The design effect as it may well be, where the window shows too few outages to tell: what
-    /// must not be taken for less when few misses are to count in favour.
-    pub(super) fn cautious_design_effect(&self) -> Option<f64> {
-        let effect = self.design_effect()?;
-        if self.misses == 0 {
+/// The design effect of blocks with so many misses.
+fn effect(mut misses: Vec<u64>) -> Option<f64> {
+    let of = |misses: &[u64]| {
+        let mut groups = Groups::default();
+        misses.iter().for_each(|misses| groups.push(*misses));
+        groups
+    };
+    let (mut groups, mut beats) = (of(&misses), f64::from(BLOCK));
+    let mut effect = (groups.count() >= 2).then(|| groups.excess(beats).max(1.0))?;
+    loop {
+        misses = misses.chunks_exact(2).map(|pair| pair.iter().sum()).collect();
+        (groups, beats) = (of(&misses), beats * 2.0);
+        if groups.count() < GROUPS {
             return Some(effect);
         }
-        let misses = self.misses as f64;
-        let outages = self.outages as f64;
-        // `misses ÷ effect` independent misses would vary as these do: so many clusters there are.
-        let by_variance = effect * upper_limit((misses / effect).max(1.0));
-        // Runs of geometric length have, of mean L and far apart, the design effect 2 L − 1.
-        let by_length = 2.0 * misses / outages * upper_limit(outages) - 1.0;
-        Some(by_variance.max(by_length))
+        effect = effect.max(groups.excess(beats));
     }
-}
-
-/// The variance of the misses of groups of so many beats, over what it would be for independent
-/// ones.
-fn excess_variance(groups: &[u64], beats: f64) -> f64 {
-    let count = groups.len() as f64;
-    let total = groups.iter().sum::<u64>() as f64;
-    let squares = groups.iter().map(|misses| misses * misses).sum::<u64>() as f64;
-    let share = total / (count * beats);
-    let independent = beats * share * (1.0 - share);
-    let variance = (squares - total * total / count) / (count - 1.0);
-    // Without misses, or without anything else, no group differs from another.
-    if independent > 0.0 { variance / independent } else { 1.0 }
-}
-
-/// Of a mean length found from so many that vary as the exponential distribution does (at least
-/// one): the upper 92.5 % confidence limit, over the mean found. That is n ÷ the 7.5 % quantile of the
-/// gamma distribution of shape n, by the approximation of Wilson and Hilferty (1931).
-fn upper_limit(outages: f64) -> f64 {
-    let spread = 1.0 / (9.0 * outages);
-    (1.0 - spread - DEVIATE * spread.sqrt()).powi(-3)
 }
 
 #[cfg(test)]
@@ -213,8 +152,8 @@ mod tests {
             // All misses in one of two blocks: q = 1/2, variance 450.
             (vec![0, 30], Some(450.0 / 7.5)),
         ] {
-            let tally = Tally::of(misses.iter().copied().map(ending));
-            assert!(close(tally.design_effect(), effect), "{misses:?}");
+            let seen = clustered(misses.iter().copied().map(ending));
+            assert!(close(seen.effect, effect), "{misses:?}");
         }
     }
 
@@ -222,12 +161,12 @@ mod tests {
     fn the_size_at_which_misses_cluster_most_counts() {
         // Two blocks in a row of sixteen: q = 1/8; by blocks 105 ÷ 3.28, by pairs 450 ÷ 6.56.
         let misses = |block| if block < 2 { BLOCK } else { 0 };
-        let tally = Tally::of((0..16).map(misses).map(ending));
-        assert!(close(tally.design_effect(), Some(450.0 / (60.0 * 7.0 / 64.0))));
+        let seen = clustered((0..16).map(misses).map(ending));
+        assert!(close(seen.effect, Some(450.0 / (60.0 * 7.0 / 64.0))));
         // Seven pairs are too few to tell.
-        let tally = Tally::of((0..15).map(misses).map(ending));
+        let seen = clustered((0..15).map(misses).map(ending));
         let by_blocks = 900.0 * 2.0 * 13.0 / (15.0 * 14.0) / (30.0 * 26.0 / 225.0);
-        assert!(close(tally.design_effect(), Some(by_blocks)));
+        assert!(close(seen.effect, Some(by_blocks)));
     }
 
     #[test]
@@ -244,30 +183,16 @@ mod tests {
             // The beats before it have left the window.
             (vec![whole, ended, Count::default()], 35, 1),
         ] {
-            let tally = Tally::of(counts.into_iter());
-            assert_eq!((tally.misses(), tally.outages), (misses, outages));
-        }
-    }
-
-    #[test]
-    fn the_upper_limit_of_a_mean_is_that_of_the_gamma_distribution() {
-        // n ÷ the 7.5 % quantile of the gamma distribution of shape n.
-        for (outages, limit, tolerance) in
-            [(1.0, 12.827, 0.15), (2.0, 4.460, 0.02), (5.0, 2.249, 0.01), (100.0, 1.163, 0.001)]
-        {
-            let found = upper_limit(outages);
-            assert!((found / limit - 1.0).abs() < tolerance, "{outages}: {found}");
+            let seen = clustered(counts.into_iter());
+            assert_eq!((seen.misses, seen.outages), (misses, outages));
         }
     }
 
     #[test]
     fn few_outages_leave_room_for_longer_ones() {
         let effects = |counts: Vec<Count>| {
-            let tally = Tally::of(counts.into_iter());
-            (
-                tally.design_effect().expect("blocks"),
-                tally.cautious_design_effect().expect("blocks"),
-            )
+            let seen = clustered(counts.into_iter());
+            (seen.effect.expect("blocks"), seen.cautious_effect(1.4395).expect("blocks"))
         };
         let quiet = |blocks| std::iter::repeat_n(Count::default(), blocks);
         // Nothing missed: nothing is known of outages.
@@ -289,7 +214,7 @@ mod tests {
             block.push(i64::from(beat % 7), [beat < 29, beat % 2 == 0].iter());
         }
         assert!(block.is_full());
-        let misses = |lane| Tally::of([block.lane(lane)].into_iter()).misses();
+        let misses = |lane| clustered([block.lane(lane)].into_iter()).misses;
         assert_eq!((misses(0), misses(1)), (1, 15));
         assert_eq!((block.first_due(), block.last_due()), (0, 6));
     }

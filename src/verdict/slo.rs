@@ -145,10 +145,20 @@ impl Cause {
 impl Slo {
     /// The shares that a verdict holds exchanges against: that of all thresholds jointly, or that of
     /// each, in their order.
-    pub(super) fn objectives(&self) -> Vec<f64> {
+    pub fn objectives(&self) -> Vec<f64> {
         match self.judge {
             Judge::Joint => vec![self.objective],
             Judge::Each => self.thresholds.iter().map(|threshold| threshold.objective).collect(),
+        }
+    }
+
+    /// Of values for all thresholds jointly and then for each: those that a verdict rests on, in the
+    /// order of [`Self::objectives`].
+    pub fn rests_on<'a, T>(&self, values: &'a [T]) -> &'a [T] {
+        let (joint, each) = values.split_at(values.len().min(1));
+        match self.judge {
+            Judge::Joint => joint,
+            Judge::Each => each,
         }
     }
 

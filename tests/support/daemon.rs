@@ -52,6 +52,7 @@ pub struct Daemon {
     child: Child,
     output: Arc<Mutex<String>>,
     readers: Vec<thread::JoinHandle<()>>,
+    /// Where it listens.
     address: SocketAddr,
 }
 

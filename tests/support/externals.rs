@@ -26,7 +26,7 @@ pub fn external(test: &str, program: &str) -> Option<PathBuf> {
     }
     assert!(
         std::env::var_os("TOKENBEAT_TEST_SKIP_OK").is_some(),
-        "{test} needs {program}, and there is none at {}; tests/tools/prometheus.sh fetches it, \
+        "{test} needs {program}, and there is none at {}; a script in tests/tools/ fetches it, \
          TOKENBEAT_TEST_SKIP_OK=1 lets the test be skipped",
         path.display()
     );

@@ -9,10 +9,11 @@ use std::{
 use tokenbeat::{
     arrival::{Arrival, Closed, Load, Open, Pattern},
     clock::Wall,
-    config::{self, Connection, Scenario, StopWhen, Warmup},
+    config::{self, Scenario},
     event::{Progress, RunKey, RunRecord, RunSink, RunStarted, StepRecord, Trigger},
     load::{Halt, Link, Loader, RunOrder},
     timeline::Outcome,
+    workload::Workload,
 };
 use tokio::sync::oneshot;
 
@@ -40,19 +41,10 @@ pub fn scenario(levels: Vec<Arrival>, output_tokens: u32) -> Scenario {
         "workloads: {{w: {{synthetic: {{input_tokens: 16, output_tokens: {output_tokens}}}}}}}\n"
     );
     let config = config::load_str("workload.yml", &text).expect("a workload");
-    let workload = Arc::clone(&config.workloads["w"]);
+    let workload = &*config.workloads["w"];
     Scenario {
-        name: "scenario".into(),
-        workloads: vec![("w".into(), workload)],
-        load: Load::Levels(levels),
-        requests_per_step: None,
-        duration: None,
-        warmup: Warmup::default(),
-        settle: Duration::ZERO,
-        stop_when: StopWhen::default(),
-        connection: Connection::Reuse,
         timeout: Some(Duration::from_secs(30)),
-        seed: None,
+        ..Scenario::of("w", Workload::clone(workload), Load::Levels(levels))
     }
 }
 
@@ -143,25 +135,17 @@ impl Runner {
         let config = config::load_str("target.yml", &text).expect("a target");
         let mut global = config.global.clone();
         global.idle_timeout = self.idle_timeout;
+        let key = RunKey { target: "t".into(), model: "sim-8b".into(), sweep: "nightly".into() };
+        let link = Link::new(Arc::clone(&config.targets[0])).expect("a link");
         RunOrder {
             id: "run".into(),
-            key: Arc::new(RunKey {
-                target: "t".into(),
-                model: "sim-8b".into(),
-                sweep: "nightly".into(),
-            }),
             trigger: Trigger::Manual,
             due_unix_nanos: 0,
-            link: Link::new(Arc::clone(&config.targets[0])).expect("a link"),
-            scenario: Arc::new(scenario),
             slos: config.slos.values().cloned().collect(),
             seed: 11,
             global: Arc::new(global),
-            known_answer: None,
             max_duration: self.max_duration,
-            compat: None,
-            engine: None,
-            calibration: None,
+            ..RunOrder::of(key, link, scenario)
         }
     }
 

@@ -128,6 +128,7 @@ pub fn record(started_at: f64, result: RunResult) -> RunRecord {
         labels: BTreeMap::new(),
         cost_per_hour: Some(1.5),
         seed: 7,
+        workloads: BTreeMap::new(),
         calibration: None,
         steps: vec![step(0, closed), step(1, open)],
         findings: Findings {

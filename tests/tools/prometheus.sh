@@ -1,6 +1,6 @@
 #!/bin/sh
-# Puts prometheus, promtool, alertmanager and amtool into .cache/prometheus/ without installing
-# anything.
+# Puts prometheus, promtool, alertmanager, amtool and victoria-metrics into .cache/prometheus/
+# without installing anything.
 #
 # On a Debian-family machine they come as packages of Debian's unstable suite, from the very mirror
 # that the machine's own apt is configured with, through apt (which checks the signatures), into
@@ -13,7 +13,7 @@ root=$(cd "$(dirname "$0")/../.." && pwd)
 cache="$root/.cache"
 out="$cache/prometheus"
 suite="${TOKENBEAT_PROMETHEUS_SUITE:-sid}"
-packages="prometheus promtool prometheus-alertmanager"
+packages="prometheus promtool prometheus-alertmanager victoria-metrics"
 
 say() { printf '%s\n' "prometheus.sh: $*" >&2; }
 
@@ -24,21 +24,21 @@ report() {
         line=$("$out/$tool" --version 2>&1 | head -n 1) || { say "$tool does not run: $line"; return 1; }
         printf '%s\n' "$line"
     done
-    for tool in alertmanager amtool; do
+    for tool in alertmanager amtool victoria-metrics; do
         [ ! -x "$out/$tool" ] || "$out/$tool" --version 2>&1 | head -n 1
     done
 }
 
 # Whether nothing is left to fetch.
 complete() {
-    for tool in prometheus promtool alertmanager amtool; do
+    for tool in prometheus promtool alertmanager amtool victoria-metrics; do
         [ -x "$out/$tool" ] || return 1
     done
 }
 
 from_path() {
     mkdir -p "$out"
-    for tool in prometheus promtool alertmanager amtool; do
+    for tool in prometheus promtool alertmanager amtool victoria-metrics; do
         found=$(command -v "$tool" || true)
         [ -n "$found" ] && ln -sf "$found" "$out/$tool"
     done
@@ -95,7 +95,7 @@ from_debian() {
         dpkg -x "$package" "$apt/unpacked" || return 1
     done
     bin="$apt/unpacked/usr/bin"
-    for tool in prometheus promtool amtool; do
+    for tool in prometheus promtool amtool victoria-metrics; do
         mv "$bin/$tool" "$out/" || return 1
     done
     # The package has renamed this one: another program of that name exists in the archive.

@@ -16,8 +16,8 @@ use serde::{Deserialize, Serialize};
 use tokenbeat::{
     arrival::{Arrival, Closed, Load, Open, Pattern, Quantity, Search},
     clock::{Stamp, Wall},
-    config::{Connection, Global, Requests, Scenario, StopWhen, Warmup},
-    event::{Progress, RunKey, RunRecord, RunSink, RunStarted, StepRecord, Trigger},
+    config::{Requests, Scenario, Warmup},
+    event::{Progress, RunKey, RunRecord, RunSink, RunStarted, StepRecord},
     load::{Halt, Link, Loader, RunOrder},
     timeline::Outcome,
     verdict::{Judge, Metric, Slo, Threshold},
@@ -26,7 +26,7 @@ use tokenbeat::{
 
 use super::super::{
     ours::{MODEL, target},
-    process::{CLIENT_CORE, on_core, this_program},
+    process::{CLIENT_CORE, on_core, stolen, this_program},
 };
 
 /// Longest run of a bench.
@@ -79,6 +79,8 @@ pub(crate) struct Ran {
     /// Of those, the ones that brought a whole answer.
     pub(crate) ok: u64,
     pub(crate) records: Vec<RunRecord>,
+    /// What the host took of the virtual CPUs during each run, of runs in turn.
+    pub(crate) stolen: Vec<Duration>,
     /// Resident memory in KiB, in the order of `weigh_after`.
     pub(crate) weights_kib: Vec<u64>,
 }
@@ -108,14 +110,16 @@ pub(crate) fn run(job: &str) -> anyhow::Result<()> {
     let watch = Arc::new(Watch::new(&job));
     let (began, before) = (Stamp::now(), cpu()?);
     let mut records = Vec::new();
-    let mut waiting = Vec::new();
+    let (mut waiting, mut taken) = (Vec::new(), Vec::new());
     for run in &job.runs {
+        let already = stolen();
         let sink: Arc<dyn RunSink> = Arc::<Watch>::clone(&watch);
         let record = loader.run(run.order()?, sink, Halt::default());
         if job.at_once {
             waiting.push(record);
         } else {
             records.push(record.blocking_recv()?);
+            taken.push(stolen().saturating_sub(already));
         }
     }
     for record in waiting {
@@ -127,6 +131,7 @@ pub(crate) fn run(job: &str) -> anyhow::Result<()> {
         ended: watch.ended.load(Ordering::Relaxed),
         ok: watch.ok.load(Ordering::Relaxed),
         records: records.iter().map(|record| RunRecord::clone(record)).collect(),
+        stolen: taken,
         weights_kib: watch.weights(),
     };
     loader.join();
@@ -143,38 +148,19 @@ impl Run {
             expect: Expect::default(),
         });
         let scenario = Scenario {
-            name: "bench".into(),
-            workloads: vec![("bench".into(), Arc::new(workload))],
-            load: self.load(),
             requests_per_step: self.requests.map(Requests::Count),
             duration: self.requests.is_none().then(|| Duration::from_millis(self.window_ms)),
             warmup: Warmup { requests: 0, duration: Duration::from_millis(self.warmup_ms) },
-            settle: Duration::ZERO,
-            stop_when: StopWhen::default(),
-            connection: Connection::Reuse,
             timeout: Some(Duration::from_secs(60)),
             seed: Some(self.seed),
+            ..Scenario::of("bench", workload, self.load())
         };
         let link = Link::new(Arc::new(target(&self.url, None)?))?;
+        let key = RunKey { target: "bench".into(), model: MODEL.into(), sweep: "bench".into() };
         Ok(RunOrder {
-            id: format!("bench-{}", self.seed).into(),
-            key: Arc::new(RunKey {
-                target: "bench".into(),
-                model: MODEL.into(),
-                sweep: "bench".into(),
-            }),
-            trigger: Trigger::Bench,
-            due_unix_nanos: Wall::anchor().unix_nanos(Stamp::now()),
-            link,
-            scenario: Arc::new(scenario),
             slos: self.slo().into_iter().collect(),
-            seed: self.seed,
-            global: Arc::new(Global::default()),
-            known_answer: None,
             max_duration: Some(LONGEST),
-            compat: None,
-            engine: None,
-            calibration: None,
+            ..RunOrder::of(key, link, scenario)
         })
     }
 

@@ -41,15 +41,14 @@ const CAPACITY: f64 = 40.5;
 const DRAWS: u32 = 200_000;
 
 /// Searches that go on at the same time.
-const AT_ONCE: u64 = 5;
+const AT_ONCE: usize = 5;
 
 pub(crate) fn section(scale: Scale) -> anyhow::Result<Section> {
     let tpot_ms = quantile_of_means(0.9) * (1.0 + SLOWDOWN * (CAPACITY - 1.0));
     let mut found = Vec::new();
-    for batch in 0..scale.pick(4, 1) {
-        let seeds: Vec<u64> =
-            (0..scale.pick(AT_ONCE, 2)).map(|number| batch * AT_ONCE + number + 1).collect();
-        found.extend(searches(&seeds, tpot_ms, scale)?);
+    let seeds: Vec<u32> = scale.share(20, 2).collect();
+    for seeds in seeds.chunks(AT_ONCE) {
+        found.extend(searches(seeds, tpot_ms, scale)?);
     }
     let errors: Vec<f64> = found.iter().map(Found::error).collect();
     let steps: Vec<f64> = found.iter().map(|found| found.steps as f64).collect();
@@ -94,11 +93,11 @@ impl Found {
 }
 
 /// Searches at once, each on an engine of its own.
-fn searches(seeds: &[u64], tpot_ms: f64, scale: Scale) -> anyhow::Result<Vec<Found>> {
+fn searches(seeds: &[u32], tpot_ms: f64, scale: Scale) -> anyhow::Result<Vec<Found>> {
     let (mut engines, mut runs) = (Vec::new(), Vec::new());
     for seed in seeds {
         let (itl, slowdown) = (format!("lognormal:{GAP_MS}ms,{SIGMA}"), SLOWDOWN.to_string());
-        let number = seed.to_string();
+        let number = (seed + 1).to_string();
         let flags =
             ["--ttft", "5ms", "--itl", &itl, "--batch-slowdown", &slowdown, "--seed", &number];
         let engine = Engine::start(&flags, Wire::Plain)?;
@@ -109,7 +108,7 @@ fn searches(seeds: &[u64], tpot_ms: f64, scale: Scale) -> anyhow::Result<Vec<Fou
             requests: None,
             window_ms: scale.pick(8_000, 4_000),
             warmup_ms: 500,
-            seed: *seed,
+            seed: u64::from(*seed) + 1,
         });
         engines.push(engine);
     }

@@ -174,3 +174,46 @@ fn a_client_that_can_tell_nothing_ends_the_search() {
     let outcome = search.outcome();
     assert_eq!((outcome.low, outcome.high, outcome.estimate), (None, None, None));
 }
+
+#[test]
+fn a_step_tells_more_the_narrower_the_bracket() {
+    let mut search = Search::new(spec(Quantity::Rate, 16.0, 1000.0), None);
+    let mut aims = Vec::new();
+    while let Some(level) = search.next() {
+        aims.push(search.aim(level));
+        let (state, misses_to_allowed) = sharp(level);
+        search.decided(Decision { level, state, misses_to_allowed, n: 500, goodput: None });
+    }
+    assert_eq!(aims[..3], [Aim::Side; 3], "16, 32, 64");
+    let within: Vec<f64> = aims[3..]
+        .iter()
+        .map(|aim| match aim {
+            Aim::Within(off) => *off,
+            Aim::Side => panic!("both ends are known"),
+        })
+        .collect();
+    assert!((within[0] - (2_f64.sqrt() - 1.0)).abs() < 1e-9, "{within:?}");
+    assert!(within.windows(2).all(|pair| pair[1] <= pair[0]), "{within:?}");
+    assert_eq!(within.last(), Some(&0.05), "the answer once more");
+    let known = Search::new(spec(Quantity::Rate, 1.0, 1000.0), Some(37.0));
+    assert_eq!(known.aim(37.0), Aim::Within(0.05));
+}
+
+#[test]
+fn what_was_soon_seen_is_shown_at_the_end() {
+    // Nothing is certified while levels are doubled, and nothing near the edge.
+    let mut search = Search::new(spec(Quantity::Rate, 4.0, 1000.0), None);
+    let mut levels = Vec::new();
+    while let Some(level) = search.next() {
+        let state = match search.aim(level) {
+            Aim::Within(_) if level < 30.0 => State::Pass,
+            _ if level > 60.0 => State::Fail,
+            _ => State::NotEnoughData,
+        };
+        let misses_to_allowed = (level / 37.0).powi(8);
+        search.decided(Decision { level, state, misses_to_allowed, n: 500, goodput: None });
+        levels.push(level);
+    }
+    let outcome = search.outcome();
+    assert_eq!((outcome.low, outcome.high), (Some(16.0), Some(64.0)), "{levels:?}");
+}

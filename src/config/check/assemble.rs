@@ -1,6 +1,6 @@
 //! The sections become the checked configuration.
 
-use super::{Coverage, global, probe, scenario, slo, sweep, target, workload};
+use super::{Coverage, global, otlp, probe, scenario, slo, sweep, target, workload};
 use crate::config::{
     data::DataFiles, include::Fnv, model::Config, problem::Problems, sections::Sections, seen::Seen,
 };
@@ -28,6 +28,7 @@ pub(in crate::config) fn check(
         probes: (probes.len() == sections.probes.len()).then_some(&probes),
     };
     let sweeps = sweep::check(&sections.sweeps, &context, problems);
+    let otlp = otlp::check(sections.telemetry.as_ref(), problems);
     Config {
         global,
         targets: targets.in_order,
@@ -36,6 +37,7 @@ pub(in crate::config) fn check(
         probes,
         scenarios: scenarios.sound(),
         sweeps,
+        otlp,
         files: Vec::new(),
         hash: 0,
         seen: Seen::default(),

@@ -1,6 +1,6 @@
-//! `http_headers` and `authorization` of a target.
+//! Headers, wherever they are configured, and `authorization` of a target.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use http::{HeaderName, header};
 
@@ -9,6 +9,7 @@ use crate::config::{
     model::{Authorization, HeaderValue},
     problem::{Problem, Problems},
     sections::Item,
+    source::Span,
     spec::{AuthorizationSpec, HeaderSpec, TargetSpec},
 };
 
@@ -35,17 +36,42 @@ pub(crate) fn is_ours(name: &HeaderName) -> bool {
     OURS.contains(name)
 }
 
-/// The headers of a target. Relative files are beside the configuration file, in `folder`.
-pub(super) fn check(
+/// The headers of a target.
+pub(super) fn of_target(
     item: &Item<'_, TargetSpec>,
     spec: &TargetSpec,
-    folder: &Path,
     problems: &mut Problems,
 ) -> Vec<(HeaderName, Vec<HeaderValue>)> {
+    let headers = check(item, &["http_headers"], &spec.http_headers, problems);
+    if spec.authorization.is_some()
+        && let Some(written) =
+            spec.http_headers.keys().find(|name| name.eq_ignore_ascii_case("authorization"))
+    {
+        let place = place(item, &["http_headers"], written);
+        let message = "this header is set by `authorization` already";
+        problems.push(Problem::at(&item.file.source, place, message));
+    }
+    headers
+}
+
+/// Where the name of a header stands, below the keys of `path`.
+fn place<T>(item: &Item<'_, T>, path: &[&str], written: &str) -> Span {
+    let below = path.iter().try_fold(item.node, |node, key| Some(&node.get(key)?.node));
+    below.and_then(|node| node.get(written)).map_or(item.place, |entry| entry.span)
+}
+
+/// The headers that stand below the keys of `path`. Relative files are beside the configuration
+/// file.
+pub(super) fn check<T>(
+    item: &Item<'_, T>,
+    path: &[&str],
+    written: &BTreeMap<String, HeaderSpec>,
+    problems: &mut Problems,
+) -> Vec<(HeaderName, Vec<HeaderValue>)> {
+    let folder = item.folder();
     let mut headers: Vec<(HeaderName, Vec<HeaderValue>)> = Vec::new();
-    for (written, source) in &spec.http_headers {
-        let place = item.node.get("http_headers").and_then(|headers| headers.node.get(written));
-        let place = place.map_or(item.place, |entry| entry.span);
+    for (written, source) in written {
+        let place = place(item, path, written);
         let problem = |message: &str| Problem::at(&item.file.source, place, message);
         let Ok(name) = written.parse::<HeaderName>() else {
             // The walk has checked the pattern; this is what the library refuses beyond it.
@@ -55,9 +81,6 @@ pub(super) fn check(
         if is_ours(&name) {
             let message = format!("the client sets `{name}` itself: it cannot be set here");
             problems.push(problem(&message));
-        }
-        if name == header::AUTHORIZATION && spec.authorization.is_some() {
-            problems.push(problem("this header is set by `authorization` already"));
         }
         if headers.iter().any(|(earlier, _)| *earlier == name) {
             problems.push(problem("this header stands here twice, in different case"));

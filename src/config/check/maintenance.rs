@@ -17,8 +17,21 @@ const FORM: &str =
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 const MINUTES_OF_A_DAY: u16 = 24 * 60;
 
-/// The time zone `name` that stands at the key `timezone`; UTC if there is none of that name.
-pub(super) fn zone<S>(item: &Item<'_, S>, name: &str, problems: &mut Problems) -> TimeZone {
+/// The time zone `name` that stands at the key `timezone`, and the windows in it that stand as
+/// `texts` at the key `maintenance`.
+pub(super) fn calendar<S>(
+    item: &Item<'_, S>,
+    name: &str,
+    texts: &[String],
+    problems: &mut Problems,
+) -> (TimeZone, Vec<MaintenanceWindow>) {
+    let zone = zone(item, name, problems);
+    let windows = windows(item, texts, &zone, problems);
+    (zone, windows)
+}
+
+/// The time zone `name`; UTC if there is none of that name.
+fn zone<S>(item: &Item<'_, S>, name: &str, problems: &mut Problems) -> TimeZone {
     // `UTC` must not depend on the machine's database of time zones.
     if name == "UTC" {
         return TimeZone::UTC;
@@ -33,8 +46,8 @@ pub(super) fn zone<S>(item: &Item<'_, S>, name: &str, problems: &mut Problems) -
     })
 }
 
-/// The windows that stand at the key `maintenance`.
-pub(super) fn windows<S>(
+/// The windows that `texts` are.
+fn windows<S>(
     item: &Item<'_, S>,
     texts: &[String],
     zone: &TimeZone,

@@ -8,6 +8,7 @@ mod global;
 mod headers;
 mod known;
 mod maintenance;
+mod otlp;
 mod probe;
 mod reference;
 mod scenario;
@@ -15,6 +16,7 @@ mod slo;
 mod sweep;
 mod target;
 mod telemetry;
+mod tls;
 mod url;
 mod workload;
 

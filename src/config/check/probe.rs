@@ -53,8 +53,7 @@ fn probe(
     let timeout = times(item, spec, context, problems);
     let targets = reference::targets(item, &spec.targets, context.targets, problems);
     let slos = reference::named(item, "slo", "SLO", spec.slo.names(), context.slos, problems);
-    let zone = maintenance::zone(item, &spec.timezone, problems);
-    let maintenance = maintenance::windows(item, &spec.maintenance, &zone, problems);
+    let (_, maintenance) = maintenance::calendar(item, &spec.timezone, &spec.maintenance, problems);
     let place = item.node.place(&["workload"]);
     let workload =
         reference::find(item, place, "workload", &spec.workload, context.workloads, problems);

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::{Coverage, Known, maintenance, reference, target::Targets};
 use crate::{
-    arrival::Load,
+    arrival::{Load, Search},
     calendar::Cron,
     config::{
         model::{Guard, Probe, Scenario, Sweep, Target},
@@ -17,6 +17,9 @@ use crate::{
     units::Period,
     verdict::Slo,
 };
+
+/// The longest run where nothing asks for more.
+const USUAL: Duration = Duration::from_secs(3_600);
 
 /// What sweeps refer to.
 pub(super) struct Context<'a> {
@@ -51,10 +54,9 @@ fn sweep(
 ) -> Option<Sweep> {
     let targets = reference::targets(item, &spec.targets, context.targets, problems);
     let slos = reference::named(item, "slo", "SLO", spec.slo.names(), context.slos, problems);
-    let zone = maintenance::zone(item, &spec.timezone, problems);
-    let maintenance = maintenance::windows(item, &spec.maintenance, &zone, problems);
+    let (zone, maintenance) =
+        maintenance::calendar(item, &spec.timezone, &spec.maintenance, problems);
     let cron = cron(item, spec, zone, problems);
-    let guard = guard(item, spec, &targets, context.probes, problems);
     let place = item.node.place(&["scenario"]);
     let scenario =
         reference::find(item, place, "scenario", &spec.scenario, context.scenarios, problems);
@@ -72,8 +74,9 @@ fn sweep(
             );
             problems.push(item.problem(&[], message).expected("the key `slo`"));
         }
-        enough_time(item, scenario, guard.max_duration, problems);
     }
+    let max_duration = max_duration(item, spec, scenario.as_deref(), problems);
+    let guard = guard(item, spec, max_duration, &targets, context, problems);
     Some(Sweep {
         name: spec.name.as_str().into(),
         cron,
@@ -107,14 +110,15 @@ fn cron(
 fn guard(
     item: &Item<'_, SweepSpec>,
     spec: &SweepSpec,
+    max_duration: Duration,
     targets: &[Arc<Target>],
-    probes: Option<&Vec<Probe>>,
+    context: &Context<'_>,
     problems: &mut Problems,
 ) -> Guard {
     let guard = Guard {
         engine_requests_waiting: spec.guard.engine_requests_waiting,
         probe_failure_ratio: spec.guard.probe_failure_ratio.map(|ratio| ratio.0),
-        max_duration: spec.guard.max_duration.0,
+        max_duration,
     };
     // A guard that can never tell would hold nothing back.
     let deaf = targets.iter().find(|target| target.engine_metrics.is_none());
@@ -129,7 +133,7 @@ fn guard(
     }
     let beaten = |target: &&Arc<Target>| {
         let beats = |probe: &Probe| probe.targets.iter().any(|beaten| beaten.name == target.name);
-        probes.is_none_or(|probes| probes.iter().any(beats))
+        context.probes.is_none_or(|probes| probes.iter().any(beats))
     };
     let silent = targets.iter().find(|target| !beaten(target));
     if let Some(target) = silent.filter(|_| guard.probe_failure_ratio.is_some()) {
@@ -138,37 +142,53 @@ fn guard(
         let path = ["guard", "probe_failure_ratio"];
         problems.push(item.problem(&path, message).expected(expected));
     }
-    if guard.max_duration.is_zero() {
-        let message = "`max_duration` must be longer than zero";
-        problems.push(item.problem(&["guard", "max_duration"], message));
-    }
     guard
 }
 
-/// Steps that end by time alone last as long as they say: a run of them must fit.
-fn enough_time(
+/// The longest run: as given, which must do for steps that end by time alone; else what all steps by
+/// time take at most.
+fn max_duration(
     item: &Item<'_, SweepSpec>,
-    scenario: &Scenario,
-    max_duration: Duration,
+    spec: &SweepSpec,
+    scenario: Option<&Scenario>,
     problems: &mut Problems,
-) {
-    let (Load::Levels(levels), Some(duration), None) =
-        (&scenario.load, scenario.duration, scenario.requests_per_step)
-    else {
-        return;
-    };
-    let steps = u32::try_from(levels.len() * scenario.workloads.len()).unwrap_or(u32::MAX);
-    let step = duration.saturating_add(scenario.warmup.duration);
-    let pauses = scenario.settle.saturating_mul(steps.saturating_sub(1));
-    let least = step.saturating_mul(steps).saturating_add(pauses);
-    if least > max_duration && !max_duration.is_zero() {
-        let message = format!(
-            "a run of `{}` takes {} and would be drained after {}",
-            scenario.name,
-            Period(least),
-            Period(max_duration)
-        );
-        let expected = "a longer `guard.max_duration`, or a shorter scenario";
-        problems.push(item.problem(&["guard", "max_duration"], message).expected(expected));
+) -> Duration {
+    let needed = scenario.map_or(Duration::ZERO, by_time);
+    let Some(Period(given)) = spec.guard.max_duration else { return needed.max(USUAL) };
+    let path = ["guard", "max_duration"];
+    if given.is_zero() {
+        problems.push(item.problem(&path, "`max_duration` must be longer than zero"));
+        return given;
     }
+    // A search may well end sooner, and one that is drained goes on the next time.
+    let fixed = scenario.filter(|scenario| {
+        matches!(scenario.load, Load::Levels(_)) && scenario.requests_per_step.is_none()
+    });
+    if let Some(scenario) = fixed.filter(|_| needed > given) {
+        let (needed, given) = (Period(needed), Period(given));
+        let name = &scenario.name;
+        let message =
+            format!("a run of `{name}` takes {needed} and would be drained after {given}");
+        let expected = "a longer `guard.max_duration`, or a shorter scenario";
+        problems.push(item.problem(&path, message).expected(expected));
+    }
+    given
+}
+
+/// What the steps that end by time take, all in all; of a search the most steps, at their longest.
+fn by_time(scenario: &Scenario) -> Duration {
+    let (steps, step) = match (&scenario.load, scenario.duration) {
+        (Load::Levels(levels), Some(duration)) => {
+            let steps = levels.len() * scenario.workloads.len();
+            (u32::try_from(steps).unwrap_or(u32::MAX), duration)
+        }
+        (Load::Levels(_), None) => return Duration::ZERO,
+        (Load::Search(search), duration) => {
+            let step = duration.unwrap_or(Search::LONG).saturating_add(Search::BUILDS);
+            (search.max_steps, step)
+        }
+    };
+    let step = step.saturating_add(scenario.warmup.duration);
+    let pauses = scenario.settle.saturating_mul(steps.saturating_sub(1));
+    step.saturating_mul(steps).saturating_add(pauses)
 }

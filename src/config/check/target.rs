@@ -1,10 +1,10 @@
 //! `targets`.
 
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Coverage, Known, headers, telemetry, url};
+use super::{Coverage, Known, headers, telemetry, tls, url};
 use crate::config::{
-    model::{Budget, ClientCert, Models, Retry, Target, TlsFiles},
+    model::{Budget, Models, Retry, Target},
     problem::{Problem, Problems},
     sections::Item,
     spec::{BackoffSpec, ModelsSpec, TargetSpec},
@@ -57,8 +57,8 @@ fn target(
         api: spec.api,
         models: models(item, spec, problems),
         authorization,
-        http_headers: headers::check(item, spec, folder, problems),
-        tls: tls(item, spec, folder, problems),
+        http_headers: headers::of_target(item, spec, problems),
+        tls: tls::check(item, &[], &spec.url, &spec.tls_config, problems),
         proxy_url,
         retry: spec.retry.map(|retry| Retry {
             attempts: retry.attempts,
@@ -96,41 +96,5 @@ fn models(item: &Item<'_, TargetSpec>, spec: &TargetSpec, problems: &mut Problem
             }
             Models::List(names.iter().map(|name| name.as_str().into()).collect())
         }
-    }
-}
-
-fn tls(
-    item: &Item<'_, TargetSpec>,
-    spec: &TargetSpec,
-    folder: &Path,
-    problems: &mut Problems,
-) -> TlsFiles {
-    let tls = &spec.tls_config;
-    let client = match (&tls.cert_file, &tls.key_file) {
-        (Some(cert), Some(key)) => {
-            Some(ClientCert { cert_file: folder.join(cert), key_file: folder.join(key) })
-        }
-        (Some(_), None) => {
-            let message = "a certificate without its key: `key_file` is missing";
-            problems.push(item.problem(&["tls_config", "cert_file"], message));
-            None
-        }
-        (None, Some(_)) => {
-            let message = "a key without its certificate: `cert_file` is missing";
-            problems.push(item.problem(&["tls_config", "key_file"], message));
-            None
-        }
-        (None, None) => None,
-    };
-    let plain = spec.url.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("http://"));
-    if plain && let Some(entry) = item.node.get("tls_config") {
-        let message = "`tls_config` means something with an https URL only";
-        problems.push(Problem::at(&item.file.source, entry.span, message));
-    }
-    TlsFiles {
-        ca_file: tls.ca_file.as_ref().map(|file| folder.join(file)),
-        client,
-        server_name: tls.server_name.clone(),
-        insecure_skip_verify: tls.insecure_skip_verify,
     }
 }

@@ -1,6 +1,8 @@
-//! URLs of targets, their metrics and proxies.
+//! URLs of targets, their metrics and proxies, and of collectors.
 
 use url::Url;
+
+use crate::config::model::OtlpProtocol;
 
 /// Why a URL cannot be used. Never holds the URL: it may hold a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +19,17 @@ pub(super) enum UrlError {
     ApiPath,
     #[error("the URL of a proxy has no path")]
     ProxyPath,
+    #[error(
+        "over grpc the endpoint has no path: leave it out, or say `protocol: http` if the \
+         collector expects HTTP"
+    )]
+    GrpcPath,
+    #[error("a user or a password in a URL: use `headers`")]
+    CollectorUserinfo,
+    #[error("a URL without `?` and `#` belongs here: what goes along goes into `headers`")]
+    CollectorQuery,
+    #[error("`/v1/metrics` and `/v1/traces` are added to the endpoint: leave them out")]
+    SignalPath,
     #[error("a proxy over https is not supported: what is sent to it would not be encrypted")]
     ProxyScheme,
 }
@@ -39,6 +52,25 @@ pub(super) fn proxy(text: &str) -> Result<Url, UrlError> {
         ("http", "/") => Ok(url),
         ("http", _) => Err(UrlError::ProxyPath),
         _ => Err(UrlError::ProxyScheme),
+    }
+}
+
+/// The URL of an OTLP collector.
+pub(super) fn collector(text: &str, protocol: OtlpProtocol) -> Result<Url, UrlError> {
+    let url = plain(text).map_err(|error| match error {
+        UrlError::Userinfo => UrlError::CollectorUserinfo,
+        UrlError::Query => UrlError::CollectorQuery,
+        error => error,
+    })?;
+    let path = url.path().trim_end_matches('/');
+    match protocol {
+        OtlpProtocol::Grpc if !path.is_empty() => Err(UrlError::GrpcPath),
+        OtlpProtocol::Http
+            if ["/v1/metrics", "/v1/traces"].iter().any(|end| path.ends_with(end)) =>
+        {
+            Err(UrlError::SignalPath)
+        }
+        OtlpProtocol::Grpc | OtlpProtocol::Http => Ok(url),
     }
 }
 

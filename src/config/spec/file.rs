@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{ProbeSpec, ScenarioSpec, SweepSpec, TargetSpec, text};
+use super::{ProbeSpec, ScenarioSpec, SweepSpec, TargetSpec, TelemetrySpec, text};
 use crate::{
     units::{Period, Size},
     verdict::SloSpec,
@@ -37,6 +37,8 @@ pub(in crate::config) struct FileSpec {
     pub(in crate::config) scenarios: BTreeMap<String, ScenarioSpec>,
     /// Scenarios on a schedule.
     pub(in crate::config) sweeps: Vec<SweepSpec>,
+    /// What leaves the daemon besides its own pages; in the main file only.
+    pub(in crate::config) telemetry: TelemetrySpec,
 }
 
 /// Settings for everything.

@@ -1,7 +1,5 @@
 //! `sweeps`: scenarios on a schedule.
 
-use std::time::Duration;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -48,23 +46,14 @@ pub(in crate::config) struct SweepSpec {
 }
 
 /// What holds a sweep back or ends it.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::config) struct GuardSpec {
     /// No run while more requests than this wait in the engine's queue; needs `engine_metrics`.
     pub(in crate::config) engine_requests_waiting: Option<u64>,
     /// No run while more than this share of the target's recent beats failed; needs a probe.
     pub(in crate::config) probe_failure_ratio: Option<Ratio>,
-    /// Longest run; then it is drained. Default 1h.
-    pub(in crate::config) max_duration: Period,
-}
-
-impl Default for GuardSpec {
-    fn default() -> Self {
-        Self {
-            engine_requests_waiting: None,
-            probe_failure_ratio: None,
-            max_duration: Period(Duration::from_secs(3_600)),
-        }
-    }
+    /// Longest run; then it is drained. By default 1h, or more where the scenario's steps by time
+    /// take more.
+    pub(in crate::config) max_duration: Option<Period>,
 }

@@ -1,4 +1,4 @@
-//! `engine_metrics` and `gpu` of a target: where engines and GPUs tell of themselves.
+//! `telemetry`, and `engine_metrics` and `gpu` of a target: what is told, and who tells.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,8 +6,16 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
-use super::{selection::NamesSpec, target::AuthorizationSpec, text};
+use super::{OtlpSpec, selection::NamesSpec, target::AuthorizationSpec, text};
 use crate::units::Period;
+
+/// What leaves the daemon besides its own pages.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::config) struct TelemetrySpec {
+    /// Metrics and traces to an OpenTelemetry collector; off if absent.
+    pub(in crate::config) otlp: Option<OtlpSpec>,
+}
 
 /// Where the engine's own metrics are.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -53,6 +53,12 @@ pub(super) fn header_keys(schema: &mut Schema) {
     schema.insert("propertyNames".into(), grammar(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$", words));
 }
 
+/// A mapping from names of OpenTelemetry attributes.
+pub(super) fn attribute_keys(schema: &mut Schema) {
+    let words = "the name of an attribute, such as deployment.environment.name";
+    schema.insert("propertyNames".into(), grammar("^[A-Za-z][A-Za-z0-9._-]{0,127}$", words));
+}
+
 /// The name of an environment variable.
 pub(super) fn env_var(schema: &mut Schema) {
     let words = "the name of an environment variable, not its value: letters, digits and `_`, no digit first";

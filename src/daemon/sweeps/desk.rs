@@ -69,8 +69,6 @@ pub(super) struct Subject {
 pub(super) struct Running {
     pub(super) key: Arc<RunKey>,
     pub(super) halt: Halt,
-    /// Its record as it stood when it began.
-    pub(super) draft: RunRecord,
     pub(super) ears: Arc<Ears>,
 }
 

@@ -8,7 +8,6 @@ use std::{
 use super::{
     asked::Looked,
     circumstances,
-    completed::completed,
     desk::{Desk, Home, Running, Subject, now},
     ears::Ears,
     restore,
@@ -102,9 +101,9 @@ impl Desk {
         let key = &due.key;
         let id = promised.unwrap_or_else(|| RunId::new(key, now()));
         let Some(order) = self.order(subject, due, &id, engine) else { return false };
-        let running = self.running(&order, &id);
+        let running = self.running(&order);
         if let Some(store) = &self.store {
-            store.begin(running.draft.clone());
+            store.draft(running.ears.draft());
         }
         tracing::info!(run = %id, sweep = %key.sweep, target = %key.target, model = %key.model, trigger = ?due.trigger, "a run begins");
         let sweeping: Vec<_> = subject.beside.iter().map(|link| link.sweeping()).collect();
@@ -149,21 +148,15 @@ impl Desk {
     }
 
     /// What is kept of a run while it is under way.
-    pub(super) fn running(&self, order: &RunOrder, id: &RunId) -> Running {
+    pub(super) fn running(&self, order: &RunOrder) -> Running {
         let ears = Ears {
             key: Arc::clone(&order.key),
-            id: id.clone(),
             prometheus: Arc::clone(&self.sinks.prometheus),
             board: Arc::clone(&self.sinks.sweeps),
             store: self.store.clone(),
-            steps: Mutex::default(),
+            draft: Mutex::new(order.head(now())),
         };
-        Running {
-            key: Arc::clone(&order.key),
-            halt: Halt::default(),
-            draft: order.head(now()),
-            ears: Arc::new(ears),
-        }
+        Running { key: Arc::clone(&order.key), halt: Halt::default(), ears: Arc::new(ears) }
     }
 
     pub(super) fn ended(&mut self, id: &RunId, key: &Arc<RunKey>, record: Option<Arc<RunRecord>>) {
@@ -279,13 +272,12 @@ impl Desk {
 impl Running {
     /// The record of a run that panicked, told to everyone whom the run can no longer tell.
     fn panicked(&self) -> Arc<RunRecord> {
-        let record = Arc::new(completed(RunRecord {
+        let record = Arc::new(RunRecord {
             result: RunResult::Failed,
             reason: Some("the run panicked, which is a bug of tokenbeat: see its log".to_owned()),
             ended_at: now() as f64 / 1e9,
-            steps: self.ears.steps(),
-            ..self.draft.clone()
-        }));
+            ..self.ears.draft()
+        });
         self.ears.ended(&record);
         record
     }

@@ -5,25 +5,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::{
     event::{Progress, RunKey, RunRecord, RunSink, RunStarted, StepRecord},
     sinks::{prometheus::Prometheus, sweeps::Sweeps},
-    store::{RunId, Store},
+    store::Store,
     timeline::Outcome,
 };
 
 /// The listeners of one run.
 pub(super) struct Ears {
     pub(super) key: Arc<RunKey>,
-    pub(super) id: RunId,
     pub(super) prometheus: Arc<Prometheus>,
     pub(super) board: Arc<Sweeps>,
     pub(super) store: Option<Arc<Store>>,
-    /// The steps that have ended: what is left of a run that panics.
-    pub(super) steps: Mutex<Vec<StepRecord>>,
+    /// Its record as it stands: what is left of a run that panics.
+    pub(super) draft: Mutex<RunRecord>,
 }
 
 impl Ears {
-    /// The steps so far.
-    pub(super) fn steps(&self) -> Vec<StepRecord> {
-        self.steps.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The record so far.
+    pub(super) fn draft(&self) -> RunRecord {
+        self.draft.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -42,11 +41,14 @@ impl RunSink for Ears {
         self.board.progress(progress);
     }
 
-    fn step(&self, _: &RunKey, step: &StepRecord) {
+    fn step(&self, _: &RunKey, _: &StepRecord) {}
+
+    fn so_far(&self, record: &dyn Fn() -> RunRecord) {
+        let record = record();
         if let Some(store) = &self.store {
-            store.step(&self.id, step);
+            store.draft(record.clone());
         }
-        self.steps.lock().unwrap_or_else(PoisonError::into_inner).push(step.clone());
+        *self.draft.lock().unwrap_or_else(PoisonError::into_inner) = record;
     }
 
     fn ended(&self, run: &Arc<RunRecord>) {

@@ -5,7 +5,6 @@
 
 mod asked;
 mod circumstances;
-mod completed;
 mod desk;
 mod dispatch;
 mod ears;

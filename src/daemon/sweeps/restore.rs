@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::completed::completed;
 use crate::{
     event::{RunKey, RunRecord, RunResult},
     store::{Latest, Store},
@@ -11,7 +10,7 @@ use crate::{
 /// The newest runs of each of `keys`. Closes before that what was cut off. Waits for the disk.
 pub(super) fn restored(store: &Store, keys: Vec<Arc<RunKey>>) -> Vec<(Arc<RunKey>, Latest)> {
     for record in store.recover() {
-        store.save(Arc::new(completed(record)));
+        store.save(Arc::new(record));
     }
     let of = |key: Arc<RunKey>| {
         let latest = store.latest(&key);

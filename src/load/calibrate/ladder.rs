@@ -12,8 +12,8 @@ use super::{
 use crate::{
     arrival::{Arrival, Load, Open, Pattern},
     clock::{Stamp, Wall},
-    config::{Connection, Global, Scenario, StopWhen, Warmup},
-    event::{Progress, RunKey, RunRecord, RunResult, RunSink, RunStarted, StepRecord, Trigger},
+    config::{Scenario, Warmup},
+    event::{Progress, RunKey, RunRecord, RunResult, RunSink, RunStarted, StepRecord},
     load::{Halt, Loader, RunOrder},
     timeline::Outcome,
     workload::{Expect, Fixed, Workload},
@@ -141,7 +141,6 @@ fn judge(record: &RunRecord, rate: f64) -> Result<Rung, String> {
 }
 
 fn order(bed: &Bed, rate: f64, tokens: u32) -> RunOrder {
-    let wall = Wall::anchor();
     let workload = Workload::Fixed(Fixed {
         prompt: "Tell of a river and a stone.".to_owned(),
         max_tokens: tokens,
@@ -150,34 +149,13 @@ fn order(bed: &Bed, rate: f64, tokens: u32) -> RunOrder {
     });
     let arrival = Arrival::Open(Open { pattern: Pattern::Poisson { rate }, max_in_flight: None });
     let scenario = Scenario {
-        name: NAME.into(),
-        workloads: vec![(NAME.into(), Arc::new(workload))],
-        load: Load::Levels(vec![arrival]),
-        requests_per_step: None,
         duration: Some(WINDOW),
         warmup: Warmup { requests: 0, duration: WARMUP },
-        settle: Duration::ZERO,
-        stop_when: StopWhen::default(),
-        connection: Connection::Reuse,
         timeout: Some(LONGEST),
-        seed: Some(1),
+        ..Scenario::of(NAME, workload, Load::Levels(vec![arrival]))
     };
-    RunOrder {
-        id: NAME.into(),
-        key: Arc::new(RunKey { target: NAME.into(), model: MODEL.into(), sweep: NAME.into() }),
-        trigger: Trigger::Bench,
-        due_unix_nanos: wall.unix_nanos(Stamp::now()),
-        link: Arc::clone(&bed.link),
-        scenario: Arc::new(scenario),
-        slos: Vec::new(),
-        seed: 1,
-        global: Arc::new(Global::default()),
-        known_answer: None,
-        max_duration: Some(LONGEST),
-        compat: None,
-        engine: None,
-        calibration: None,
-    }
+    let key = RunKey { target: NAME.into(), model: MODEL.into(), sweep: NAME.into() };
+    RunOrder { max_duration: Some(LONGEST), ..RunOrder::of(key, Arc::clone(&bed.link), scenario) }
 }
 
 /// Nobody listens: the record says it all.

@@ -6,35 +6,37 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    analysis::Aim,
+    arrival::Search,
     clock::Stamp,
     tally::{Looked, StepTally},
-    verdict::{Judge, Looks, Metric, Slo, State, certify, minimum_n},
+    verdict::{Looks, Metric, Slo, State, minimum_n},
 };
 
-/// The cap where a scenario sets none, in units of the fewest exchanges that could pass: five looks
-/// beyond the first. What they cannot decide lies so near to the edge that the search need not
-/// know.
-const CAP: f64 = 7.6;
+/// The cap where a scenario sets none, in units of the fewest exchanges that could pass: twice what
+/// a pass takes. What that cannot decide lies so near to the edge that the search need not know.
+const CAP: f64 = 12.0;
 
 /// A closed loop has so many rounds of its users at least: in fewer its window is too short.
 const ROUNDS: u64 = 4;
 
-/// How long a step of a rate may be where a scenario does not say. Near the limit of a queue the
-/// misses of an open loop come and go with it, so that a few hundred exchanges are one lull or one
-/// busy spell. It takes minutes to see many of them, as MLPerf's Server asks for ten.
-const LONG: Duration = Duration::from_secs(600);
+/// In a step that is to tell less, so many rounds are enough, and fewer are not needed: it is a
+/// matter of a minute or so.
+const ENOUGH_ROUNDS: u64 = 60;
 
-/// The first look comes after this part of that: a lull or a busy spell must not decide.
+/// The precision that takes the whole time of a step by rate. One twice as coarse has four times the excess to see.
+const FINE: f64 = 0.05;
+
+/// The first look comes after this part of a rate's step, once the edge is near: a lull or a busy
+/// spell must not decide.
 const FIRST: f64 = 0.5;
 
-/// The precision that takes so long. One twice as coarse has four times the excess to see.
-const FINE: f64 = 0.05;
+/// A step of a rate that is to tell less, because the edge is known less well, still lasts so long
+/// if it can.
+const SHORT: Duration = Duration::from_secs(180);
 
 /// The window must be so many median exchanges long, as a valid step's.
 const EXCHANGES: u32 = 2;
-
-/// Longest time for which a rate builds up its queue.
-const LONGEST: Duration = Duration::from_secs(60);
 
 /// Decides one step of a search under its SLOs, all of which are to be met.
 #[derive(Clone, Debug)]
@@ -61,28 +63,39 @@ impl Decider {
     }
 
     /// As [`Self::new`] for a closed loop of `users`.
-    pub(super) fn of_users(slos: &[Arc<Slo>], cap: Option<u64>, users: u32) -> Self {
-        let cap = cap.unwrap_or_else(|| few(slos).max(u64::from(users) * ROUNDS));
+    pub(super) fn of_users(slos: &[Arc<Slo>], cap: Option<u64>, users: u32, aim: Aim) -> Self {
+        let users = u64::from(users);
+        let (least, most) = few(slos);
+        let cap = cap.unwrap_or_else(|| match aim {
+            Aim::Side => (users * ENOUGH_ROUNDS).clamp(least, most).max(users * ROUNDS),
+            Aim::Within(_) => most.max(users * ROUNDS),
+        });
         Self::new(slos, cap)
     }
 
-    /// As [`Self::new`] for an open loop of `rate`, whose search is to be as precise as
-    /// `precision`, in steps that last no longer than `duration`.
+    /// As [`Self::new`] for an open loop of `rate`, of a search that is to be as precise as
+    /// `precision` in steps that last no longer than `duration`.
     pub(super) fn at_rate(
         slos: &[Arc<Slo>],
         cap: Option<u64>,
         rate: f64,
+        aim: Aim,
         precision: f64,
         duration: Option<Duration>,
     ) -> Self {
-        let coarse = (precision / FINE).max(1.0);
-        let long = duration.unwrap_or_else(|| LONG.div_f64(coarse * coarse));
-        let meanwhile = rate * long.as_secs_f64();
+        let longest =
+            duration.unwrap_or_else(|| Search::LONG.mul_f64(share_of_time(FINE, precision)));
+        let (least, most) = few(slos);
+        let (long, first, few) = match aim {
+            Aim::Side => (Duration::ZERO, 0.0, least),
+            Aim::Within(off) => (longest.mul_f64(share_of_time(precision, off)), FIRST, most),
+        };
+        let long = long.max(SHORT).min(longest).as_secs_f64();
         let decider = match cap {
             Some(cap) => Self::new(slos, cap),
             None => {
-                let cap = few(slos).max(meanwhile.ceil() as u64);
-                Self::with(slos, cap, (meanwhile * FIRST) as u64)
+                let cap = few.max((rate * long).ceil() as u64);
+                Self::with(slos, cap, (rate * long * first) as u64)
             }
         };
         Self { builds: builds(slos, precision), ..decider }
@@ -127,7 +140,7 @@ impl Decider {
     /// One look.
     fn look(&mut self, looked: &Looked) -> Option<State> {
         for ((slo, looks), misses) in self.slos.iter_mut().zip(&looked.misses) {
-            looks.look_slo(slo, looked.n, misses);
+            looks.look(slo.rests_on(misses));
         }
         let states = self.slos.iter().map(|(_, looks)| looks.state());
         let state = states.reduce(State::worse).unwrap_or_default();
@@ -137,27 +150,23 @@ impl Decider {
     /// The verdict over all that was judged, what was in flight at the last look included, of a
     /// step that a look had `found` so. The fast end first: a pass that was found early must hold.
     pub(super) fn verdict(&self, found: Option<State>, looked: &Looked) -> State {
-        let states = self.slos.iter().zip(&looked.misses).flat_map(|((slo, looks), misses)| {
-            let state = |(lane, objective)| {
-                let misses = *misses.get::<usize>(lane)?;
-                // The look at the cap was not taken: this one takes its part of the risk.
-                Some(certify(looked.n, misses, objective, looks.risk()))
-            };
-            lanes(slo).filter_map(state)
-        });
-        let last = states.reduce(State::worse).unwrap_or_default();
+        // The look at the cap was not taken: this one takes its part of the risk.
+        let all = self.slos.iter().zip(&looked.misses);
+        let last = all
+            .map(|((slo, looks), misses)| looks.last(slo.rests_on(misses)))
+            .reduce(State::worse)
+            .unwrap_or_default();
         found.map_or(last, |found| found.worse(last))
     }
 
     /// Misses ÷ the misses that the objective allows of as many exchanges, of the threshold that is
     /// worst off.
     pub(super) fn misses_to_allowed(&self, looked: &Looked) -> f64 {
-        let n = looked.n as f64;
         let ratios = self.slos.iter().zip(&looked.misses).flat_map(|((slo, _), misses)| {
-            lanes(slo).filter_map(move |(lane, objective)| {
-                let misses = *misses.get(lane)? as f64;
+            slo.objectives().into_iter().zip(slo.rests_on(misses)).map(|(objective, seen)| {
+                let misses = seen.misses as f64;
                 // An objective of 100 % allows none, and none of none is met.
-                Some(if misses > 0.0 { misses / (n * (1.0 - objective)) } else { 0.0 })
+                if misses > 0.0 { misses / (seen.n as f64 * (1.0 - objective)) } else { 0.0 }
             })
         });
         // Nothing that was judged has met anything.
@@ -165,12 +174,18 @@ impl Decider {
     }
 }
 
-/// The cap where nothing asks for more.
-fn few(slos: &[Arc<Slo>]) -> u64 {
-    let objectives = slos.iter().flat_map(|slo| lanes(slo)).map(|(_, objective)| objective);
+/// The cap where time asks for no more: the fewest exchanges that tell anything, and as many as it
+/// takes to certify.
+fn few(slos: &[Arc<Slo>]) -> (u64, u64) {
+    let objectives = slos.iter().flat_map(|slo| slo.objectives());
     // An objective of 100 % is never certified: such a step can only fail.
     let first = objectives.filter_map(|objective| minimum_n(objective, 0)).max().unwrap_or(1);
-    (first as f64 * CAP).ceil() as u64
+    (first, (first as f64 * CAP).ceil() as u64)
+}
+
+/// The part of the time for `fine` that it takes to see what is off by `coarse`.
+fn share_of_time(fine: f64, coarse: f64) -> f64 {
+    (fine / coarse.max(f64::MIN_POSITIVE)).min(1.0).powi(2)
 }
 
 /// How long a rate needs until what it does shows. One a little above what the server bears makes
@@ -181,15 +196,7 @@ fn builds(slos: &[Arc<Slo>], precision: f64) -> Duration {
     let thresholds = slos.iter().flat_map(|slo| &slo.thresholds);
     let wait = thresholds.filter(|one| waits(one.metric)).map(|one| one.max).max();
     let seconds = wait.unwrap_or_default().as_secs_f64() / precision.max(f64::MIN_POSITIVE);
-    LONGEST.min(Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST))
-}
-
-/// What the verdict under `slo` rests on: places in [`Looked::misses`], and the objective of each.
-fn lanes(slo: &Slo) -> impl Iterator<Item = (usize, f64)> {
-    let joint = (slo.judge == Judge::Joint).then_some((0, slo.objective));
-    let each = (slo.judge == Judge::Each)
-        .then(|| (1..).zip(slo.thresholds.iter().map(|threshold| threshold.objective)));
-    joint.into_iter().chain(each.into_iter().flatten())
+    Search::BUILDS.min(Duration::try_from_secs_f64(seconds).unwrap_or(Search::BUILDS))
 }
 
 #[cfg(test)]

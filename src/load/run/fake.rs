@@ -20,7 +20,7 @@ use crate::{
     arrival::{Arrival, Load},
     client::Text,
     clock::{Stamp, Wall},
-    config::{Connection, Requests, Scenario, StopWhen, Warmup},
+    config::{Requests, Scenario},
     event::{Progress, RunKey, RunRecord, RunSink, RunStarted, StepRecord},
     timeline::{Exchange, Outcome, Recorder, Timeline, TokenEvent, TokenKind},
     verdict::Slo,
@@ -177,19 +177,6 @@ pub(super) struct Stand {
 
 impl Default for Stand {
     fn default() -> Self {
-        let scenario = Scenario {
-            name: "scenario".into(),
-            workloads: Vec::new(),
-            load: Load::Levels(Vec::new()),
-            requests_per_step: None,
-            duration: None,
-            warmup: Warmup::default(),
-            settle: Duration::ZERO,
-            stop_when: StopWhen::default(),
-            connection: Connection::Reuse,
-            timeout: None,
-            seed: None,
-        };
         let (slos, halt) = (Vec::new(), Halt::default());
         let workload = Workload::Fixed(Fixed {
             prompt: "Say yes.".into(),
@@ -197,6 +184,7 @@ impl Default for Stand {
             temperature: 0.0,
             expect: Expect::default(),
         });
+        let scenario = Scenario::of("scenario", workload.clone(), Load::Levels(Vec::new()));
         let (budget, lag, decider) = (u64::MAX, Duration::ZERO, None);
         Self { scenario, slos, halt, budget, lag, decider, workload }
     }

@@ -11,9 +11,10 @@
 //! | `drive` | what the exchanges of a step share: begin, end, tally |
 //! | `drive_closed`, `drive_open`, `talk` | users, schedules and the gate; the turns of a session |
 //! | `ground`, `seeds`, `drain` | clock, alarms and exchanges; seeds of the draws; the last exchanges |
-//! | `record`, `environment`, `failures`, `throttle`, `words` | the record and what stands in it |
+//! | `record`, `asked`, `environment`, `failures`, `throttle`, `words` | the record and what stands in it |
 //! | `progress` | where a run stands |
 
+mod asked;
 mod conduct;
 mod course;
 mod decide;

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    clock::{Stamp, Wall},
     config::{Global, Scenario},
     event::{Calibration, Engine, RunKey, Trigger},
     load::Link,
@@ -41,4 +42,27 @@ pub struct RunOrder {
     pub engine: Option<Engine>,
     /// What this machine's client costs, if measured.
     pub calibration: Option<Calibration>,
+}
+
+impl RunOrder {
+    /// A run of `scenario` at once, held against nothing, with the usual limits. Its id is the name
+    /// of its sweep.
+    pub fn of(key: RunKey, link: Arc<Link>, scenario: Scenario) -> Self {
+        Self {
+            id: Arc::clone(&key.sweep),
+            key: Arc::new(key),
+            trigger: Trigger::Bench,
+            due_unix_nanos: Wall::anchor().unix_nanos(Stamp::now()),
+            link,
+            seed: scenario.seed.unwrap_or(1),
+            scenario: Arc::new(scenario),
+            slos: Vec::new(),
+            global: Arc::new(Global::default()),
+            known_answer: None,
+            max_duration: None,
+            compat: None,
+            engine: None,
+            calibration: None,
+        }
+    }
 }

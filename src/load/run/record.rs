@@ -1,10 +1,13 @@
 //! The record of a run, put together from its steps.
 
-use super::{Halt, HaltReason, RunOrder, environment::environment};
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{Halt, HaltReason, RunOrder, asked::asked, environment::environment};
 use crate::{
     analysis::{FindingsContext, SearchOutcome, findings},
     clock::{Stamp, Wall},
-    event::{Findings, RunRecord, RunResult, SCHEMA_VERSION, StepRecord},
+    event::{Findings, RunRecord, RunResult, SCHEMA_VERSION, StepRecord, WorkloadRecord},
+    verdict::{Slo, State},
 };
 
 /// Why a run had no more steps, other than that it was halted.
@@ -51,7 +54,8 @@ pub(super) fn record(order: &RunOrder, wall: Wall, halt: &Halt, past: Past) -> R
 
 impl RunOrder {
     /// The record as it stands when the run begins, at a time in nanoseconds since the Unix epoch:
-    /// without steps, `interrupted` at its beginning. What is left of a run that dies.
+    /// without steps, `interrupted` at its beginning, nothing decided. What is left of a run that
+    /// dies before the end of its first step.
     pub fn head(&self, began_unix_nanos: i64) -> RunRecord {
         let target = self.link.target();
         let seconds = |unix_nanos: i64| unix_nanos as f64 / 1e9;
@@ -76,12 +80,28 @@ impl RunOrder {
             environment: environment(),
             labels: target.labels.clone(),
             cost_per_hour: target.cost_per_hour,
+            workloads: self.workloads(),
             seed: self.seed,
             calibration: self.calibration.clone(),
             steps: Vec::new(),
-            findings: Findings::default(),
+            findings: Findings {
+                verdicts: self.slos.iter().map(undecided).collect(),
+                ..Findings::default()
+            },
         }
     }
+}
+
+impl RunOrder {
+    fn workloads(&self) -> BTreeMap<String, WorkloadRecord> {
+        let workloads = &self.scenario.workloads;
+        workloads.iter().map(|(name, workload)| (name.to_string(), asked(workload))).collect()
+    }
+}
+
+/// The verdict under `slo` of a run without a step.
+fn undecided(slo: &Arc<Slo>) -> (String, State) {
+    (slo.name.to_string(), State::NotEnoughData)
 }
 
 /// What became of the run, and why it is no success.

@@ -51,14 +51,15 @@ struct Searching {
 impl Searching {
     /// What decides the step at the present level.
     fn decider(&self) -> Decider {
+        let aim = self.search.aim(self.level);
         match self.spec.of {
             Quantity::Rate => {
                 let (precision, duration) = (self.spec.precision, self.duration);
-                Decider::at_rate(&self.slos, self.cap, self.level, precision, duration)
+                Decider::at_rate(&self.slos, self.cap, self.level, aim, precision, duration)
             }
             Quantity::Concurrency => {
                 let users = self.spec.at(self.level).concurrency().unwrap_or(1);
-                Decider::of_users(&self.slos, self.cap, users)
+                Decider::of_users(&self.slos, self.cap, users, aim)
             }
         }
     }

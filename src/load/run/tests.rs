@@ -10,6 +10,7 @@ use super::{
     step::Done,
 };
 use crate::{
+    analysis::Aim,
     arrival::{Arrival, Closed, Demand, Open, Pattern, UserRamp},
     config::{Bound, StopWhen, Warmup},
     timeline::Outcome,
@@ -271,9 +272,9 @@ fn half_a_second() -> Arc<Slo> {
 #[tokio::test(start_paused = true)]
 async fn a_step_of_a_search_ends_when_its_verdict_is_certified() {
     let slo = half_a_second();
-    for (takes, state, looks_at) in [(100 * MS, State::Pass, 135), (900 * MS, State::Fail, 90)] {
+    for (takes, state, looks_at) in [(100 * MS, State::Pass, 684), (900 * MS, State::Fail, 90)] {
         let slos = vec![Arc::clone(&slo)];
-        let decider = Some(Decider::new(&slos, 684));
+        let decider = Some(Decider::new(&slos, 2_000));
         let stand = Stand { slos, decider, ..Stand::default() };
         let arrival = open(Pattern::Poisson { rate: 20.0 }, None);
         let (step, seen) = stand.step(arrival, ok(takes)).await;
@@ -282,7 +283,7 @@ async fn a_step_of_a_search_ends_when_its_verdict_is_certified() {
         // Those that were in flight when the look came are judged, too.
         assert!((looks_at..looks_at + 60).contains(&seen.len()), "{}", seen.len());
         assert_eq!(step.looked.n, seen.len() as u64);
-        let verdict = Decider::new(&[Arc::clone(&slo)], 684).verdict(Some(state), &step.looked);
+        let verdict = Decider::new(&[Arc::clone(&slo)], 2_000).verdict(Some(state), &step.looked);
         assert_eq!(verdict, state);
     }
 }
@@ -304,8 +305,8 @@ async fn a_level_at_which_most_fail_is_decided_as_soon_as_another() {
 #[tokio::test(start_paused = true)]
 async fn a_search_is_judged_when_its_load_has_built_up() {
     let slos = vec![half_a_second()];
-    let rate = Decider::at_rate(&slos, Some(100), 20.0, 0.05, None);
-    let users_of = Decider::of_users(&slos, Some(100), 30);
+    let rate = Decider::at_rate(&slos, Some(100), 20.0, Aim::Side, 0.05, None);
+    let users_of = Decider::of_users(&slos, Some(100), 30, Aim::Side);
     for (arrival, decider, warm) in [
         // Half a second ÷ 5 %: ten seconds.
         (open(Pattern::Constant { rate: 20.0 }, None), rate, 200),

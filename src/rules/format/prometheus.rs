@@ -128,7 +128,7 @@ fn document(rule: &Rule, options: &Options, labels: &[(String, String)]) -> Rule
 
 fn alert_labels(alert: &Alert, further: &[(String, String)]) -> Map {
     let mut labels = vec![("severity".to_owned(), alert.severity.as_str().to_owned())];
-    labels.extend(alert.labels.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+    labels.extend(alert.labels.iter().map(|(key, value)| ((*key).to_owned(), value.to_string())));
     labels.extend(further.iter().cloned());
     Map(labels)
 }

@@ -28,6 +28,8 @@ mod sweeps;
 mod target;
 mod text;
 
+pub(in crate::sinks) use prometheus_client::encoding::prometheus_protobuf::prometheus_data_model as model;
+
 pub use negotiate::{Coding, Format};
 pub use own::BuildInfo;
 pub use probe::ProbeSeries;

@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     group::Group,
+    model,
     own::{BuildInfo, Own},
     probe::{Probe, ProbeSeries},
     render::{self, Exposition, ExpositionError},
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     event::{Beat, BeatKey, Kept, RunKey, Skipped, TraceShare},
-    measure::catalogue::Reading,
+    measure::catalogue::{CATALOGUE, Reading},
     protocol::Api,
 };
 
@@ -153,6 +154,24 @@ impl Prometheus {
         accept_encoding: Option<&str>,
     ) -> Result<Exposition, ExpositionError> {
         render::render(&Arc::new(self.snapshot()), accept, accept_encoding)
+    }
+
+    /// Hands over every family that has a series, in the order of the catalogue: the form from which
+    /// a scrape is written, for whoever writes another one.
+    ///
+    /// # Errors
+    /// If a value does not fit the model.
+    pub(in crate::sinks) fn families(
+        &self,
+        mut take: impl FnMut(model::MetricFamily),
+    ) -> Result<(), fmt::Error> {
+        let snapshot = Arc::new(self.snapshot());
+        for row in CATALOGUE {
+            if let Some(family) = snapshot.family(row)? {
+                take(family);
+            }
+        }
+        Ok(())
     }
 
     /// What there is to expose now. Taken before anything is written, so that probes come and go

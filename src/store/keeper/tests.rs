@@ -4,7 +4,9 @@ use std::{
 };
 
 use super::*;
-use crate::event::{Environment, Findings, LoadRecord, SCHEMA_VERSION, Trigger, Validity, Window};
+use crate::event::{
+    Environment, Findings, LoadRecord, SCHEMA_VERSION, StepRecord, Trigger, Validity, Window,
+};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -34,6 +36,7 @@ fn record(key: &RunKey, at: i64, result: RunResult) -> RunRecord {
         labels: std::collections::BTreeMap::new(),
         cost_per_hour: None,
         seed: 1,
+        workloads: std::collections::BTreeMap::new(),
         calibration: None,
         steps: Vec::new(),
         findings: Findings::default(),
@@ -145,15 +148,12 @@ fn a_run_that_was_cut_off_is_closed_with_the_steps_that_it_had() {
     let key = key("a");
     let id = RunId::new(&key, 100 * SECOND);
     let store = place.open();
-    store.begin(record(&key, 100, RunResult::Interrupted));
-    store.step(&id, &step(101.0));
-    store.step(&id, &step(107.0));
+    let begun = record(&key, 100, RunResult::Interrupted);
+    store.draft(begun.clone());
+    let steps = vec![step(101.0), step(107.0)];
+    store.draft(RunRecord { steps, ended_at: 112.0, ..begun });
     store.close();
-    // The process died in the midst of a line.
-    let draft = place.runs().join(format!("{id}.running"));
-    let mut text = fs::read_to_string(&draft).expect("a draft");
-    text.push_str("{\"step\": 2, \"workl");
-    fs::write(&draft, text).expect("written");
+    assert_eq!(place.files(), [format!("{id}.running")], "it is one and whole");
 
     let store = place.open();
     let mut closed = store.recover();
@@ -301,7 +301,7 @@ fn old_records_are_removed() {
     fs::write(place.runs().join("20000101T000000000Z.json"), "not ours").expect("written");
     fs::write(place.runs().join(format!("{}.running", id(8_000))), "torn").expect("written");
     // A run that is under way keeps its draft, however long it takes.
-    store.begin(record(&key, now - 7_500, RunResult::Interrupted));
+    store.draft(record(&key, now - 7_500, RunResult::Interrupted));
     store.save(Arc::new(record(&key, now - 7_200, RunResult::Success)));
     store.save(Arc::new(record(&key, now - 60, RunResult::Success)));
     store.close();

@@ -21,12 +21,15 @@ use crate::{
 /// Most series of counters that are followed for one target.
 const MOST_SERIES: usize = 4096;
 
+/// A series of a counter: what it counts, the engine's name of the model, the place of its
+/// exposition, and the series there.
+type Series = (Counter, Option<String>, usize, String);
+
 /// What the engine behind one target has told.
 #[derive(Debug)]
 pub struct Account {
     target: Arc<str>,
-    /// By what it counts, whose it is, and where it stands.
-    counters: BTreeMap<(Counter, Option<String>, (usize, String)), Rising>,
+    counters: BTreeMap<Series, Rising>,
     /// What stands now; none after a failure.
     now: Vec<Told>,
     up: Option<bool>,
@@ -44,7 +47,7 @@ impl Account {
     pub fn told(&mut self, told: Vec<Told>) {
         for (place, one) in told.iter().enumerate() {
             for said in &one.counters {
-                let key = (said.what, said.model.clone(), (place, said.series.clone()));
+                let key = (said.what, said.model.clone(), place, said.series.clone());
                 let full = self.counters.len() >= MOST_SERIES;
                 if full && !self.counters.contains_key(&key) {
                     continue;
@@ -91,7 +94,7 @@ impl Account {
             let held = values.entry((what.id(), model));
             held.and_modify(|held| *held = what.together(*held, *value)).or_insert(*value);
         }
-        for ((counter, model, _), rising) in &self.counters {
+        for ((counter, model, ..), rising) in &self.counters {
             let Some(model) = names.ours(model.as_deref()) else { continue };
             *values.entry((counter.id(), model)).or_default() += rising.value();
         }
@@ -107,7 +110,7 @@ impl Account {
     fn models(&self) -> BTreeSet<&str> {
         let gauges = self.now.iter().flat_map(|told| &told.gauges);
         let gauges = gauges.filter_map(|said| said.model.as_deref());
-        let counters = self.counters.keys().filter_map(|(_, model, _)| model.as_deref());
+        let counters = self.counters.keys().filter_map(|(_, model, ..)| model.as_deref());
         gauges.chain(counters).collect()
     }
 }

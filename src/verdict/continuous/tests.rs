@@ -4,7 +4,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
 use super::*;
-use crate::verdict::{Cause, Metric, Threshold, blocks::Count};
+use crate::verdict::{Cause, Clustered, Metric, Threshold, blocks::Count};
 
 const INTERVAL: Duration = Duration::from_secs(15);
 
@@ -122,7 +122,7 @@ impl Misses {
 
     /// A window of so many blocks. Good and bad beats alternate in runs of geometric length, which
     /// is a Markov chain of two states.
-    fn window<R: Rng>(self, rng: &mut R, blocks: u32) -> Tally {
+    fn window<R: Rng>(self, rng: &mut R, blocks: u32) -> Clustered {
         let end = 1.0 / self.length;
         let start = end * self.share / (1.0 - self.share);
         let mut down = rng.random_bool(self.share);
@@ -147,7 +147,7 @@ impl Misses {
             }
             count
         };
-        Tally::of((0..blocks).map(block))
+        clustered((0..blocks).map(block))
     }
 
     /// The shares of many windows of so many beats that pass, and that fail.
@@ -156,7 +156,8 @@ impl Misses {
         let objective = Objective::new(objective);
         let (mut passes, mut fails) = (0, 0);
         for _ in 0..windows {
-            match objective.decide(&self.window(&mut rng, beats / u32::from(BLOCK))) {
+            match objective.decide(&self.window(&mut rng, beats / u32::from(BLOCK)), RISK, CAUTION)
+            {
                 State::Pass => passes += 1,
                 State::Fail => fails += 1,
                 State::NotEnoughData => {}
@@ -175,13 +176,13 @@ fn one_percent(windows: u32) -> f64 {
 fn simulated_windows_are_what_they_are_to_be() {
     let misses = Misses { share: 0.2, length: 7.0 };
     let mut rng = Pcg64::seed_from_u64(1);
-    let windows: Vec<Tally> = (0..200).map(|_| misses.window(&mut rng, 100)).collect();
-    let missed: u64 = windows.iter().map(Tally::misses).sum();
-    let beats: u64 = windows.iter().map(Tally::n).sum();
+    let windows: Vec<Clustered> = (0..200).map(|_| misses.window(&mut rng, 100)).collect();
+    let missed: u64 = windows.iter().map(|seen| seen.misses).sum();
+    let beats: u64 = windows.iter().map(|seen| seen.n).sum();
     let share = missed as f64 / beats as f64;
     assert!((share / 0.2 - 1.0).abs() < 0.05, "{share}");
     // (1 + ρ) ÷ (1 − ρ), with ρ = 1 − 1/7 − 1/28, of windows that show it well.
-    let effects = windows.iter().filter_map(Tally::design_effect);
+    let effects = windows.iter().filter_map(|seen| seen.effect);
     let effect = effects.sum::<f64>() / windows.len() as f64;
     assert!((8.0..16.0).contains(&effect), "{effect}");
 }

@@ -67,12 +67,14 @@ async fn a_run_that_panics_ends_as_failed_and_leaves_the_target_free() {
     // All of a run but the run itself, up to the end of its first step.
     let id = RunId::new(&key, due.at);
     let order = desk.order(&desk.subjects[&key], &due, &id, None).expect("an order");
-    let running = desk.running(&order, &id);
-    assert!(!running.draft.environment.fingerprint.is_empty(), "{:?}", running.draft.environment);
+    let running = desk.running(&order);
+    let draft = running.ears.draft();
+    assert!(!draft.environment.fingerprint.is_empty(), "{:?}", draft.environment);
     let (key_of_run, id_of_run) = (Arc::clone(&key), Arc::clone(&order.id));
     let began = RunStarted { key: key_of_run, id: id_of_run, at_unix_nanos: due.at, steps: 1 };
     running.ears.started(&began);
     running.ears.step(&key, &step());
+    running.ears.so_far(&|| RunRecord { steps: vec![step()], ..draft.clone() });
     desk.running.insert(id.clone(), running);
     assert!(exposed(&desk).iter().any(|line| line.starts_with("tokenbeat_sweep_running")));
     assert!(desk.plan.request(|_| true, now()).runs.is_empty(), "the target is taken");

@@ -15,6 +15,7 @@ use crate::{
     analysis::{Decision, Search, SearchOutcome},
     arrival::{self, Load, Quantity},
     config,
+    verdict::Misses,
 };
 
 const SLOTS: usize = 16;
@@ -92,12 +93,13 @@ impl Engine {
     }
 
     /// One step of a search.
-    fn step(seed: u64, spec: &arrival::Search, level: f64) -> Decision {
+    fn step(seed: u64, search: &Search, spec: &arrival::Search, level: f64) -> Decision {
+        let aim = search.aim(level);
         let mut engine = Self::new(seed, spec.of, level);
         let slos = [Arc::new(slo())];
         let mut decider = match spec.of {
-            Quantity::Rate => Decider::at_rate(&slos, None, level, spec.precision, None),
-            Quantity::Concurrency => Decider::of_users(&slos, None, level as u32),
+            Quantity::Rate => Decider::at_rate(&slos, None, level, aim, spec.precision, None),
+            Quantity::Concurrency => Decider::of_users(&slos, None, level as u32, aim),
         };
         let warmup = match spec.of {
             Quantity::Rate => level * decider.builds().as_secs_f64(),
@@ -106,13 +108,18 @@ impl Engine {
         (0..warmup as u64).for_each(|_| {
             engine.missed();
         });
-        let (mut n, mut misses, mut found) = (0, 0, None);
+        let (mut n, mut misses, mut found) = (0, Misses::default(), None);
+        let looked = |n, misses: &Misses| Looked {
+            n,
+            misses: vec![vec![misses.clustered(); 2]],
+            ..Looked::default()
+        };
         while let (Some(at), None) = (decider.next_look(), found) {
-            misses += (n..at).filter(|_| engine.missed()).count() as u64;
+            (n..at).for_each(|_| misses.push(engine.missed()));
             n = at;
-            found = decider.look(&looked(n, &[misses, misses]));
+            found = decider.look(&looked(n, &misses));
         }
-        let looked = looked(n, &[misses, misses]);
+        let looked = looked(n, &misses);
         let state = decider.verdict(found, &looked);
         let misses_to_allowed = decider.misses_to_allowed(&looked);
         Decision { level, state, misses_to_allowed, n, goodput: None }
@@ -159,7 +166,8 @@ fn search(of: Quantity, seed: u64, known: Option<f64>) -> (SearchOutcome, u64) {
     let mut search = Search::new(spec.clone(), known);
     let mut steps = 0;
     while let Some(level) = search.next() {
-        search.decided(Engine::step(seed * 100 + steps, &spec, level));
+        let decision = Engine::step(seed * 100 + steps, &search, &spec, level);
+        search.decided(decision);
         steps += 1;
     }
     (search.outcome(), steps)

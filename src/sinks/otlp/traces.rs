@@ -1,0 +1,62 @@
+//! From the traces of beats to OpenTelemetry's spans.
+
+use super::message::{
+    KIND_CLIENT, KIND_INTERNAL, KeyValue, STATUS_ERROR, Span, Status, Value, attribute, text,
+};
+use crate::event::{self, Attribute, Kept, Trace};
+
+/// A sampled trace, in the flags that W3C gives to its ids.
+const SAMPLED: u32 = 1;
+
+/// The spans of a trace. Whose beat it was stands at the root.
+pub(super) fn spans(trace: &Trace) -> impl Iterator<Item = Span> + '_ {
+    trace.spans.iter().map(|span| {
+        let mut attributes: Vec<KeyValue> = span.attributes.iter().map(known).collect();
+        if span.parent.is_none() {
+            attributes.extend(whose(trace));
+        }
+        of(trace, span, attributes)
+    })
+}
+
+fn of(trace: &Trace, span: &event::Span, attributes: Vec<KeyValue>) -> Span {
+    let nanos = |unix_nanos: i64| u64::try_from(unix_nanos).unwrap_or(0);
+    let error = span.error.as_ref();
+    Span {
+        trace_id: trace.id.0.to_vec(),
+        span_id: span.id.0.to_vec(),
+        parent_span_id: span.parent.map_or_else(Vec::new, |parent| parent.0.to_vec()),
+        name: span.name.to_owned(),
+        // The root is our side of the request; what serves it may have a span below.
+        kind: if span.parent.is_none() { KIND_CLIENT } else { KIND_INTERNAL },
+        start_unix_nanos: nanos(span.start_unix_nanos),
+        end_unix_nanos: nanos(span.end_unix_nanos),
+        attributes,
+        status: error.map(|why| Status { message: why.to_string(), code: STATUS_ERROR }),
+        flags: SAMPLED,
+    }
+}
+
+fn known((key, value): &(&'static str, Attribute)) -> KeyValue {
+    let value = match value {
+        Attribute::Text(text) => Value::Text(text.to_string()),
+        Attribute::Count(count) => Value::Count(*count),
+        Attribute::Number(number) => Value::Number(*number),
+        Attribute::Flag(flag) => Value::Flag(*flag),
+    };
+    attribute(*key, value)
+}
+
+fn whose(trace: &Trace) -> [KeyValue; 4] {
+    let kept = match trace.kept {
+        Kept::Failed => "failed",
+        Kept::Missed => "missed",
+        Kept::Sampled => "sampled",
+    };
+    [
+        text("tokenbeat.target", &*trace.key.target),
+        text("tokenbeat.model", &*trace.key.model),
+        text("tokenbeat.probe", &*trace.key.probe),
+        text("tokenbeat.kept", kept),
+    ]
+}
