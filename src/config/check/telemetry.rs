@@ -64,20 +64,24 @@ fn local(
     problems: &mut Problems,
 ) -> Vec<String> {
     let Some(gpus) = &spec.gpus else { return Vec::new() };
-    let gpus = gpus.names();
-    let problem = |message: String| {
-        let expected = "an index such as \"0\", a UUID such as GPU-… or MIG-…, or a list of them";
-        item.problem(&["gpu", "nvml", "gpus"], message).expected(expected)
-    };
+    let (gpus, path) = (gpus.names(), ["gpu", "nvml", "gpus"]);
+    let expected = "an index such as \"0\", a UUID such as GPU-… or MIG-…, or a list of them";
     if gpus.is_empty() {
-        problems.push(problem("a target without a GPU: without `gpus`, it has all of them".into()));
+        let message = "a target without a GPU: without `gpus`, it has all of them";
+        problems.push(item.problem(&path, message).expected(expected));
     }
-    let is_gpu = |name: &str| {
-        let index = name.parse::<u32>().is_ok_and(|index| index.to_string() == name);
-        index || name.starts_with("GPU-") || name.starts_with("MIG-")
-    };
-    for name in gpus.iter().filter(|name| !is_gpu(name)) {
-        problems.push(problem(format!("`{name}` names no GPU")));
+    let nodes = item.node.at(&path).map_or(&[][..], |node| node.items());
+    for (at, name) in gpus.iter().enumerate() {
+        let index = name.parse::<u32>().is_ok_and(|index| index.to_string() == *name);
+        if index || name.starts_with("GPU-") || name.starts_with("MIG-") {
+            continue;
+        }
+        let message = format!("`{name}` names no GPU");
+        let problem = match nodes.get(at) {
+            Some(node) => Problem::at(&item.file.source, node.span, message),
+            None => item.problem(&path, message),
+        };
+        problems.push(problem.expected(expected));
     }
     gpus.to_vec()
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{OtlpSpec, selection::NamesSpec, target::AuthorizationSpec, text};
 use crate::units::Period;
 
-/// What leaves the daemon besides its own pages.
+/// What leaves the daemon besides its own pages, and what this machine tells.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::config) struct TelemetrySpec {

@@ -42,7 +42,7 @@ impl Memory {
     pub(super) fn xid(&mut self, uuid: Option<&str>, code: u32) {
         match uuid {
             Some(uuid) => {
-                *self.xids.entry(uuid.into()).or_default().entry(code).or_default() += 1.0
+                *self.xids.entry(uuid.into()).or_default().entry(code).or_default() += 1.0;
             }
             None if self.strays.len() < MOST_STRAYS => self.strays.push(code),
             None => {}
