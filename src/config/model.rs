@@ -149,6 +149,12 @@ pub struct Nvml {
     pub unclaimed: Unclaimed,
 }
 
+impl Default for Nvml {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(1), unclaimed: Unclaimed::Untold }
+    }
+}
+
 /// What is told of this machine's GPUs that no target has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unclaimed {

@@ -11,8 +11,8 @@ use crate::{
         problem::{Problem, Problems},
         sections::Item,
         spec::{
-            AddressesSpec, DcgmSpec, EngineMetricsSpec, GpuSpec, LocalGpusSpec, NvmlSpec,
-            TargetSpec, TelemetrySpec,
+            AddressesSpec, DcgmSpec, EngineMetricsSpec, GpuSpec, LocalGpusSpec, TargetSpec,
+            TelemetrySpec,
         },
     },
     units::Period,
@@ -52,9 +52,8 @@ pub(super) fn gpu(
 /// The driver of this machine's GPUs.
 pub(super) fn nvml(item: Option<&Item<'_, TelemetrySpec>>, problems: &mut Problems) -> Nvml {
     let spec = item.and_then(|item| Some((item, item.spec.as_ref()?.nvml?)));
-    let checked = spec.map(|(item, spec)| interval(item, &["nvml"], spec.interval, problems));
-    let unclaimed = if spec.is_some() { Unclaimed::Told } else { Unclaimed::Untold };
-    Nvml { interval: checked.flatten().unwrap_or(NvmlSpec::default().interval.0), unclaimed }
+    let checked = spec.and_then(|(item, spec)| interval(item, &["nvml"], spec.interval, problems));
+    checked.map_or_else(Nvml::default, |interval| Nvml { interval, unclaimed: Unclaimed::Told })
 }
 
 /// The names of a target's GPUs on this machine.

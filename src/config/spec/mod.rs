@@ -24,6 +24,6 @@ pub(super) use target::{
     AuthorizationSpec, BackoffSpec, HeaderSpec, ModelsSpec, TargetSpec, TlsSpec,
 };
 pub(super) use telemetry::{
-    AddressesSpec, DcgmSpec, EngineMetricsSpec, GpuSpec, LocalGpusSpec, NvmlSpec, TelemetrySpec,
+    AddressesSpec, DcgmSpec, EngineMetricsSpec, GpuSpec, LocalGpusSpec, TelemetrySpec,
 };
 pub(super) use text::percentiles;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
 use super::{OtlpSpec, selection::NamesSpec, target::AuthorizationSpec, text};
-use crate::units::Period;
+use crate::{config::model::Nvml, units::Period};
 
 /// What leaves the daemon besides its own pages, and what this machine tells.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -30,7 +30,7 @@ pub(in crate::config) struct NvmlSpec {
 
 impl Default for NvmlSpec {
     fn default() -> Self {
-        Self { interval: Period(Duration::from_secs(1)) }
+        Self { interval: Period(Nvml::default().interval) }
     }
 }
 
