@@ -122,6 +122,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("memchr", &["sse", "protocol"]),
     ("nix", &["clock", "client", "schedule", "telemetry"]),
+    ("nvml_wrapper", &["telemetry::nvml"]),
     ("prometheus_client", &["sinks::prometheus"]),
     ("prost", &["sinks::prometheus", "sinks::otlp"]),
     ("reqwest", &["check"]),

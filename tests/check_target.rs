@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokenbeat::{
     check::Colour,
     cli::{Exit, check_target::CheckTarget},
-    config::{Authorization, Config, Global, Models, SecretSource, Seen, Target, TlsFiles},
+    config::{Authorization, Config, Global, Models, Nvml, SecretSource, Seen, Target, TlsFiles},
     protocol::Api,
 };
 
@@ -328,6 +328,7 @@ fn config(url: &str, tls: TlsFiles, key_file: &Path) -> Config {
         scenarios: BTreeMap::new(),
         sweeps: Vec::new(),
         otlp: None,
+        nvml: Nvml::default(),
         files: Vec::new(),
         hash: 0,
         seen: Seen::default(),

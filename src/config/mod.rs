@@ -28,9 +28,9 @@ pub use load::{load, load_str};
 pub(crate) use mask::sounds_secret;
 pub use model::{
     Authorization, Bound, Budget, ClientCert, Config, Connection, Dcgm, EngineMetrics, Global,
-    GpuSource, Guard, HeaderValue, MaintenanceWindow, Missed, Models, Otlp, OtlpCompression,
+    GpuSource, Guard, HeaderValue, MaintenanceWindow, Missed, Models, Nvml, Otlp, OtlpCompression,
     OtlpProtocol, OtlpTraces, Overlap, Probe, Requests, Retry, Scenario, StopWhen, Sweep, Target,
-    TlsFiles, Warmup,
+    TlsFiles, Unclaimed, Warmup,
 };
 pub use problem::{Problem, Problems};
 pub use schema::schema;

@@ -30,6 +30,8 @@ pub struct Config {
     pub sweeps: Vec<Arc<Sweep>>,
     /// Export over OTLP; off if absent.
     pub otlp: Option<Otlp>,
+    /// The GPUs of this machine, also those that no target has.
+    pub nvml: Nvml,
     /// Every file that was read, the main one first.
     pub files: Vec<PathBuf>,
     /// FNV-1a of the bytes of all files, for `tokenbeat_config_hash`; 48 bits, exact in a float.
@@ -133,6 +135,33 @@ pub struct EngineMetrics {
 pub enum GpuSource {
     /// NVIDIA's DCGM exporter.
     Dcgm(Dcgm),
+    /// The driver of this machine, with the indices and UUIDs of the target's GPUs; all of them if
+    /// it names none.
+    Nvml(Vec<String>),
+}
+
+/// `telemetry.nvml`: how the driver of this machine's GPUs is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nvml {
+    /// How often.
+    pub interval: Duration,
+    /// What is told of GPUs that no target has.
+    pub unclaimed: Unclaimed,
+}
+
+impl Default for Nvml {
+    fn default() -> Self {
+        Self { interval: Duration::from_secs(1), unclaimed: Unclaimed::Untold }
+    }
+}
+
+/// What is told of this machine's GPUs that no target has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unclaimed {
+    /// The same as of the others, with an empty target.
+    Told,
+    /// Nothing.
+    Untold,
 }
 
 /// `dcgm`: a DCGM exporter.

@@ -136,7 +136,7 @@ impl Supervisor {
         }
         let swept = self.fleet.sweeps(config, &self.known);
         self.sinks.targets(self.fleet.targets(&swept));
-        self.collectors.apply(self.fleet.watched(&self.known));
+        self.collectors.apply(config, self.fleet.watched(&self.known));
         self.desk.apply(swept, &config.global);
         Ok(())
     }

@@ -3,12 +3,13 @@
 //!
 //! Owns the reading of `/proc` and of the control group, at the moment it is asked for, the count
 //! of log messages, and the meaning of what others expose: its grammar, its names, its units, what
-//! it adds up to. Opens no connection: whoever scrapes brings the text. What it hands out are
-//! readings of the metric catalogue. What is not told is absent.
+//! it adds up to. Opens no connection: whoever scrapes brings the text; only this machine's GPUs are
+//! asked here. What it hands out are readings of the metric catalogue. What is not told is absent.
 //!
 //! - `cgroup`, `process`, `log_counter`: ourselves
 //! - `exposition`: the text of others; `scale`, `rising`: its units, its counters
 //! - `engine`, `gpu`: what it means; `board`: what stands of it now
+//! - `nvml`: the GPUs of this machine
 
 mod board;
 mod cgroup;
@@ -16,6 +17,7 @@ mod engine;
 mod exposition;
 mod gpu;
 mod log_counter;
+mod nvml;
 mod process;
 mod rising;
 mod scale;
@@ -26,4 +28,5 @@ pub use engine::{EngineAccount, Told, Untold};
 pub use exposition::{Malformed, Sample, samples};
 pub use gpu::{DcgmMatching, Gpu, GpuAccount, GpuTold, Xids, read_dcgm};
 pub use log_counter::LogCounter;
+pub use nvml::{Heard, LocalGpu, Nvml, NvmlTold, Part, Share};
 pub use process::readings as process_readings;

@@ -1,6 +1,6 @@
 //! The sections become the checked configuration.
 
-use super::{Coverage, global, otlp, probe, scenario, slo, sweep, target, workload};
+use super::{Coverage, global, otlp, probe, scenario, slo, sweep, target, telemetry, workload};
 use crate::config::{
     data::DataFiles, include::Fnv, model::Config, problem::Problems, sections::Sections, seen::Seen,
 };
@@ -29,6 +29,7 @@ pub(in crate::config) fn check(
     };
     let sweeps = sweep::check(&sections.sweeps, &context, problems);
     let otlp = otlp::check(sections.telemetry.as_ref(), problems);
+    let nvml = telemetry::nvml(sections.telemetry.as_ref(), problems);
     Config {
         global,
         targets: targets.in_order,
@@ -38,6 +39,7 @@ pub(in crate::config) fn check(
         scenarios: scenarios.sound(),
         sweeps,
         otlp,
+        nvml,
         files: Vec::new(),
         hash: 0,
         seen: Seen::default(),

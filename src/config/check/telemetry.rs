@@ -1,4 +1,4 @@
-//! `engine_metrics` and `gpu` of a target.
+//! `engine_metrics` and `gpu` of a target, and `telemetry.nvml`.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -7,10 +7,13 @@ use ::url::Url;
 use super::{headers, url};
 use crate::{
     config::{
-        model::{Dcgm, EngineMetrics, GpuSource},
+        model::{Dcgm, EngineMetrics, GpuSource, Nvml, Unclaimed},
         problem::{Problem, Problems},
         sections::Item,
-        spec::{AddressesSpec, DcgmSpec, EngineMetricsSpec, GpuSpec, TargetSpec},
+        spec::{
+            AddressesSpec, DcgmSpec, EngineMetricsSpec, GpuSpec, LocalGpusSpec, TargetSpec,
+            TelemetrySpec,
+        },
     },
     units::Period,
 };
@@ -42,7 +45,44 @@ pub(super) fn gpu(
 ) -> Option<GpuSource> {
     match spec {
         GpuSpec::Dcgm(spec) => dcgm(item, spec, folder, problems).map(GpuSource::Dcgm),
+        GpuSpec::Nvml(spec) => Some(GpuSource::Nvml(local(item, spec, problems))),
     }
+}
+
+/// The driver of this machine's GPUs.
+pub(super) fn nvml(item: Option<&Item<'_, TelemetrySpec>>, problems: &mut Problems) -> Nvml {
+    let spec = item.and_then(|item| Some((item, item.spec.as_ref()?.nvml?)));
+    let checked = spec.and_then(|(item, spec)| interval(item, &["nvml"], spec.interval, problems));
+    checked.map_or_else(Nvml::default, |interval| Nvml { interval, unclaimed: Unclaimed::Told })
+}
+
+/// The names of a target's GPUs on this machine.
+fn local(
+    item: &Item<'_, TargetSpec>,
+    spec: &LocalGpusSpec,
+    problems: &mut Problems,
+) -> Vec<String> {
+    let Some(gpus) = &spec.gpus else { return Vec::new() };
+    let (gpus, path) = (gpus.names(), ["gpu", "nvml", "gpus"]);
+    let expected = "an index such as \"0\", a UUID such as GPU-… or MIG-…, or a list of them";
+    if gpus.is_empty() {
+        let message = "a target without a GPU: without `gpus`, it has all of them";
+        problems.push(item.problem(&path, message).expected(expected));
+    }
+    let nodes = item.node.at(&path).map_or(&[][..], |node| node.items());
+    for (at, name) in gpus.iter().enumerate() {
+        let index = name.parse::<u32>().is_ok_and(|index| index.to_string() == *name);
+        if index || name.starts_with("GPU-") || name.starts_with("MIG-") {
+            continue;
+        }
+        let message = format!("`{name}` names no GPU");
+        let problem = match nodes.get(at) {
+            Some(node) => Problem::at(&item.file.source, node.span, message),
+            None => item.problem(&path, message),
+        };
+        problems.push(problem.expected(expected));
+    }
+    gpus.to_vec()
 }
 
 fn dcgm(
@@ -96,8 +136,8 @@ fn urls(
     (problems.count() == before).then_some(urls)
 }
 
-fn interval(
-    item: &Item<'_, TargetSpec>,
+fn interval<T>(
+    item: &Item<'_, T>,
     place: &[&str],
     interval: Period,
     problems: &mut Problems,

@@ -37,7 +37,7 @@ pub(in crate::config) struct FileSpec {
     pub(in crate::config) scenarios: BTreeMap<String, ScenarioSpec>,
     /// Scenarios on a schedule.
     pub(in crate::config) sweeps: Vec<SweepSpec>,
-    /// What leaves the daemon besides its own pages; in the main file only.
+    /// What leaves the daemon besides its own pages, and what this machine tells; in the main file only.
     pub(in crate::config) telemetry: TelemetrySpec,
 }
 

@@ -23,5 +23,7 @@ pub(super) use sweep::SweepSpec;
 pub(super) use target::{
     AuthorizationSpec, BackoffSpec, HeaderSpec, ModelsSpec, TargetSpec, TlsSpec,
 };
-pub(super) use telemetry::{AddressesSpec, DcgmSpec, EngineMetricsSpec, GpuSpec, TelemetrySpec};
+pub(super) use telemetry::{
+    AddressesSpec, DcgmSpec, EngineMetricsSpec, GpuSpec, LocalGpusSpec, TelemetrySpec,
+};
 pub(super) use text::percentiles;

@@ -7,14 +7,31 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
 use super::{OtlpSpec, selection::NamesSpec, target::AuthorizationSpec, text};
-use crate::units::Period;
+use crate::{config::model::Nvml, units::Period};
 
-/// What leaves the daemon besides its own pages.
+/// What leaves the daemon besides its own pages, and what this machine tells.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::config) struct TelemetrySpec {
     /// Metrics and traces to an OpenTelemetry collector; off if absent.
     pub(in crate::config) otlp: Option<OtlpSpec>,
+    /// The GPUs of this machine, as NVIDIA's driver tells of them, also those that no target has;
+    /// absent: only if a target asks for them.
+    pub(in crate::config) nvml: Option<NvmlSpec>,
+}
+
+/// How the driver of this machine's GPUs is asked.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::config) struct NvmlSpec {
+    /// How often.
+    pub(in crate::config) interval: Period,
+}
+
+impl Default for NvmlSpec {
+    fn default() -> Self {
+        Self { interval: Period(Nvml::default().interval) }
+    }
 }
 
 /// Where the engine's own metrics are.
@@ -37,6 +54,17 @@ pub(in crate::config) struct EngineMetricsSpec {
 pub(in crate::config) enum GpuSpec {
     /// NVIDIA's DCGM exporter.
     Dcgm(DcgmSpec),
+    /// NVIDIA's driver, where the target runs on this machine.
+    Nvml(LocalGpusSpec),
+}
+
+/// GPUs of this machine.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::config) struct LocalGpusSpec {
+    /// The target's: an index such as "0" or a UUID, of a GPU or of a MIG instance, or a list of
+    /// them. Default: all of them.
+    pub(in crate::config) gpus: Option<NamesSpec>,
 }
 
 /// A DCGM exporter.

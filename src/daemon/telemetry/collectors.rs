@@ -10,9 +10,11 @@ use tokio::{
 use super::{
     engine::Engine,
     gpu::DcgmGpus,
+    local::Local,
     watch::{Collect, Models, watch},
 };
 use crate::{
+    config::Config,
     load::Link,
     telemetry::{Board, SlotKey},
 };
@@ -25,6 +27,7 @@ const DCGM: &str = "dcgm";
 pub(in crate::daemon) struct Collectors {
     board: Arc<Board>,
     running: BTreeMap<SlotKey, Running>,
+    local: Local,
     tasks: JoinSet<()>,
 }
 
@@ -44,12 +47,15 @@ impl Drop for Running {
 impl Collectors {
     /// Nothing yet; what comes stands on `board`.
     pub(in crate::daemon) fn new(board: Arc<Board>) -> Self {
-        Self { board, running: BTreeMap::new(), tasks: JoinSet::new() }
+        let (running, tasks) = (BTreeMap::new(), JoinSet::new());
+        Self { board, running, local: Local::default(), tasks }
     }
 
-    /// Takes over the targets that there are, with the models that are known of each: ends what is
-    /// gone, begins what is new or changed, leaves the rest alone.
-    pub(in crate::daemon) fn apply(&mut self, targets: Vec<(Arc<Link>, Models)>) {
+    /// Takes over the targets that there are, with the models that are known of each, and what is
+    /// asked of this machine: ends what is gone, begins what is new or changed, leaves the rest
+    /// alone.
+    pub(in crate::daemon) fn apply(&mut self, config: &Config, targets: Vec<(Arc<Link>, Models)>) {
+        self.local.apply(config, &self.board, &mut self.tasks);
         let mut before = std::mem::take(&mut self.running);
         for (link, models) in targets {
             for kind in [ENGINE, DCGM] {

@@ -23,7 +23,7 @@ pub(super) struct DcgmGpus {
 
 impl DcgmGpus {
     pub(super) fn of(link: &Arc<Link>) -> Option<Self> {
-        let GpuSource::Dcgm(dcgm) = link.target().gpu.as_ref()?;
+        let Some(GpuSource::Dcgm(dcgm)) = &link.target().gpu else { return None };
         Some(Self {
             addresses: Addresses::new(link, &dcgm.urls, dcgm.authorization.as_ref())?,
             dcgm: dcgm.clone(),

@@ -5,11 +5,13 @@
 //!
 //! - `collectors`: which tasks there are; `watch`: one task
 //! - `engine`, `gpu`: one collection of each kind; `fetch`: their texts
+//! - `local`: this machine's own GPUs, which are collected once for all targets
 
 mod collectors;
 mod engine;
 mod fetch;
 mod gpu;
+mod local;
 mod watch;
 
 pub(super) use collectors::Collectors;

@@ -72,11 +72,16 @@ fn tell(
 ) {
     match now {
         Err(reason) if before != Some(now) => {
-            tracing::warn!(target, reason, "{what} cannot be read");
+            tracing::warn!(target = named(target), reason, "{what} cannot be read");
         }
         Ok(()) if before.is_some_and(Result::is_err) => {
-            tracing::info!(target, "{what} can be read again");
+            tracing::info!(target = named(target), "{what} can be read again");
         }
         _ => {}
     }
+}
+
+/// The target of a source, if it is one target's.
+fn named(target: &str) -> Option<&str> {
+    (!target.is_empty()).then_some(target)
 }

@@ -51,12 +51,10 @@ impl GpuAccount {
     }
 
     /// Takes in a collection at a time in seconds since the Unix epoch: what each place told, in
-    /// the order in which they are configured; `None` where one failed. It is a success if every
-    /// place told of a GPU.
+    /// the order in which they are configured; `None` where one failed. It is a success if none
+    /// did. One that tells of no GPU has nothing that is the target's.
     pub fn collected(&mut self, places: Vec<Option<Vec<GpuTold>>>, unix_seconds: f64) {
-        let told_of =
-            |told: &Option<Vec<GpuTold>>| told.as_ref().is_some_and(|told| !told.is_empty());
-        let up = !places.is_empty() && places.iter().all(told_of);
+        let up = !places.is_empty() && places.iter().all(Option::is_some);
         self.up = Some(up);
         if up {
             self.last_success = Some(unix_seconds);
@@ -64,7 +62,7 @@ impl GpuAccount {
         for kept in self.gpus.values_mut() {
             kept.now = None;
         }
-        let heard: Vec<bool> = places.iter().map(told_of).collect();
+        let heard: Vec<bool> = places.iter().map(Option::is_some).collect();
         for (place, told) in places.into_iter().enumerate() {
             for told in told.into_iter().flatten() {
                 if self.gpus.len() < MOST_GPUS || self.gpus.contains_key(&told.gpu) {
@@ -148,6 +146,7 @@ impl XidCounts {
     fn take_in(&mut self, told: &Xids) {
         match told {
             Xids::Untold => {}
+            Xids::Counted(counts) => self.counts = counts.iter().copied().collect(),
             Xids::Latest(code) => {
                 if self.latest.is_some_and(|before| before != *code) && *code != 0 {
                     self.count(*code, 1.0);

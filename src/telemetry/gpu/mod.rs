@@ -3,7 +3,7 @@
 //! - `told`: what a source hands over of one GPU; `dcgm`: the source that reads DCGM's exporter
 //! - `account`: what that adds up to over time
 //!
-//! Another source is a file that makes `GpuTold`s, and a name for `source`.
+//! Another source is what makes `GpuTold`s, and a name for `source`: so does `telemetry::nvml`.
 
 mod account;
 mod dcgm;

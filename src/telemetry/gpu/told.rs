@@ -41,4 +41,6 @@ pub enum Xids {
     Latest(u32),
     /// How many of each there were of late.
     OfLate(Vec<(u32, f64)>),
+    /// How many of each there were since somebody listens to this GPU.
+    Counted(Vec<(u32, f64)>),
 }

@@ -45,7 +45,7 @@ fn closed_sets_exist_at_0() {
 #[test]
 fn no_gpu_is_a_failure_and_nothing_old_stands() {
     let mut account = account();
-    account.collected(vec![Some(Vec::new())], 5.0);
+    account.collected(Vec::new(), 5.0);
     assert_eq!(account.is_up(), Some(false));
     assert!(values(&account, Id::GpuCollectorLastSuccess).is_empty());
     let both = || vec![gpu("a", 10.0, Xids::Untold)];
