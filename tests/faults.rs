@@ -106,9 +106,10 @@ const ROWS: &[(Outcome, Trouble)] = &[
 
 /// Faults of the simulated engine that are no outcome of a fresh connection, and where they are
 /// tested.
-const ELSEWHERE: [(&str, &str); 3] = [
+const ELSEWHERE: [(&str, &str); 4] = [
     ("http_422", "tests/connections.rs: a refused field is left out"),
     ("close_on_reuse", "tests/connections.rs: a stale connection is replaced"),
+    ("one_sentence", "tests/canary.rs: a loop is longer than these answers"),
     ("long", "tests/connections.rs: an answer longer than was asked for"),
 ];
 

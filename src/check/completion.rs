@@ -215,6 +215,8 @@ impl Seen<'_> {
             max_tokens: self.plan.max_tokens,
             usage: timeline.usage,
             token_events: timeline.tokens.len(),
+            counted: timeline.tokenizer_tokens,
+            finish: timeline.finish,
             text: self.text,
         }
     }

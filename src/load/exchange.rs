@@ -226,6 +226,8 @@ impl Order<'_> {
             max_tokens: self.plan.max_tokens,
             usage: timeline.usage,
             token_events: timeline.tokens.len(),
+            counted: timeline.tokenizer_tokens,
+            finish: answered.finish,
             text: answered.text.as_deref(),
         });
         let (outcome, detail) =

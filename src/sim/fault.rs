@@ -68,6 +68,7 @@ pub(super) enum Twist {
     /// Five tokens too many.
     Long,
     OneWord,
+    OneSentence,
     ReplacementCharacters,
     NullEvents,
     CrLf,
@@ -157,6 +158,7 @@ const TABLE: &[(&str, Act)] = &[
     ("short",          Act::Twist(Twist::Short)),
     ("long",           Act::Twist(Twist::Long)),
     ("one_word",       Act::Twist(Twist::OneWord)),
+    ("one_sentence",   Act::Twist(Twist::OneSentence)),
     ("undecodable",    Act::Twist(Twist::ReplacementCharacters)),
     ("null_events",    Act::Twist(Twist::NullEvents)),
     ("crlf",           Act::Twist(Twist::CrLf)),

@@ -55,6 +55,9 @@ pub(super) enum Oddity {
     Coalesced,
 }
 
+/// Fewest tokens of a model that is caught in a loop: it does not come to an end.
+const LOOPED: u32 = 64;
+
 /// The plan.
 #[derive(Debug)]
 pub(super) struct Shape {
@@ -143,6 +146,10 @@ impl Shape {
             }
             Twist::Long => self.tokens = self.tokens.saturating_add(5),
             Twist::OneWord => self.words = Words::Same,
+            Twist::OneSentence => {
+                self.words = Words::Looped;
+                self.tokens = self.tokens.max(LOOPED);
+            }
             Twist::ReplacementCharacters => self.words = Words::Replacement,
             Twist::NullEvents => self.oddity = Oddity::NullEvents,
             Twist::CrLf => self.line_end = LineEnd::CrLf,

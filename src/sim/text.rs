@@ -19,6 +19,9 @@ const WORDS: [&str; 64] = [
     " after", " before", " with", " without",
 ];
 
+/// What a model in a loop says.
+const LOOP: [&str; 4] = [" we", " see", " the", " river."];
+
 /// Where a completion takes its words from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Words {
@@ -28,6 +31,8 @@ pub(super) enum Words {
     Given(Arc<[String]>),
     /// One and the same.
     Same,
+    /// A short sentence over and over, as a model that is caught in a loop says it.
+    Looped,
     /// What a decoder leaves of bytes that are no text.
     Replacement,
 }
@@ -44,7 +49,7 @@ impl Words {
     pub(super) fn count(&self) -> Option<u32> {
         match self {
             Self::Given(words) => u32::try_from(words.len()).ok(),
-            Self::Drawn | Self::Same | Self::Replacement => None,
+            Self::Drawn | Self::Same | Self::Looped | Self::Replacement => None,
         }
     }
 
@@ -54,6 +59,7 @@ impl Words {
             Self::Drawn => WORDS[rng.random_range(0..WORDS.len())],
             Self::Given(words) => &words[index as usize % words.len()],
             Self::Same => WORDS[0],
+            Self::Looped => LOOP[index as usize % LOOP.len()],
             Self::Replacement => "\u{fffd}",
         }
     }

@@ -6,7 +6,6 @@
 
 mod calibrator;
 mod dataset;
-mod degenerate;
 mod draw;
 mod empirical;
 mod exact;
@@ -30,7 +29,7 @@ mod words;
 pub use calibrator::Calibrator;
 pub use dataset::{Dataset, DatasetError, DatasetFault};
 pub use empirical::Empirical;
-pub use expect::{Answer, Expect};
+pub use expect::{Answer, Expect, Schema};
 pub use length::Length;
 pub use plan::{Ask, HttpAsk, Message, RequestPlan, Role};
 pub use prompt::Salted;

@@ -141,6 +141,8 @@ fn answers_that_are_not_what_was_asked() {
     assert_eq!(usage["completion_tokens"], 6 + 11);
     let words = struck(&sim, "one_word").words();
     assert!(words.len() == 6 && words.iter().all(|word| *word == words[0]));
+    let looped = struck(&sim, "one_sentence").words();
+    assert!(looped.len() == 64 && looped.windows(5).all(|words| words[0] == words[4]));
     assert!(struck(&sim, "undecodable").words().iter().all(|word| word == "\u{fffd}"));
 }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    expect::ExpectSpec,
+    expect::{ExpectSpec, Judged},
     fault::{WorkloadError, WorkloadFault},
     length::LengthSpec,
     think::ThinkSpec,
@@ -77,7 +77,14 @@ impl DatasetSpec {
             temperature: self.temperature,
             ..Recorded::new(dataset)
         };
-        recorded.expect = self.expect.build(KIND, recorded.max_output_tokens(), &mut faults);
+        recorded.expect = self.expect.build(
+            &Judged {
+                kind: KIND,
+                most: recorded.max_output_tokens(),
+                temperature: self.temperature,
+            },
+            &mut faults,
+        );
         if faults.is_empty() { Ok(Workload::Dataset(recorded)) } else { Err(faults) }
     }
 }

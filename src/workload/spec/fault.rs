@@ -1,5 +1,7 @@
 //! What can be wrong with a workload.
 
+use crate::workload::expect::SchemaError;
+
 /// Most turns of a session: each later one carries all before it.
 pub(super) const MOST_TURNS: u32 = 1000;
 
@@ -9,6 +11,15 @@ pub(crate) enum WorkloadError {
     /// A regular expression does not compile.
     #[error("not a regular expression: {0}")]
     Regex(String),
+    /// A JSON Schema cannot be used.
+    #[error("not a JSON Schema to check answers with: {0}")]
+    JsonSchema(#[from] SchemaError),
+    /// One text is expected of a model that draws lots.
+    #[error(
+        "one exact answer can be expected at `temperature: 0` only, and it is {0}: use `contains` \
+         or `regex`"
+    )]
+    ExactButWarm(String),
     /// The ends of a uniform distribution are in the wrong order.
     #[error("the least of a uniform distribution, {low}, is above its most, {high}")]
     Uniform {

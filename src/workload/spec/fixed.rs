@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{expect::ExpectSpec, fault::WorkloadFault};
+use super::{
+    expect::{ExpectSpec, Judged},
+    fault::WorkloadFault,
+};
 use crate::workload::{Fixed, MOST_TOKENS, Workload};
 
 /// One prompt.
@@ -37,7 +40,10 @@ impl FixedSpec {
     /// Everything that is wrong with it.
     pub(crate) fn build(&self) -> Result<Workload, Vec<WorkloadFault>> {
         let mut faults = Vec::new();
-        let expect = self.expect.build("fixed", self.max_tokens, &mut faults);
+        let expect = self.expect.build(
+            &Judged { kind: "fixed", most: self.max_tokens, temperature: self.temperature },
+            &mut faults,
+        );
         if !faults.is_empty() {
             return Err(faults);
         }

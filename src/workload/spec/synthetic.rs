@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
-    expect::ExpectSpec,
+    expect::{ExpectSpec, Judged},
     fault::{MOST_TURNS, WorkloadError, WorkloadFault},
     length::LengthSpec,
     think::ThinkSpec,
@@ -88,7 +88,9 @@ impl SyntheticSpec {
         self.check_turns(turns.as_ref(), &mut faults);
         let reuse = self.reuse(&mut faults);
         let most = output_tokens.as_ref().map_or(u32::MAX, Length::max);
-        let expect = self.expect.build(KIND, most, &mut faults);
+        let expect = self
+            .expect
+            .build(&Judged { kind: KIND, most, temperature: self.temperature }, &mut faults);
         match (input_tokens, output_tokens, turns) {
             (Some(input_tokens), Some(output_tokens), Some(turns)) if faults.is_empty() => {
                 Ok(Workload::Synthetic(Synthetic {

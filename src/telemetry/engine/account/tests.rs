@@ -2,7 +2,10 @@ use super::*;
 
 const VLLM: &str = include_str!("../../../../tests/wire/vllm/metrics_under_load.txt");
 const IDLE: &str = include_str!("../../../../tests/wire/vllm/metrics_idle.txt");
+const AFTER: &str = include_str!("../../../../tests/wire/vllm/metrics_after_load.txt");
 const LLAMACPP: &str = include_str!("../../../../tests/wire/llamacpp/metrics_under_load.txt");
+const LLAMACPP_IDLE: &str = include_str!("../../../../tests/wire/llamacpp/metrics_idle.txt");
+const LLAMACPP_AFTER: &str = include_str!("../../../../tests/wire/llamacpp/metrics_after_load.txt");
 
 fn account() -> Account {
     Account::new("t".into())
@@ -78,6 +81,54 @@ fn the_values_of_llama_cpp_are_read_exactly() {
         assert_eq!(seen.get(&(id, "m".into())), Some(&value), "{id:?}");
     }
     assert_eq!(seen.len(), 10, "{seen:?}");
+}
+
+#[test]
+fn the_values_of_engines_at_rest_are_read_exactly() {
+    let vllm_after = [
+        (Id::EngineRunning, 0.0),
+        (Id::EngineWaiting, 0.0),
+        (Id::EngineKvUsage, 0.0),
+        (Id::EnginePrefixQueries, 41_555.0),
+        (Id::EnginePrefixHits, 8576.0),
+        (Id::EnginePreemptions, 0.0),
+        (Id::EnginePromptTokens, 41_555.0),
+        (Id::EngineGenerationTokens, 33_807.0),
+        (Id::EngineTtftSeconds, 57.591_628_074_645_996),
+        // One was given up after its first token, and is in no other count.
+        (Id::EngineTtftRequests, 295.0),
+        (Id::EngineQueueSeconds, 11.959_317_784_002_451),
+        (Id::EngineQueueRequests, 294.0),
+        (Id::EnginePrefillSeconds, 24.202_548_603_006_107),
+        (Id::EnginePrefillRequests, 294.0),
+        (Id::EngineDecodeSeconds, 447.130_534_163_999_5),
+        (Id::EngineDecodeRequests, 294.0),
+    ];
+    let llamacpp_after = [
+        (Id::EngineRunning, 0.0),
+        (Id::EngineWaiting, 0.0),
+        (Id::EnginePromptTokens, 14_834.0 + 17_663.0),
+        (Id::EnginePrefixQueries, 14_834.0 + 17_663.0),
+        (Id::EnginePrefixHits, 17_663.0),
+        (Id::EngineGenerationTokens, 34_366.0),
+        (Id::EnginePrefillSeconds, 4.092_05),
+        (Id::EngineDecodeSeconds, 281.577),
+    ];
+    let at_start = |after: &[(Id, f64)]| after.iter().map(|(id, _)| (*id, 0.0)).collect();
+    for (text, expected) in [
+        (AFTER, vllm_after.to_vec()),
+        (IDLE, at_start(&vllm_after)),
+        (LLAMACPP_AFTER, llamacpp_after.to_vec()),
+        (LLAMACPP_IDLE, at_start(&llamacpp_after)),
+    ] {
+        let mut account = account();
+        account.told(vec![told(text)]);
+        let seen = values(&account, &["tiny"]);
+        for (id, value) in &expected {
+            assert_eq!(seen.get(&(*id, "tiny".into())), Some(value), "{id:?}");
+        }
+        assert_eq!(seen.len(), expected.len() + 2, "up, info and those: {seen:?}");
+    }
 }
 
 #[test]
