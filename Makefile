@@ -34,8 +34,8 @@ generate: ## rewrite the generated files that the tests compare
 	cargo run --locked --quiet -- schema --run-record > target/generated && mv target/generated docs/run-record.schema.json
 	cargo run --locked --quiet -- metrics > target/generated && mv target/generated docs/metrics.md
 	cargo run --locked --quiet -- dashboards --output.dir dashboards
-	cargo run --locked --quiet -- rules > target/generated && mv target/generated alerts/tokenbeat.rules.yml
-	cargo run --locked --quiet -- rules --format prometheus-operator > target/generated && mv target/generated alerts/tokenbeat.prometheusrule.yml
+	cargo run --locked --quiet -- rules --static > target/generated && mv target/generated alerts/tokenbeat.rules.yml
+	cargo run --locked --quiet -- rules --static --format prometheus-operator > target/generated && mv target/generated alerts/tokenbeat.prometheusrule.yml
 	INSTA_UPDATE=always cargo test --locked
 
 ci: ## everything that must hold before a merge

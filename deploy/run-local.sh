@@ -76,6 +76,8 @@ trap 'printf "\nstopping\n" >&2; exit 0' HUP INT TERM
 start() {
     local name=$1 address=$2 path=$3
     shift 3
+    # Else its answers would be taken for ours.
+    ! listens "$address" || fail "something listens at $address already: where $name is to be instead, see --help"
     # The settings of this script are not the daemon's.
     env -u TOKENBEAT_BINARY "$@" >"$work/$name.log" 2>&1 &
     names+=("$name")
@@ -90,6 +92,10 @@ start() {
     done
     show "$name"
 }
+
+listens() (
+    exec 3<>"/dev/tcp/${1%:*}/${1##*:}"
+) 2>/dev/null
 
 answers() (
     exec 3<>"/dev/tcp/${1%:*}/${1##*:}" || exit 1

@@ -169,7 +169,11 @@ beat comes every 2h, and the short window is to hold five. Need `interval: 1h12m
 
 #[test]
 fn what_cannot_be_made_is_told_with_its_remedy() {
-    let (folder, _) = speeds();
+    let (folder, valid) = speeds();
+    let text = fs::read_to_string(&valid).expect("readable");
+    let shouted = folder.path().join("shouted.yml");
+    fs::write(&shouted, text.replace("fast", "Fast_1")).expect("written");
+    let (valid, shouted) = (valid.to_str().expect("UTF-8"), shouted.to_str().expect("UTF-8"));
     let bare = folder.path().join("bare.yml");
     fs::write(&bare, "targets: [{name: t, url: \"http://127.0.0.1:1\", models: [m]}]\n")
         .expect("written");
@@ -179,6 +183,23 @@ fn what_cannot_be_made_is_told_with_its_remedy() {
         (&["--format", "pyrra", "--config.file", bare], "add `slo: NAME` to one"),
         (&["--config.file", "no-such.yml"], "no-such.yml"),
         (&["--label", "team"], "a label is NAME=VALUE"),
+        (&["--label", "severity=page"], "label `severity`: the rules set it"),
+        (
+            &["--label", "team=a", "--label", "team=b"],
+            "label `team`: the rules set it, or it is given twice",
+        ),
+        (
+            &["--label", "app.kubernetes.io/part-of=x"],
+            "label `app.kubernetes.io/part-of`: a name has letters",
+        ),
+        (
+            &["--format", "sloth", "--label", "1st=x", "--config.file", valid],
+            "label `1st`: a name has letters",
+        ),
+        (
+            &["--format", "pyrra", "--config.file", shouted],
+            "SLO `Fast_1`: Pyrra's object takes its name",
+        ),
         (&["--output", "no/such/folder/rules.yml"], "cannot be written"),
     ] {
         let output = tokenbeat(arguments);
@@ -186,6 +207,18 @@ fn what_cannot_be_made_is_told_with_its_remedy() {
         assert_eq!(output.status.code(), Some(1), "{arguments:?}: {error}");
         assert!(error.contains(told), "{arguments:?}: {error}");
     }
+}
+
+#[test]
+fn a_label_of_an_object_is_there_once_and_the_last_word_on_it_stands() {
+    let arguments =
+        ["--label", "app.kubernetes.io/name=ours", "--label", "release=a", "--label", "release=b"];
+    let (made, _) = printed(&[&["--format", "prometheus-operator"], arguments.as_slice()].concat());
+    let (metadata, _) = made.split_once("spec:").expect("a specification");
+    assert!(
+        metadata.contains("labels:\n    app.kubernetes.io/name: ours\n    release: b\n"),
+        "{metadata}"
+    );
 }
 
 #[test]
@@ -200,6 +233,25 @@ fn slos_for_other_tools_are_known() {
             insta::assert_snapshot!(format, made);
         });
     }
+}
+
+#[test]
+fn an_object_for_pyrra_has_the_name_that_its_series_carry() {
+    let (_folder, file) = speeds();
+    let file = file.to_str().expect("UTF-8");
+    let (made, _) = printed(&["--config.file", file, "--format", "pyrra"]);
+    let mut names = Vec::new();
+    for object in made.split("---\n").skip(1) {
+        let object: serde_json::Value = serde_saphyr::from_str(object).expect("YAML");
+        let name = object["metadata"]["name"].as_str().expect("a name");
+        let ratio = &object["spec"]["indicator"]["ratio"];
+        for side in ["errors", "total"] {
+            let metric = ratio[side]["metric"].as_str().expect("a selector");
+            assert!(metric.ends_with(&format!("_total{{slo=\"{name}\"}}")), "{name}: {metric}");
+        }
+        names.push(name.to_owned());
+    }
+    assert_eq!(names, ["fast", "loose"]);
 }
 
 #[test]
@@ -254,10 +306,14 @@ fn the_table_of_minutes_is_what_the_shipped_rules_do() {
         return;
     };
     let folder = tempfile::tempdir().expect("a folder");
-    for (name, case) in table::cases(&root().join(SHIPPED)) {
-        let file = folder.path().join(name);
-        fs::write(&file, case).expect("written");
-        promtool.test(&file);
+    for files in table::files(&read(SHIPPED)) {
+        let write = |(name, text): (String, String)| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).expect("written");
+            path
+        };
+        write(files.rules);
+        promtool.test(&write(files.cases));
     }
 }
 

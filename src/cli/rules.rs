@@ -42,11 +42,11 @@ pub(super) struct Args {
     /// Where your runbooks are: the annotation `runbook_url`, with `{alert}` for the alert's name
     #[arg(long, value_name = "URL", default_value_t = Options::default().runbooks)]
     runbook_url: String,
-    /// A label, may repeat: on every alert, or on the metadata of an object (so that an operator
-    /// finds it: `release=kube-prometheus-stack`)
+    /// A label, may repeat: on every alert; for prometheus-operator, pyrra and openslo on the object
+    /// (so that an operator finds it: `release=kube-prometheus-stack`)
     #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
     labels: Vec<(String, String)>,
-    /// Namespace of objects for Kubernetes
+    /// Namespace of an object for Kubernetes: of prometheus-operator and pyrra
     #[arg(long, value_name = "NAME")]
     namespace: Option<String>,
 }

@@ -27,8 +27,8 @@ pub(super) fn group() -> Group {
                           what they could be ({{ $labels.uuid }})."
                 .into(),
         },
-        xid(Severity::Critical, "=~"),
-        xid(Severity::Warning, "!~"),
+        xid(Severity::Critical, &seen("=~")),
+        xid(Severity::Warning, &format!("{}\nor\n{}", seen("!~"), first_seen("!~"))),
         Alert {
             name: "TokenbeatGPUECCErrors",
             severity: Severity::Critical,
@@ -65,13 +65,26 @@ pub(super) fn group() -> Group {
     }
 }
 
-fn xid(severity: Severity, operator: &str) -> Alert {
+/// Errors within a quarter of an hour, by how their code is held against [`LOST`].
+fn seen(operator: &str) -> String {
+    format!(
+        "max without (instance, pod) (increase(tokenbeat_gpu_xid_errors_total{{xid{operator}\"{LOST}\"}}[15m])) > 0"
+    )
+}
+
+/// The first error of a code that does not exist at 0: a series that begins above it has no increase.
+fn first_seen(operator: &str) -> String {
+    let series = format!("tokenbeat_gpu_xid_errors_total{{xid{operator}\"{LOST}\"}}");
+    format!(
+        "max without (instance, pod) (\n  {series}\n  unless last_over_time({series}[1d] offset 15m)\n) > 0"
+    )
+}
+
+fn xid(severity: Severity, expr: &str) -> Alert {
     Alert {
         name: "TokenbeatGPUXIDErrors",
         severity,
-        expr: format!(
-            "max without (instance, pod) (increase(tokenbeat_gpu_xid_errors_total{{xid{operator}\"{LOST}\"}}[15m])) > 0"
-        ),
+        expr: expr.to_owned(),
         hold: "0s",
         keep: None,
         labels: Vec::new(),

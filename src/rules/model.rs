@@ -59,6 +59,8 @@ pub enum Severity {
     Critical,
     /// Somebody looks within the working day.
     Warning,
+    /// Nobody looks: it keeps others quiet.
+    Info,
 }
 
 impl Severity {
@@ -67,6 +69,7 @@ impl Severity {
         match self {
             Self::Critical => "critical",
             Self::Warning => "warning",
+            Self::Info => "info",
         }
     }
 }

@@ -2,38 +2,32 @@
 
 use super::{Alert, Group, Severity};
 
-/// No beat of any probe was ok for three intervals and a timeout, although beats were sent. A probe
-/// that never was ok since the daemon started counts from its first beat.
+/// No beat of any probe was ok for three intervals and a timeout of the fastest that beats now. Where
+/// none ever was since the daemon started, three beats of one probe are enough. What a probe that
+/// rests would be given counts for nothing: a fast one that is not sent must not make one failed beat
+/// of a slow one an outage.
 const DOWN: &str = "\
 (
-    (
-        time() - max without (instance, pod, probe) (tokenbeat_probe_last_success_timestamp_seconds)
-      >
-        min without (instance, pod, probe) (3 * tokenbeat_probe_interval_seconds + tokenbeat_probe_timeout_seconds)
-    )
-  and
-    (
-        max without (instance, pod, probe) (tokenbeat_probe_last_attempt_timestamp_seconds)
-      >
-        max without (instance, pod, probe) (tokenbeat_probe_last_success_timestamp_seconds)
-    )
-  or
-    (
-        (
-            max without (instance, pod, probe) (tokenbeat_probe_attempts_total * tokenbeat_probe_interval_seconds)
-          >=
-            min without (instance, pod, probe) (3 * tokenbeat_probe_interval_seconds)
-        )
-      unless
-        max without (instance, pod, probe) (tokenbeat_probe_last_success_timestamp_seconds)
+    time() - max without (instance, pod, probe) (tokenbeat_probe_last_success_timestamp_seconds)
+  >
+    min without (instance, pod, probe) (
+        3 * tokenbeat_probe_interval_seconds + tokenbeat_probe_timeout_seconds
+      and
+        time() - tokenbeat_probe_last_attempt_timestamp_seconds
+        <= 3 * tokenbeat_probe_interval_seconds + tokenbeat_probe_timeout_seconds
     )
 )
-and
-  (
-      time() - max without (instance, pod, probe) (tokenbeat_probe_last_attempt_timestamp_seconds)
-    <=
-      max without (instance, pod, probe) (3 * tokenbeat_probe_interval_seconds + tokenbeat_probe_timeout_seconds)
-  )";
+or
+(
+    max without (instance, pod, probe) (
+        (tokenbeat_probe_attempts_total >= 3) * tokenbeat_probe_interval_seconds
+      and
+        time() - tokenbeat_probe_last_attempt_timestamp_seconds
+        <= 3 * tokenbeat_probe_interval_seconds + tokenbeat_probe_timeout_seconds
+    )
+  unless
+    max without (instance, pod, probe) (tokenbeat_probe_last_success_timestamp_seconds)
+)";
 
 /// No beat at all has ended for three intervals and a timeout, and none was left out for
 /// maintenance.
@@ -61,6 +55,8 @@ pub(super) fn group() -> Group {
                           was ok for {{ $value | humanizeDuration }}."
                 .into(),
         },
+        recently("10m"),
+        recently("40m"),
         Alert {
             name: "TokenbeatProbeStale",
             severity: Severity::Warning,
@@ -91,6 +87,29 @@ pub(super) fn group() -> Group {
         name: "tokenbeat.targets",
         interval: None,
         rules: rules.into_iter().map(Into::into).collect(),
+    }
+}
+
+/// It is down, or was `within` this time. Windows that alerts look back on hold the outage when it is
+/// over: with the reason gone that kept them quiet, they would tell of it a second time. Ten minutes
+/// are more than what the windows of minutes need, forty what half an hour and its hold do.
+fn recently(within: &'static str) -> Alert {
+    Alert {
+        name: "TokenbeatTargetDownRecently",
+        severity: Severity::Info,
+        expr: format!(
+            "max without (alertname, alertstate, severity) (\n  \
+             max_over_time(ALERTS{{alertname=\"TokenbeatTargetDown\",alertstate=\"firing\"}}[{within}])\n)"
+        ),
+        hold: "0s",
+        keep: None,
+        labels: vec![("within", within.into())],
+        summary: "{{ $labels.model }} of {{ $labels.target }} is or was down.".into(),
+        description: format!(
+            "{{{{ $labels.model }}}} of {{{{ $labels.target }}}} was down within the last {within}: \
+             alerts that look back on it still see that. Nobody need be told: it keeps them quiet."
+        )
+        .into(),
     }
 }
 

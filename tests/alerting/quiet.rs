@@ -23,7 +23,23 @@ const OTHER: &[(&str, &str)] = &[("job", "another")];
 const SWEEP: &[(&str, &str)] =
     &[("job", "tokenbeat"), ("target", "a"), ("model", "m"), ("sweep", "nightly")];
 
+/// Alerts that tell windows apart, and two GPUs.
+const LATELY_10: &[(&str, &str)] = &[("target", "a"), ("model", "m"), ("within", "10m")];
+const LATELY_40: &[(&str, &str)] = &[("target", "a"), ("model", "m"), ("within", "40m")];
+const A_FAST: &[(&str, &str)] =
+    &[("target", "a"), ("model", "m"), ("probe", "p"), ("slo", "s"), ("long", "1h")];
+const A_SLOW: &[(&str, &str)] =
+    &[("target", "a"), ("model", "m"), ("probe", "p"), ("slo", "s"), ("long", "6h")];
+const A_OTHER_PROBE: &[(&str, &str)] =
+    &[("job", "tokenbeat"), ("target", "a"), ("model", "m"), ("probe", "q"), ("slo", "s")];
+const ENGINE: &[(&str, &str)] = &[("job", "tokenbeat"), ("target", "a")];
+const GPU_0: &[(&str, &str)] = &[("target", "a"), ("gpu", "0"), ("uuid", "u0"), ("xid", "79")];
+const GPU_0_TOO: &[(&str, &str)] = &[("target", "a"), ("gpu", "0"), ("uuid", "u0"), ("xid", "31")];
+const GPU_1: &[(&str, &str)] = &[("target", "a"), ("gpu", "1"), ("uuid", "u1"), ("xid", "31")];
+
 const DOWN: &str = "TokenbeatTargetDown";
+const LATELY: &str = "TokenbeatTargetDownRecently";
+const XID: &str = "TokenbeatGPUXIDErrors";
 const SATURATED: &str = "TokenbeatProberSaturated";
 const BURN: &str = "TokenbeatSLOBurn";
 
@@ -35,6 +51,14 @@ const PAIRS: &[(Alert, Alert, bool)] = &[
     ((DOWN, "critical", A), ("TokenbeatErrorRatioHigh", "critical", A_SLO), true),
     ((DOWN, "critical", A), (BURN, "critical", B_SLO), false),
     ((DOWN, "critical", A), ("TokenbeatSweepOverdue", "warning", SWEEP), false),
+    ((DOWN, "critical", A), ("TokenbeatEngineMetricsDown", "warning", ENGINE), true),
+    ((LATELY, "info", LATELY_10), (BURN, "critical", A_FAST), true),
+    ((LATELY, "info", LATELY_10), ("TokenbeatSLOMissed", "critical", A_SLO), true),
+    ((LATELY, "info", LATELY_10), ("TokenbeatErrorRatioHigh", "critical", A_SLO), false),
+    ((LATELY, "info", LATELY_10), (BURN, "critical", B_SLO), false),
+    ((LATELY, "info", LATELY_40), (BURN, "critical", A_SLOW), true),
+    ((LATELY, "info", LATELY_40), ("TokenbeatErrorRatioHigh", "critical", A_SLO), true),
+    ((LATELY, "info", LATELY_40), (BURN, "critical", A_FAST), false),
     ((SATURATED, "warning", SELF), (BURN, "critical", A_SLO), true),
     ((SATURATED, "warning", SELF), ("TokenbeatE2EBurn", "critical", B_SLO), true),
     ((SATURATED, "warning", SELF), ("TokenbeatRegressionActive", "warning", SWEEP), true),
@@ -43,6 +67,9 @@ const PAIRS: &[(Alert, Alert, bool)] = &[
     ((SATURATED, "warning", OTHER), (BURN, "critical", A_SLO), false),
     ((BURN, "critical", A_SLO), (BURN, "warning", A_SLO), true),
     ((BURN, "critical", A_SLO), (BURN, "warning", B_SLO), false),
+    ((BURN, "critical", A_SLO), (BURN, "warning", A_OTHER_PROBE), false),
+    ((XID, "critical", GPU_0), (XID, "warning", GPU_0_TOO), true),
+    ((XID, "critical", GPU_0), (XID, "warning", GPU_1), false),
     ((BURN, "critical", A_SLO), ("TokenbeatTTFTBurn", "warning", A_SLO), false),
     ((BURN, "warning", A_SLO), (BURN, "critical", A_SLO), false),
 ];

@@ -173,6 +173,8 @@ fn known() -> BTreeMap<String, Known> {
     }
     // What Prometheus makes of a scrape itself.
     put("up", &[], None);
+    // What it makes of alerts: rules read those of one alert of a target.
+    put("ALERTS", &["alertname", "alertstate", "severity", "target", "model"], None);
     for (_, rule) in rules() {
         let Some(name) = rule["record"].as_str() else { continue };
         let expression = promql::names(rule["expr"].as_str().expect("an expression"));

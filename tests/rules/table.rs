@@ -1,9 +1,12 @@
 //! Minutes from the first bad beat to the alert, by interval, objective and share of bad beats.
 //!
-//! Computed here from the definition of the rules, on samples of every minute; `promtool` then says
-//! whether the shipped file fires at that very minute and not at the one before.
+//! Computed here from the definition of the rules, on one sample an evaluation; `promtool` then says
+//! whether the shipped file fires at that very evaluation and not at the one before. It is given those
+//! rules of the shipped file that the table is of, and no others: an evaluation costs what it reads.
 
-use std::{fmt::Write as _, path::Path};
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
 
 /// Seconds between two beats.
 const INTERVALS: [u32; 3] = [15, 30, 60];
@@ -39,7 +42,7 @@ const fn burn(factor: f64, long: (u32, &'static str), short: u32, hold: u32) -> 
 struct Look {
     name: &'static str,
     rules: &'static [Rule],
-    /// Time between two evaluations.
+    /// Time between two evaluations, and between two samples.
     step: u32,
     /// Good beats before the first bad one.
     healthy: u32,
@@ -48,8 +51,8 @@ struct Look {
 }
 
 const LOOKS: [Look; 2] = [
-    Look { name: "short.yml", rules: &SHORT, step: 1, healthy: 420, bad: 380 },
-    Look { name: "long.yml", rules: &LONG, step: 5, healthy: 4_400, bad: 2_400 },
+    Look { name: "short", rules: &SHORT, step: 1, healthy: 420, bad: 380 },
+    Look { name: "long", rules: &LONG, step: 5, healthy: 4_400, bad: 2_400 },
 ];
 
 /// A target of the table.
@@ -89,7 +92,7 @@ impl Subject {
         let mut since = None;
         let mut at = 0;
         while at <= look.bad {
-            if !self.holds(rule, at.into()) {
+            if !self.holds(rule, look, at.into()) {
                 since = None;
             } else if at - *since.get_or_insert(at) >= rule.hold {
                 return Some(at);
@@ -99,11 +102,12 @@ impl Subject {
         None
     }
 
-    fn holds(self, rule: &Rule, at: i64) -> bool {
-        // A window of n minutes holds n samples, and n − 1 steps between them.
+    fn holds(self, rule: &Rule, look: &Look, at: i64) -> bool {
+        // A window of n steps holds n samples, and n − 1 steps between them.
         let bad = |window: u32| {
-            f64::from(self.bad_by(at) - self.bad_by(at - i64::from(window) + 1))
-                / f64::from(self.pace() * (window - 1))
+            let covered = window - look.step;
+            f64::from(self.bad_by(at) - self.bad_by(at - i64::from(covered)))
+                / f64::from(self.pace() * covered)
         };
         let budget = 1.0 - f64::from(self.objective) / 100.0;
         let most = rule.factor.map_or(0.5, |factor| (factor * budget).min(0.5));
@@ -116,19 +120,62 @@ impl Subject {
     }
 }
 
-/// The cases for `promtool`, with the names of their files.
-pub fn cases(rules: &Path) -> Vec<(&'static str, String)> {
-    LOOKS.iter().map(|look| (look.name, case(look, rules))).collect()
+/// Files for `promtool` by their names: cases, and the rules of `shipped` that they are of.
+pub fn files(shipped: &str) -> Vec<Files> {
+    let shipped: Value = serde_saphyr::from_str(shipped).expect("YAML");
+    let of = |look: &Look| Files {
+        cases: (format!("{}.cases.yml", look.name), cases(look)),
+        rules: (format!("{}.rules.yml", look.name), rules(look, &shipped)),
+    };
+    LOOKS.iter().map(of).collect()
 }
 
-fn case(look: &Look, rules: &Path) -> String {
+/// Two files, each with its name.
+pub struct Files {
+    pub cases: (String, String),
+    pub rules: (String, String),
+}
+
+/// Those groups of `shipped` with what `look` is at: its alerts, and the recordings they read.
+fn rules(look: &Look, shipped: &Value) -> String {
+    let text = |rule: &Value, key: &str| rule[key].as_str().unwrap_or_default().to_owned();
+    let of_look = |rule: &&Value| {
+        look.rules.iter().any(|one| {
+            text(rule, "alert") == one.alert
+                && rule["labels"]["long"].as_str().unwrap_or_default() == one.long.1
+        })
+    };
+    let groups = shipped["groups"].as_array().expect("groups");
+    let all = || groups.iter().flat_map(|group| group["rules"].as_array().expect("rules"));
+    let alerts: Vec<&Value> = all().filter(of_look).collect();
+    assert_eq!(alerts.len(), look.rules.len(), "an alert of the table is not shipped");
+    // A share is of a count, so what a recording reads is looked for too.
+    let read = |by: &[&Value], rule: &&Value| {
+        let name = text(rule, "record");
+        !name.is_empty() && by.iter().any(|one| text(one, "expr").contains(&name))
+    };
+    let shares: Vec<&Value> = all().filter(|rule| read(&alerts, rule)).collect();
+    let readers = [alerts, shares].concat();
+    let kept = |rule: &&Value| readers.contains(rule) || read(&readers, rule);
+    let groups: Vec<Value> = groups
+        .iter()
+        .map(|group| {
+            let rules = group["rules"].as_array().expect("rules").iter();
+            json!({"name": group["name"], "rules": rules.filter(kept).collect::<Vec<_>>()})
+        })
+        .collect();
+    json!({"groups": groups}).to_string()
+}
+
+fn cases(look: &Look) -> String {
     let mut text = format!(
-        "rule_files: [{}]\nevaluation_interval: {}m\n\
+        "rule_files: [{name}.rules.yml]\nevaluation_interval: {step}m\n\
          group_eval_order: [tokenbeat.slo.windows, tokenbeat.slo.long_windows, tokenbeat.slo]\n\
-         tests:\n- interval: 1m\n  input_series:\n",
-        rules.display(),
-        look.step
+         tests:\n- interval: {step}m\n  input_series:\n",
+        name = look.name,
+        step = look.step
     );
+    let end = (look.healthy + look.bad) / look.step;
     for subject in Subject::all() {
         let labels = format!(
             "{{job=\"tokenbeat\",instance=\"a\",target=\"{}\",model=\"m\",probe=\"p\"",
@@ -140,10 +187,11 @@ fn case(look: &Look, rules: &Path) -> String {
                 "  - series: 'tokenbeat_{name}{labels}{slo}}}'\n    values: '{values}'"
             );
         };
-        let (end, slo) = (look.healthy + look.bad, ",slo=\"s\"");
+        let slo = ",slo=\"s\"";
         let pace = subject.pace();
-        series("slo_requests_total", slo, format!("0+{pace}x{end}"));
-        let good = |minute: u32| {
+        series("slo_requests_total", slo, format!("0+{}x{end}", pace * look.step));
+        let good = |sample: u32| {
+            let minute = sample * look.step;
             let after = i64::from(minute) - i64::from(look.healthy);
             (pace * minute - subject.bad_by(after)).to_string()
         };

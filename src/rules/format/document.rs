@@ -36,10 +36,37 @@ pub enum Namespace {
     Named(String),
 }
 
-/// The document cannot be written as YAML.
+/// Why there is no document.
 #[derive(Debug, thiserror::Error)]
-#[error("the rules cannot be written as YAML: {0}")]
-pub struct Unwritable(#[from] serde_saphyr::ser::Error);
+pub enum Unwritable {
+    /// It cannot be put into YAML.
+    #[error("the rules cannot be written as YAML: {0}")]
+    Yaml(#[from] serde_saphyr::ser::Error),
+    /// The object of an SLO is to have its name and cannot.
+    #[error(
+        "SLO `{slo}`: Pyrra's object takes its name, and Kubernetes allows small letters, digits, `-` and `.` \
+         only: rename the SLO"
+    )]
+    Name {
+        /// The SLO.
+        slo: String,
+    },
+    /// A label that the rules themselves give a value.
+    #[error(
+        "label `{label}`: the rules set it, or it is given twice; another value would hide what an alert speaks \
+         of: take another name"
+    )]
+    Label {
+        /// Its name.
+        label: String,
+    },
+    /// A label that Prometheus does not take.
+    #[error("label `{label}`: a name has letters, digits and `_`, and no digit first")]
+    LabelName {
+        /// Its name.
+        label: String,
+    },
+}
 
 /// A map in the order in which it is to be read.
 #[derive(Clone, Debug, Default)]
@@ -69,6 +96,61 @@ impl Serialize for Query {
             self.0.serialize(serializer)
         }
     }
+}
+
+/// Labels that rules or the daemon give their values.
+const OWN_LABELS: [&str; 20] = [
+    "alertname",
+    "alertstate",
+    "severity",
+    "long",
+    "short",
+    "within",
+    "target",
+    "model",
+    "probe",
+    "slo",
+    "metric",
+    "sweep",
+    "step",
+    "reason",
+    "gpu",
+    "uuid",
+    "mig",
+    "xid",
+    "kind",
+    "job",
+];
+
+/// Looks at labels that go on alerts or on what is recorded.
+///
+/// # Errors
+/// If one has no name of Prometheus, is given twice, or would take the place of one of ours.
+pub(super) fn for_series(labels: &[(String, String)]) -> Result<(), Unwritable> {
+    for (at, (name, _)) in labels.iter().enumerate() {
+        let digit_first = name.starts_with(|letter: char| letter.is_ascii_digit());
+        let word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        if name.is_empty() || digit_first || !name.chars().all(word) {
+            return Err(Unwritable::LabelName { label: name.clone() });
+        }
+        let twice = labels[..at].iter().any(|(other, _)| other == name);
+        if twice || OWN_LABELS.contains(&&**name) {
+            return Err(Unwritable::Label { label: name.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Labels of an object, each once: the last word on one stands.
+pub(super) fn for_object(labels: impl IntoIterator<Item = (String, String)>) -> Map {
+    let mut map: Vec<(String, String)> = Vec::new();
+    for (name, value) in labels {
+        match map.iter_mut().find(|(other, _)| *other == name) {
+            Some(known) => known.1 = value,
+            None => map.push((name, value)),
+        }
+    }
+    Map(map)
 }
 
 /// `document` as YAML, below `head`, a comment.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{
     Options, Unwritable,
-    document::{Map, documents},
+    document::{Map, documents, for_object},
     subjects::{Subject, subjects},
 };
 use crate::config::Config;
@@ -114,20 +114,20 @@ fn object(subject: &Subject<'_>, options: &Options) -> Object {
             spec: SourceSpec { query: format!("sum({name}{selector})") },
         },
     };
-    let (name, slo) = (subject.name(), subject.judged.slo);
+    let slo = subject.judged.slo;
     Object {
         api_version: "openslo/v1",
         kind: "SLO",
         metadata: Metadata {
-            name: name.clone(),
+            name: subject.name(None),
             display_name: format!("{} of {}", slo.name, subject.target),
-            labels: Map(options.labels.clone()),
+            labels: for_object(options.labels.iter().cloned()),
         },
         spec: Spec {
             description: subject.judged.description(),
             service: "tokenbeat",
             indicator: Indicator {
-                metadata: Name { name: format!("{name}-good") },
+                metadata: Name { name: subject.name(Some("good")) },
                 spec: IndicatorSpec {
                     ratio_metric: RatioMetric {
                         counter: true,

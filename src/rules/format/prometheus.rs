@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{
     Namespace, Options, Unwritable,
-    document::{Map, Query, yaml},
+    document::{Map, Query, for_object, for_series, yaml},
 };
 use crate::rules::{Alert, Group, Record, Rule};
 
@@ -71,8 +71,9 @@ struct Metadata {
 /// `groups` as a file for `rule_files`.
 ///
 /// # Errors
-/// If they cannot be written as YAML.
+/// If a label of `options` is none of Prometheus or would hide one of ours, or YAML cannot be written.
 pub fn prometheus(groups: &[Group], options: &Options) -> Result<String, Unwritable> {
+    for_series(&options.labels)?;
     yaml(HEAD, &file(groups, options, &options.labels))
 }
 
@@ -82,8 +83,8 @@ pub fn prometheus(groups: &[Group], options: &Options) -> Result<String, Unwrita
 /// # Errors
 /// If they cannot be written as YAML.
 pub fn prometheus_operator(groups: &[Group], options: &Options) -> Result<String, Unwritable> {
-    let mut labels = vec![("app.kubernetes.io/name".to_owned(), "tokenbeat".to_owned())];
-    labels.extend(options.labels.iter().cloned());
+    let own = [("app.kubernetes.io/name".to_owned(), "tokenbeat".to_owned())];
+    let labels = for_object(own.into_iter().chain(options.labels.iter().cloned()));
     let namespace = match &options.namespace {
         Namespace::Unsaid => None,
         Namespace::Named(name) => Some(name.clone()),
@@ -91,7 +92,7 @@ pub fn prometheus_operator(groups: &[Group], options: &Options) -> Result<String
     let object = Object {
         api_version: "monitoring.coreos.com/v1",
         kind: "PrometheusRule",
-        metadata: Metadata { name: "tokenbeat", namespace, labels: Map(labels) },
+        metadata: Metadata { name: "tokenbeat", namespace, labels },
         spec: file(groups, options, &[]),
     };
     yaml(OPERATOR_HEAD, &object)

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::{
     Options, Unwritable,
-    document::{Map, yaml},
-    subjects::{Subject, subjects},
+    document::{Map, for_series, yaml},
+    subjects::{Subject, percent, subjects},
 };
 use crate::config::Config;
 
@@ -59,8 +59,9 @@ struct Labelled {
 /// The SLOs of `config` for Sloth.
 ///
 /// # Errors
-/// If they cannot be written as YAML.
+/// If a label of `options` is none of Prometheus or would hide one of ours, or YAML cannot be written.
 pub fn sloth(config: &Config, options: &Options) -> Result<String, Unwritable> {
+    for_series(&options.labels)?;
     let slos = subjects(config).iter().map(|subject| slo(subject, options)).collect();
     let labels = Map(options.labels.clone());
     yaml(HEAD, &Spec { version: "prometheus/v1", service: "tokenbeat", labels, slos })
@@ -76,8 +77,8 @@ fn slo(subject: &Subject<'_>, options: &Options) -> Slo {
     labels
         .extend([pair("probe", &subject.judged.probe.name), pair("slo", &subject.judged.slo.name)]);
     Slo {
-        name: subject.name(),
-        objective: subject.judged.percent().parse().unwrap_or(f64::NAN),
+        name: subject.name(None),
+        objective: percent(subject.judged.slo).parse().unwrap_or(f64::NAN),
         description: subject.judged.description(),
         labels: Map(labels),
         sli: Sli {

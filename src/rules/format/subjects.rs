@@ -23,7 +23,7 @@ pub(super) struct Subject<'a> {
 }
 
 /// Every SLO of every probe.
-pub(super) fn judged(config: &Config) -> impl Iterator<Item = Judged<'_>> {
+fn judged(config: &Config) -> impl Iterator<Item = Judged<'_>> {
     config.probes.iter().flat_map(|probe| probe.slos.iter().map(move |slo| Judged { probe, slo }))
 }
 
@@ -46,27 +46,37 @@ pub(super) fn subjects(config: &Config) -> Vec<Subject<'_>> {
     subjects
 }
 
+/// Every SLO that a probe is held against, once.
+pub(super) fn used(config: &Config) -> Vec<&Slo> {
+    let mut slos: Vec<&Slo> = Vec::new();
+    for Judged { slo, .. } in judged(config) {
+        if slos.iter().all(|known| known.name != slo.name) {
+            slos.push(slo);
+        }
+    }
+    slos
+}
+
 impl Judged<'_> {
     /// What is asked for, in words.
     pub(super) fn description(&self) -> String {
-        let bounds: Vec<String> = self
-            .slo
-            .thresholds
-            .iter()
-            .map(|one| format!("{} ≤ {}", one.metric.as_str(), period(one.max)))
-            .collect();
-        format!(
-            "{} % of the beats of {} are ok with {}.",
-            promql::number(100.0 * self.slo.objective),
-            self.probe.name,
-            bounds.join(" and ")
-        )
+        description(&self.probe.name, self.slo)
     }
+}
 
-    /// The objective in percent.
-    pub(super) fn percent(&self) -> String {
-        promql::number(100.0 * self.slo.objective)
-    }
+/// What `slo` asks of the beats of `probe`, in words.
+pub(super) fn description(probe: &str, slo: &Slo) -> String {
+    let bounds: Vec<String> = slo
+        .thresholds
+        .iter()
+        .map(|one| format!("{} ≤ {}", one.metric.as_str(), period(one.max)))
+        .collect();
+    format!("{} % of the beats of {probe} are ok with {}.", percent(slo), bounds.join(" and "))
+}
+
+/// Its objective in percent.
+pub(super) fn percent(slo: &Slo) -> String {
+    promql::number(100.0 * slo.objective)
 }
 
 impl Subject<'_> {
@@ -78,20 +88,21 @@ impl Subject<'_> {
         promql::selector(&pairs)
     }
 
-    /// Its name, as objects may be named.
-    pub(super) fn name(&self) -> String {
+    /// Its name, as objects may be named; `part` where it is of a part of it.
+    pub(super) fn name(&self, part: Option<&str>) -> String {
         let parts = [
             Some(self.target),
             self.model,
             Some(&self.judged.probe.name),
             Some(&self.judged.slo.name),
+            part,
         ];
         object_name(&parts.into_iter().flatten().collect::<Vec<_>>())
     }
 }
 
 /// A name for an object: small letters, digits and single dashes, at most 63 of them.
-pub(super) fn object_name(parts: &[&str]) -> String {
+fn object_name(parts: &[&str]) -> String {
     let mut name = String::new();
     for letter in parts.join("-").chars() {
         let letter = letter.to_ascii_lowercase();
