@@ -49,6 +49,51 @@ pub struct Panel {
     pub states: &'static [State],
     /// The dashboard that a click on a series opens, for its target and model.
     pub drill: Option<Board>,
+    /// Without what it stays empty; absent if every installation fills it.
+    pub needs: Option<Need>,
+    /// Whether the traces behind its values are drawn beside them.
+    pub exemplars: Exemplars,
+}
+
+/// What fills a panel, where not every installation has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// GPUs that are read.
+    Gpus,
+    /// An engine whose metrics are read.
+    Engine,
+    /// Both.
+    GpusAndEngine,
+    /// Runs of a sweep.
+    Sweep,
+    /// SLOs.
+    Slo,
+}
+
+impl Need {
+    /// The sentence that says so.
+    pub(super) const fn sentence(self) -> &'static str {
+        match self {
+            Self::Gpus => "Empty where no `gpu` of a target is configured.",
+            Self::Engine => {
+                "The engine's part is empty where no `engine_metrics` of a target is configured."
+            }
+            Self::GpusAndEngine => {
+                "Empty where not both `gpu` and `engine_metrics` of a target are configured."
+            }
+            Self::Sweep => "Empty until a run of a sweep has ended.",
+            Self::Slo => "Empty where no SLO is configured.",
+        }
+    }
+}
+
+/// Whether the traces behind values are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exemplars {
+    /// They are not asked for.
+    Hidden,
+    /// As points, each with the id of its trace.
+    Shown,
 }
 
 /// How a panel draws its values.
@@ -202,6 +247,17 @@ pub struct Annotation {
     pub colour: Colour,
 }
 
+impl Row {
+    /// Says without what its panels stay empty, but for those that have said so themselves.
+    #[must_use]
+    pub(super) fn needs(mut self, need: Need) -> Self {
+        for panel in &mut self.panels {
+            panel.needs.get_or_insert(need);
+        }
+        self
+    }
+}
+
 impl Panel {
     /// A panel without a query.
     pub(super) const fn new(
@@ -219,7 +275,23 @@ impl Panel {
             steps: &[],
             states: &[],
             drill: None,
+            needs: None,
+            exemplars: Exemplars::Hidden,
         }
+    }
+
+    /// Says without what it stays empty.
+    #[must_use]
+    pub(super) const fn needs(mut self, need: Need) -> Self {
+        self.needs = Some(need);
+        self
+    }
+
+    /// Draws the traces behind the values.
+    #[must_use]
+    pub(super) const fn traced(mut self) -> Self {
+        self.exemplars = Exemplars::Shown;
+        self
     }
 
     /// Asks for what the panel is about.
