@@ -1,6 +1,6 @@
 //! The words in which a dashboard is written down. No Grafana in here but the names of its units.
 
-use super::Board;
+use super::{board::Board, need::Need};
 
 /// A dashboard.
 #[derive(Clone, Debug)]
@@ -53,38 +53,6 @@ pub struct Panel {
     pub needs: Option<Need>,
     /// Whether the traces behind its values are drawn beside them.
     pub exemplars: Exemplars,
-}
-
-/// What fills a panel, where not every installation has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
-    /// GPUs that are read.
-    Gpus,
-    /// An engine whose metrics are read.
-    Engine,
-    /// Both.
-    GpusAndEngine,
-    /// Runs of a sweep.
-    Sweep,
-    /// SLOs.
-    Slo,
-}
-
-impl Need {
-    /// The sentence that says so.
-    pub(super) const fn sentence(self) -> &'static str {
-        match self {
-            Self::Gpus => "Empty where no `gpu` of a target is configured.",
-            Self::Engine => {
-                "The engine's part is empty where no `engine_metrics` of a target is configured."
-            }
-            Self::GpusAndEngine => {
-                "Empty where not both `gpu` and `engine_metrics` of a target are configured."
-            }
-            Self::Sweep => "Empty until a run of a sweep has ended.",
-            Self::Slo => "Empty where no SLO is configured.",
-        }
-    }
 }
 
 /// Whether the traces behind values are drawn.

@@ -3,7 +3,8 @@
 use super::common::{self, COMPARE, MODEL, SUBJECT, TARGET};
 use crate::dashboard::{
     board::Board,
-    model::{Dashboard, Kind, Need, Panel, Row, Unit},
+    model::{Dashboard, Kind, Panel, Row, Unit},
+    need::Need,
     promql::{Histogram, RANGE, WINDOW, age, gauge, increase, rate},
 };
 

@@ -3,7 +3,8 @@
 use super::common::{self, at, from};
 use crate::dashboard::{
     board::Board,
-    model::{Colour, Dashboard, Kind, Need, Panel, Row, State, Step, Unit, Variable},
+    model::{Colour, Dashboard, Kind, Panel, Row, State, Step, Unit, Variable},
+    need::Need,
     promql::{gauge, increase, rate},
 };
 

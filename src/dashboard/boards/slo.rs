@@ -3,7 +3,8 @@
 use super::common::{self, MODEL, PROBES, TARGET, at, from};
 use crate::dashboard::{
     board::Board,
-    model::{Colour, Dashboard, Kind, Need, Panel, Row, State, Step, Unit, Variable},
+    model::{Colour, Dashboard, Kind, Panel, Row, State, Step, Unit, Variable},
+    need::Need,
     promql::{RANGE, gauge, increase, rate, share},
 };
 

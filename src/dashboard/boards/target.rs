@@ -3,7 +3,8 @@
 use super::common::{self, MODEL, PROBE, PROBES, SUBJECT, TARGET};
 use crate::dashboard::{
     board::Board,
-    model::{Dashboard, Kind, Need, Panel, Row, Unit},
+    model::{Dashboard, Kind, Panel, Row, Unit},
+    need::Need,
     promql::{Histogram, RANGE, gauge, rate, share},
 };
 
