@@ -26,6 +26,7 @@ use std::{
 use exposition::Samples;
 use pipeline::{PATIENCE, Pipeline, Tap};
 use tokenbeat::{
+    event::{Beat, Kept, Trace, TraceShare},
     sim::{Dist, Sim, SimSpec, TlsPem, fault_names},
     timeline::Outcome,
 };
@@ -248,7 +249,46 @@ fn finish(pipeline: Pipeline, tap: &Tap, outcome: Outcome) {
             "{outcome} is told"
         );
     }
+    beats.iter().for_each(traced);
     counted(&tap.scrape(), tap);
+}
+
+/// The spans of a beat are one tree, whatever became of it: each lies within its parent, which
+/// stands before it, no attribute stands twice, and what failed says in which part.
+fn traced(beat: &Beat) {
+    let (outcome, timeline) = (beat.exchange.outcome, &beat.exchange.timeline);
+    let share = TraceShare::default();
+    let kept = outcome.is_failure().then_some(Kept::Failed);
+    assert_eq!(Kept::of(beat, &share), kept, "{outcome}");
+    let trace = Trace::of(beat, Kept::Failed);
+    let [root, below @ ..] = &trace.spans[..] else { panic!("{outcome}: no span") };
+    assert_eq!((trace.id, root.id, root.parent), (beat.trace.trace, beat.trace.root, None));
+    assert_eq!(root.start_unix_nanos, beat.due_unix_nanos, "{outcome}");
+    let error = root.error.as_deref().unwrap_or_default();
+    assert_eq!(error.starts_with(outcome.as_str()), outcome != Outcome::Ok, "{outcome}: {error}");
+    for (at, span) in trace.spans.iter().enumerate() {
+        let name = span.name;
+        assert!(trace.spans[..at].iter().all(|one| one.id != span.id), "{outcome} {name}: id");
+        let names: BTreeSet<_> = span.attributes.iter().map(|(name, _)| name).collect();
+        assert_eq!(names.len(), span.attributes.len(), "{outcome} {name}: attributes");
+        let Some(parent) = span.parent else {
+            assert_eq!(at, 0, "{outcome} {name}: one root");
+            continue;
+        };
+        let parent = trace.spans[..at].iter().find(|one| one.id == parent);
+        let parent = parent.unwrap_or_else(|| panic!("{outcome} {name}: no parent before it"));
+        assert!(
+            parent.start_unix_nanos <= span.start_unix_nanos
+                && span.start_unix_nanos <= span.end_unix_nanos
+                && span.end_unix_nanos <= parent.end_unix_nanos,
+            "{outcome} {name}: {span:?} is not within {parent:?}"
+        );
+    }
+    // A failure says in which part it was cut off, but for an answer that was whole and wrong.
+    let cut: Vec<_> = below.iter().filter(|one| one.error.is_some()).map(|one| one.name).collect();
+    let whole = timeline.end.is_some() && !timeline.tokens.is_empty();
+    let was_cut = outcome.is_failure() && timeline.attempt_start.is_some() && !whole;
+    assert_eq!(cut.len(), usize::from(was_cut), "{outcome}: {cut:?}");
 }
 
 /// Every counter of the probe is what the beats say, and no other is.

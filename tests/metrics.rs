@@ -289,6 +289,26 @@ fn a_trace_that_is_kept_is_an_exemplar_where_the_format_has_them() {
 }
 
 #[test]
+fn the_last_failure_is_the_exemplar_of_its_reason() {
+    let sink = probed();
+    let exposed = || {
+        let open = text(&sink, OPEN_METRICS);
+        let ours = |line: &&str| line.contains(EXEMPLAR) && line.contains("_failures_total");
+        open.lines().filter(ours).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(exposed().is_empty());
+    for due in [100, 200, 150] {
+        sink.beat(&beat(due, Outcome::Stall));
+    }
+    // A reload keeps the count, and with it what it leads to.
+    sink.add_probe(&series(vec![interactive()]));
+    let lines = exposed();
+    let [line] = &lines[..] else { panic!("{lines:?}") };
+    assert!(line.contains("reason=\"stall\"") && line.contains("} 3 # {"), "{line}");
+    assert!(line.contains(&format!("trace_id=\"{:032x}\"}} 1 200.", 200)), "{line}");
+}
+
+#[test]
 fn exemplars_outlive_a_reload_as_their_histogram_does() {
     let sink = probed();
     sink.beat(&judged(100));

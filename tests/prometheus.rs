@@ -72,6 +72,15 @@ fn exemplars(prometheus: &mut RealPrometheus) {
         assert_eq!(found.1["value"], "0.043636364", "{selector}");
         assert_eq!(found.1["timestamp"], 100.7, "{selector}");
     }
+    // So is the last failure behind the counter of its reason.
+    for job in ["protobuf", "openmetrics"] {
+        let selector =
+            format!("tokenbeat_probe_failures_total{{job=\"{job}\",reason=\"http_5xx\"}}");
+        let id = prometheus.wait_for_exemplars(&selector, |series| {
+            series.first()?["exemplars"][0]["labels"]["trace_id"].as_str().map(str::to_owned)
+        });
+        assert_eq!(id, format!("{:032x}", 115), "{selector}");
+    }
     let none = "{__name__=~\"tokenbeat_.+\",job=\"text\"}";
     prometheus.wait_for_exemplars(none, |series| series.is_empty().then_some(()));
 }

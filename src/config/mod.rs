@@ -29,8 +29,8 @@ pub(crate) use mask::sounds_secret;
 pub use model::{
     Authorization, Bound, Budget, ClientCert, Config, Connection, Dcgm, EngineMetrics, Global,
     GpuSource, Guard, HeaderValue, MaintenanceWindow, Missed, Models, Nvml, Otlp, OtlpCompression,
-    OtlpProtocol, OtlpTraces, Overlap, Probe, Requests, Retry, Scenario, StopWhen, Sweep, Target,
-    TlsFiles, Unclaimed, Warmup,
+    OtlpProtocol, OtlpSemconv, OtlpTraces, Overlap, Probe, Requests, Retry, Scenario, StopWhen,
+    Sweep, Target, TlsFiles, Unclaimed, Warmup,
 };
 pub use problem::{Problem, Problems};
 pub use schema::schema;

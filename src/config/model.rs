@@ -455,6 +455,8 @@ pub struct Otlp {
     pub compression: OtlpCompression,
     /// The user's attributes of the resource.
     pub resource: BTreeMap<String, String>,
+    /// Names besides ours.
+    pub semconv: OtlpSemconv,
     /// Traces; not exported if absent.
     pub traces: Option<OtlpTraces>,
 }
@@ -479,6 +481,17 @@ pub enum OtlpCompression {
     None,
     /// gzip, a tenth of the size.
     Gzip,
+}
+
+/// Conventions under whose names some metrics are exported once more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OtlpSemconv {
+    /// None: our names alone.
+    #[default]
+    None,
+    /// OpenTelemetry's for generative AI, which are experimental and still change.
+    GenAi,
 }
 
 /// Which traces are kept.

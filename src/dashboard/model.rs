@@ -1,6 +1,6 @@
 //! The words in which a dashboard is written down. No Grafana in here but the names of its units.
 
-use super::Board;
+use super::{board::Board, need::Need};
 
 /// A dashboard.
 #[derive(Clone, Debug)]
@@ -49,6 +49,19 @@ pub struct Panel {
     pub states: &'static [State],
     /// The dashboard that a click on a series opens, for its target and model.
     pub drill: Option<Board>,
+    /// Without what it stays empty; absent if every installation fills it.
+    pub needs: Option<Need>,
+    /// Whether the traces behind its values are drawn beside them.
+    pub exemplars: Exemplars,
+}
+
+/// Whether the traces behind values are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exemplars {
+    /// They are not asked for.
+    Hidden,
+    /// As points, each with the id of its trace.
+    Shown,
 }
 
 /// How a panel draws its values.
@@ -202,6 +215,17 @@ pub struct Annotation {
     pub colour: Colour,
 }
 
+impl Row {
+    /// Says without what its panels stay empty, but for those that have said so themselves.
+    #[must_use]
+    pub(super) fn needs(mut self, need: Need) -> Self {
+        for panel in &mut self.panels {
+            panel.needs.get_or_insert(need);
+        }
+        self
+    }
+}
+
 impl Panel {
     /// A panel without a query.
     pub(super) const fn new(
@@ -219,7 +243,23 @@ impl Panel {
             steps: &[],
             states: &[],
             drill: None,
+            needs: None,
+            exemplars: Exemplars::Hidden,
         }
+    }
+
+    /// Says without what it stays empty.
+    #[must_use]
+    pub(super) const fn needs(mut self, need: Need) -> Self {
+        self.needs = Some(need);
+        self
+    }
+
+    /// Draws the traces behind the values.
+    #[must_use]
+    pub(super) const fn traced(mut self) -> Self {
+        self.exemplars = Exemplars::Shown;
+        self
     }
 
     /// Asks for what the panel is about.

@@ -199,7 +199,7 @@ impl Trace {
 /// what it must drop.
 pub trait TraceSink: Send + Sync {
     /// Takes a trace that is to be kept.
-    fn kept(&self, trace: Trace);
+    fn kept(&self, trace: Arc<Trace>);
 }
 
 #[cfg(test)]

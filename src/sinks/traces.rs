@@ -43,15 +43,15 @@ impl Traces {
     /// A beat has ended: its trace is built if it is kept.
     pub fn beat(&self, beat: &Beat) {
         let Some(kept) = Kept::of(beat, &self.share) else { return };
-        let trace = Trace::of(beat, kept);
+        let trace = Arc::new(Trace::of(beat, kept));
         let exporter = self.exporter.read().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(exporter) = exporter {
-            exporter.kept(trace.clone());
+            exporter.kept(Arc::clone(&trace));
         }
         let mut targets = self.lock();
         let Some(kinds) = targets.get_mut(&trace.key.target) else { return };
-        for (_, ring) in Kept::ALL.iter().zip(kinds).filter(|(kind, _)| **kind == kept) {
-            insert(ring, Arc::new(trace.clone()));
+        if let Some((_, ring)) = Kept::ALL.iter().zip(kinds).find(|(kind, _)| **kind == kept) {
+            insert(ring, trace);
         }
     }
 
@@ -175,7 +175,7 @@ mod tests {
     struct Heard(Mutex<Vec<Kept>>);
 
     impl TraceSink for Heard {
-        fn kept(&self, trace: Trace) {
+        fn kept(&self, trace: Arc<Trace>) {
             self.0.lock().expect("not poisoned").push(trace.kept);
         }
     }

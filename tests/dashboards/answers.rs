@@ -171,11 +171,19 @@ fn shares(prometheus: &mut RealPrometheus) {
 fn telemetry(prometheus: &mut RealPrometheus) {
     let named = "{{target}} gpu {{gpu}} {{mig}}";
     let gpu = |title| (Board::Gpu, title, named);
-    expect(prometheus, gpu("SM active"), &[("gpu", "0")], exact(0.42));
+    expect(prometheus, gpu("SM active"), &[("target", "node"), ("gpu", "0")], exact(0.42));
     // A GPU that no target claims is shown as well.
-    expect(prometheus, gpu("SM active"), &[("gpu", "1")], exact(0.02));
+    expect(prometheus, gpu("SM active"), &[("uuid", "GPU-1")], exact(0.02));
+    // The exporter's own: two GPUs that rest.
+    let steady = [("target", "steady")];
+    for (title, value) in
+        [("SM active", 0.0), ("Power", 75.0), ("Clock of the SMs", 1.98e9), ("Temperature", 32.0)]
+    {
+        expect(prometheus, gpu(title), &steady, exact(value));
+    }
+    expect(prometheus, (Board::Gpu, "Collectors", "{{target}} {{source}}"), &steady, exact(1.0));
     expect(prometheus, gpu("Utilisation"), &[("target", "node")], exact(0.98));
-    expect(prometheus, (Board::Gpu, "SM active", "mean"), &[], exact(0.22));
+    expect(prometheus, (Board::Gpu, "SM active", "mean"), &[], exact(0.11));
     // 300 J and 150 tokens a second.
     expect(
         prometheus,
@@ -192,6 +200,9 @@ fn telemetry(prometheus: &mut RealPrometheus) {
         exact(3.0),
     );
     let hits = "prefix cache hits, {{target}} {{model}}";
+    // The engine's own: its clients wait for it and for nothing else.
+    let running = "running, {{target}} {{model}}";
+    expect(prometheus, engine(requests, running), &steady, (0.0, 64.0));
     expect(prometheus, engine("Caches of the engine", hits), &[("target", "node")], exact(0.25));
     let mean = "Time to first token: ours and the engine's";
     expect(
@@ -199,6 +210,12 @@ fn telemetry(prometheus: &mut RealPrometheus) {
         engine(mean, "engine, {{target}} {{model}}"),
         &[("target", "node")],
         exact(0.2),
+    );
+    expect(
+        prometheus,
+        engine(mean, "engine, {{target}} {{model}}"),
+        &steady,
+        (0.95 * TTFT_MS / 1e3, 0.45),
     );
     expect(
         prometheus,

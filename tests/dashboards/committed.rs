@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, fs, process::Command};
 
 use serde_json::Value;
-use tokenbeat::dashboard::{self, Board, Kind};
+use tokenbeat::{
+    dashboard::{self, Board, Kind},
+    measure::catalogue::{CATALOGUE, Family, Row},
+};
 
 use crate::{daemon, file, promql};
 
@@ -62,6 +65,31 @@ fn every_panel_says_what_it_shows_and_none_is_one_too_many() {
             let legends: BTreeSet<_> = panel.queries.iter().map(|query| query.legend).collect();
             assert_eq!(legends.len(), panel.queries.len(), "{title}: two queries of one name");
             assert!(panel.kind != Kind::XyChart || panel.queries.len() == 2, "{title}");
+        }
+    }
+}
+
+#[test]
+fn a_panel_that_not_every_installation_fills_says_so() {
+    // What every daemon that beats has series of.
+    let given = |name: &str| {
+        let of = |row: &&Row| {
+            name.strip_prefix(row.name)
+                .is_some_and(|rest| ["", "_bucket", "_count", "_sum"].contains(&rest))
+        };
+        let family = CATALOGUE.iter().find(of).map(|row| row.family);
+        matches!(family, Some(Family::Probe | Family::Daemon | Family::Process))
+    };
+    for board in Board::ALL {
+        for panel in board.dashboard().rows.into_iter().flat_map(|row| row.panels) {
+            let filled = panel.queries.iter().any(|query| {
+                promql::names(&query.expr).selectors.iter().all(|one| given(&one.name))
+            });
+            assert!(
+                filled || panel.needs.is_some(),
+                "{board:?}, {}: when is it empty?",
+                panel.title
+            );
         }
     }
 }

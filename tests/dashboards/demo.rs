@@ -39,21 +39,24 @@ pub struct Demo {
     pub daemon: Daemon,
     planted: Planted,
     _engine: SpawnedSim,
+    _gpus: SpawnedSim,
     _folder: tempfile::TempDir,
 }
 
 impl Demo {
-    /// One target that answers in constant time, and one where nobody listens.
+    /// One target that answers in constant time, on GPUs that rest, and one where nobody listens.
     pub fn start() -> Self {
         let (ttft, itl) = (Dist::constant_ms(TTFT_MS), Dist::constant_ms(ITL_MS));
         let engine = Sim::spawn(SimSpec { ttft, itl, ..SimSpec::default() }).expect("an engine");
+        let gpus = Sim::spawn(SimSpec::default()).expect("an exporter");
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("tokenbeat.yml");
-        fs::write(&file, configuration(engine.base_url())).expect("written");
+        fs::write(&file, configuration(engine.base_url(), gpus.base_url())).expect("written");
         let data = folder.path().join("data");
         let data = data.to_str().expect("UTF-8");
         let daemon = Daemon::serve(&file, &["--storage.path", data, "--web.enable-lifecycle"]);
-        Self { daemon, planted: Planted::start(PLANTED), _engine: engine, _folder: folder }
+        let planted = Planted::start(PLANTED);
+        Self { daemon, planted, _engine: engine, _gpus: gpus, _folder: folder }
     }
 
     /// A Prometheus that scrapes it each second.
@@ -77,14 +80,16 @@ impl Demo {
 }
 
 /// `impossible` is never met and `easy` always: what follows from them is exact.
-fn configuration(engine: &str) -> String {
+fn configuration(engine: &str, gpus: &str) -> String {
     // The port was free: nobody listens there.
     let nobody = TcpListener::bind("127.0.0.1:0").and_then(|one| one.local_addr());
     let nobody = nobody.expect("a free port");
     format!(
         "global: {{timeout: 20s}}\n\
          targets:\n\
-         \x20 - {{name: steady, url: \"{engine}\", models: [sim-8b], cost_per_hour: 3.6}}\n\
+         \x20 - name: steady\n    url: \"{engine}\"\n    models: [sim-8b]\n    cost_per_hour: 3.6\n\
+         \x20   engine_metrics: {{url: \"{engine}/metrics\", interval: 1s}}\n\
+         \x20   gpu: {{dcgm: {{url: [\"{gpus}/dcgm/metrics\"], match: {{hostname: sim}}, interval: 1s}}}}\n\
          \x20 - {{name: gone, url: \"http://{nobody}\", models: [sim-8b]}}\n\
          workloads: {{hello: {{synthetic: {{input_tokens: 16, output_tokens: 8}}}}}}\n\
          slos:\n\

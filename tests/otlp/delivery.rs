@@ -16,8 +16,9 @@ const ONCE: &str = ", interval: 1h";
 
 #[test]
 fn what_can_be_taken_later_is_tried_again() {
-    for speaks in BOTH {
-        let replies = [Reply::Later(1), Reply::Take];
+    // At once is taken to mean soon.
+    for (speaks, seconds) in BOTH.into_iter().flat_map(|speaks| [(speaks, 1), (speaks, 0)]) {
+        let replies = [Reply::Later(seconds), Reply::Take];
         let collector = Collector::start(speaks, None, &replies);
         let mut site = Site::new();
         site.apply(&site::config(speaks, &collector.url(), ONCE));
@@ -47,6 +48,20 @@ fn a_refusal_is_not_tried_again_and_a_redirect_not_followed() {
         }
         assert!(elsewhere.exports().is_empty(), "{speaks:?}");
     }
+}
+
+#[test]
+fn one_connection_serves_until_the_collector_ends_it() {
+    let collector = Collector::start(Speaks::Grpc, None, &[Reply::Take]);
+    let mut site = Site::new();
+    site.apply(&site::config(Speaks::Grpc, &collector.url(), ", interval: 1s"));
+    until("two exports", || (site.exports("ok") >= 2.0).then_some(()));
+    assert_eq!(collector.connections(), 1, "it is used again");
+    collector.dismiss();
+    let seen = site.exports("ok");
+    until("two more", || (site.exports("ok") >= seen + 2.0).then_some(()));
+    assert_eq!(collector.connections(), 2, "another one takes its place");
+    assert_eq!(site.exports("failed") + site.exports("rejected"), 0.0);
 }
 
 #[test]

@@ -11,6 +11,9 @@ mod collector;
 #[expect(dead_code, reason = "shared with tests of the daemon, which use it all")]
 #[path = "../support/daemon.rs"]
 mod daemon;
+#[expect(dead_code, reason = "shared with tests/secrets.rs, which uses it all")]
+#[path = "../support/echo.rs"]
+mod echo;
 #[expect(dead_code, reason = "shared with tests/metrics.rs, which uses it all")]
 #[path = "../support/exposition.rs"]
 mod exposition;
@@ -23,6 +26,7 @@ mod otlp_samples;
 mod populated;
 
 mod delivery;
+mod kept;
 mod process;
 mod site;
 mod stores;

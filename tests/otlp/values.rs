@@ -1,7 +1,8 @@
 //! What a collector gets is what `/metrics` shows, to the last sample.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use prometheus_client::encoding::prometheus_protobuf::prometheus_data_model::MetricFamily;
 use tokenbeat::measure::catalogue::{CATALOGUE, Unit};
 
 use crate::{
@@ -36,7 +37,12 @@ fn every_sample_of_a_scrape_is_exported_with_its_value() {
         found.values.retain(|(name, _), _| name != OWN);
         assert!(scraped.values.len() > 200, "{}", scraped.values.len());
         assert_eq!(found, scraped, "{speaks:?}{more}");
-        assert_eq!(exported.natives, natives(&site), "{speaks:?}{more}");
+        let families = families(&site);
+        assert_eq!(exported.natives, otlp_samples::natives(&families), "{speaks:?}{more}");
+        assert_eq!(exported.exemplars, otlp_samples::exemplars(&families), "{speaks:?}{more}");
+        let traced: BTreeSet<_> = exported.exemplars.keys().map(|(name, _)| &**name).collect();
+        assert!(traced.contains("tokenbeat_probe_ttft_seconds"), "{traced:?}");
+        assert!(traced.contains("tokenbeat_probe_failures_total"), "{traced:?}");
         assert!(exported.natives.values().any(|one| one.positive.len() > 1), "some have buckets");
     }
 }
@@ -68,6 +74,24 @@ fn the_resource_says_who_exports() {
     }
 }
 
+#[test]
+fn the_words_of_the_conventions_are_a_second_name_for_the_same() {
+    let collector = Collector::start(Speaks::Grpc, None, &[Reply::Take]);
+    let mut site = Site::new();
+    site.apply(&site::config(Speaks::Grpc, &collector.url(), ", semconv: gen_ai"));
+    let first = until("an export", || collector.metrics().into_iter().next());
+    let exported = otlp_samples::read(&[first]).samples;
+    for (theirs, ours) in [
+        ("gen_ai.client.inference.duration_count", "tokenbeat_probe_e2e_seconds_count"),
+        ("gen_ai.client.inference.duration_sum", "tokenbeat_probe_e2e_seconds_sum"),
+        ("gen_ai.client.inference.time_to_first_chunk_sum", "tokenbeat_probe_ttft_seconds_sum"),
+        ("gen_ai.client.inference.usage.output_tokens", "tokenbeat_probe_output_tokens_total"),
+    ] {
+        let value = exported.get(theirs, &[("gen_ai.operation.name", "chat")]);
+        assert!(value > 0.0 && value == exported.get(ours, &[]), "{theirs}: {value}");
+    }
+}
+
 fn assert_units(exported: &Exported) {
     for (name, unit) in &exported.units {
         let row = CATALOGUE.iter().find(|row| row.name == name).expect("a row of the catalogue");
@@ -87,9 +111,9 @@ fn scrape(site: &Site) -> exposition::Samples {
     exposition::text(&String::from_utf8(body).expect("text"))
 }
 
-fn natives(site: &Site) -> BTreeMap<exposition::Key, otlp_samples::Native> {
+fn families(site: &Site) -> Vec<MetricFamily> {
     let accept = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
                   encoding=delimited";
     let body = site.prometheus.render(Some(accept), None).expect("rendered").body;
-    otlp_samples::natives(&exposition::families(&body))
+    exposition::families(&body)
 }

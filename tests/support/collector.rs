@@ -6,6 +6,7 @@ use std::{
     convert::Infallible,
     io::Read as _,
     net::{Ipv4Addr, SocketAddr},
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, JoinHandle},
     time::Duration,
@@ -38,11 +39,12 @@ use rustls::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
+    sync::Notify,
     task::JoinSet,
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-use tonic::{Status, codec::CompressionEncoding};
+use tonic::{Code, Status, codec::CompressionEncoding};
 
 use crate::certificates::Pair;
 
@@ -70,8 +72,8 @@ pub enum Reply {
     Take,
     /// It is taken, but for so many points.
     TakeInPart(i64),
-    /// Come again, in so many seconds over HTTP.
-    Later(u64),
+    /// Come again, in so many seconds; over gRPC it is the delay alone that makes it worth that.
+    Later(u8),
     /// Never. The text goes along.
     Refuse(String),
     /// Elsewhere: a redirect; over gRPC a refusal.
@@ -91,11 +93,16 @@ pub enum Export {
 #[derive(Default)]
 struct Book {
     exports: Vec<(HeaderMap, Export)>,
+    connections: usize,
     replies: VecDeque<Reply>,
 }
 
 #[derive(Clone, Default)]
-struct Desk(Arc<Mutex<Book>>);
+struct Desk {
+    book: Arc<Mutex<Book>>,
+    /// Tells the connections of the moment to end.
+    dismissal: Arc<Notify>,
+}
 
 /// The collector, on a thread of its own until it is dropped.
 pub struct Collector {
@@ -152,6 +159,16 @@ impl Collector {
         self.exports().into_iter().filter_map(traces).collect()
     }
 
+    /// Connections that came so far.
+    pub fn connections(&self) -> usize {
+        self.desk.lock().connections
+    }
+
+    /// Takes no further request on the connections that there are: GOAWAY.
+    pub fn dismiss(&self) {
+        self.desk.dismissal.notify_waiters();
+    }
+
     /// From now on it answers so.
     pub fn answer(&self, reply: Reply) {
         self.desk.lock().replies = VecDeque::from([reply]);
@@ -169,7 +186,7 @@ impl Drop for Collector {
 
 impl Desk {
     fn lock(&self) -> MutexGuard<'_, Book> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take(&self, headers: HeaderMap, export: Export) -> Reply {
@@ -187,7 +204,11 @@ impl Desk {
         match self.take(headers, export) {
             Reply::Take => Ok(0),
             Reply::TakeInPart(rejected) => Ok(rejected),
-            Reply::Later(_) => Err(Status::unavailable("come again")),
+            Reply::Later(seconds) => Err(Status::with_details(
+                Code::ResourceExhausted,
+                "come again",
+                retry_info(seconds),
+            )),
             Reply::Refuse(why) | Reply::Redirect(why) => Err(Status::unauthenticated(why)),
             Reply::Hang => {
                 tokio::time::sleep(Duration::from_secs(60)).await;
@@ -224,7 +245,7 @@ impl Desk {
             }
             Reply::Later(seconds) => answer
                 .status(StatusCode::SERVICE_UNAVAILABLE)
-                .header(header::RETRY_AFTER, seconds)
+                .header(header::RETRY_AFTER, u16::from(seconds))
                 .body(Full::default()),
             Reply::Refuse(why) => answer.status(StatusCode::UNAUTHORIZED).body(Full::from(why)),
             Reply::Redirect(to) => answer
@@ -238,6 +259,19 @@ impl Desk {
         };
         Ok(built.expect("an answer"))
     }
+}
+
+/// `google.rpc.Status` with a `RetryInfo` of so many seconds, written by hand: field by field.
+fn retry_info(seconds: u8) -> Bytes {
+    fn field(number: u8, content: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(content.len()).expect("short");
+        [&[number << 3 | 2, length], content].concat()
+    }
+    let duration = [8, seconds];
+    let info = field(1, &duration);
+    let kind = field(1, b"type.googleapis.com/google.rpc.RetryInfo");
+    let any = [kind, field(2, &info)].concat();
+    [vec![8, 8], field(2, b"come again"), field(3, &any)].concat().into()
 }
 
 fn partial(rejected: i64) -> ExportMetricsServiceResponse {
@@ -292,6 +326,7 @@ async fn serve(listener: TcpListener, acceptor: Option<TlsAcceptor>, speaks: Spe
     let mut connections = JoinSet::new();
     while let Ok((tcp, _)) = listener.accept().await {
         let (acceptor, desk) = (acceptor.clone(), desk.clone());
+        desk.lock().connections += 1;
         connections.spawn(async move {
             match acceptor {
                 None => answer(tcp, speaks, desk).await,
@@ -320,11 +355,20 @@ async fn answer(
         Speaks::Grpc => {
             let gzip = CompressionEncoding::Gzip;
             let metrics = MetricsServiceServer::new(desk.clone()).accept_compressed(gzip);
+            let dismissal = Arc::clone(&desk.dismissal);
             let traces = TraceServiceServer::new(desk).accept_compressed(gzip);
             let routes = tonic::service::Routes::new(metrics).add_service(traces).prepare();
             let service = TowerToHyperService::new(routes);
             let http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-            drop(http.serve_connection(io, service).await);
+            let mut serving = pin!(http.serve_connection(io, service));
+            let dismissed = tokio::select! {
+                _ = serving.as_mut() => false,
+                () = dismissal.notified() => true,
+            };
+            if dismissed {
+                serving.as_mut().graceful_shutdown();
+                drop(serving.await);
+            }
         }
     }
 }

@@ -7,12 +7,12 @@ use opentelemetry_proto::tonic::{
     collector::metrics::v1::ExportMetricsServiceRequest,
     common::v1::{KeyValue, any_value::Value},
     metrics::v1::{
-        AggregationTemporality, ExponentialHistogramDataPoint, Metric, NumberDataPoint,
-        exponential_histogram_data_point::Buckets, metric::Data, number_data_point,
+        AggregationTemporality, Exemplar, ExponentialHistogramDataPoint, Metric, NumberDataPoint,
+        exemplar, exponential_histogram_data_point::Buckets, metric::Data, number_data_point,
     },
 };
 use prometheus_client::encoding::prometheus_protobuf::prometheus_data_model::{
-    BucketSpan, Histogram, MetricFamily,
+    BucketSpan, Exemplar as Scraped, Histogram, MetricFamily,
 };
 
 use crate::exposition::{Key, Samples};
@@ -27,12 +27,17 @@ pub struct Native {
     pub negative: BTreeMap<i32, u64>,
 }
 
+/// An exemplar: the trace in hexadecimal digits, the value, the time in nanoseconds.
+pub type Trace = (String, f64, u64);
+
 /// Everything that one export holds, in however many requests it came.
 #[derive(Debug, Default)]
 pub struct Exported {
     /// Classic buckets left out: they are not exported.
     pub samples: Samples,
     pub natives: BTreeMap<Key, Native>,
+    /// The exemplars of every series that has any: trace, value and time.
+    pub exemplars: BTreeMap<Key, Vec<Trace>>,
     pub units: BTreeMap<String, String>,
     pub resource: BTreeMap<String, String>,
     /// Start and time of every cumulative point.
@@ -98,6 +103,20 @@ impl Exported {
             panic!("{name}: {point:?}")
         };
         self.put(name, labels(&point.attributes), value);
+        self.traced(name, labels(&point.attributes), &point.exemplars);
+    }
+
+    fn traced(&mut self, name: &str, labels: BTreeMap<String, String>, exemplars: &[Exemplar]) {
+        let one = |one: &Exemplar| {
+            let Some(exemplar::Value::AsDouble(value)) = one.value else { panic!("{one:?}") };
+            assert!(one.filtered_attributes.is_empty() && one.span_id.is_empty(), "{one:?}");
+            let id = one.trace_id.iter().map(|byte| format!("{byte:02x}")).collect();
+            (id, value, one.time_unix_nano)
+        };
+        if !exemplars.is_empty() {
+            let all = exemplars.iter().map(one).collect();
+            self.exemplars.insert((name.to_owned(), labels), all);
+        }
     }
 
     fn histogram(&mut self, name: &str, point: &ExponentialHistogramDataPoint) {
@@ -105,6 +124,7 @@ impl Exported {
         self.spans.push((point.start_time_unix_nano, point.time_unix_nano));
         self.put(&format!("{name}_count"), labels.clone(), point.count as f64);
         self.put(&format!("{name}_sum"), labels.clone(), point.sum.expect("a sum"));
+        self.traced(name, labels.clone(), &point.exemplars);
         // OpenTelemetry's bucket i is Prometheus' bucket i + 1.
         let buckets = |buckets: &Option<Buckets>| {
             let buckets = buckets
@@ -141,6 +161,29 @@ pub fn natives(families: &[MetricFamily]) -> BTreeMap<Key, Native> {
         }
     }
     natives
+}
+
+/// The exemplars of a scrape: of a histogram those beside its native buckets.
+pub fn exemplars(families: &[MetricFamily]) -> BTreeMap<Key, Vec<Trace>> {
+    let one = |one: &Scraped| {
+        let time = one.timestamp.as_ref().expect("a time");
+        let nanos = time.seconds * 1_000_000_000 + i64::from(time.nanos);
+        (one.label[0].value.clone(), one.value, u64::try_from(nanos).expect("after 1970"))
+    };
+    let mut exemplars = BTreeMap::new();
+    for family in families {
+        for metric in &family.metric {
+            let of_histogram = metric.histogram.iter().flat_map(|one| &one.exemplars);
+            let of_counter = metric.counter.iter().filter_map(|one| one.exemplar.as_ref());
+            let all: Vec<Trace> = of_histogram.chain(of_counter).map(one).collect();
+            let labels =
+                metric.label.iter().map(|one| (one.name.clone(), one.value.clone())).collect();
+            if !all.is_empty() {
+                exemplars.insert((family.name.clone(), labels), all);
+            }
+        }
+    }
+    exemplars
 }
 
 fn native(histogram: &Histogram) -> Native {

@@ -42,6 +42,7 @@ pub(super) fn check(
         tls,
         compression: spec.compression,
         resource: spec.resource.clone(),
+        semconv: spec.semconv,
         traces: spec.traces.map(|traces| OtlpTraces { sample: traces.sample.0 }),
     })
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{HeaderSpec, TlsSpec, text};
 use crate::{
-    config::model::{OtlpCompression, OtlpProtocol},
+    config::model::{OtlpCompression, OtlpProtocol, OtlpSemconv},
     units::{Period, Ratio},
 };
 
@@ -42,6 +42,10 @@ pub(in crate::config) struct OtlpSpec {
     #[serde(default)]
     #[schemars(transform = text::attribute_keys)]
     pub(in crate::config) resource: BTreeMap<String, String>,
+    /// Conventions under whose names some metrics are exported once more: gen_ai is experimental.
+    /// Default none.
+    #[serde(default)]
+    pub(in crate::config) semconv: OtlpSemconv,
     /// Traces of beats; not exported if absent.
     pub(in crate::config) traces: Option<OtlpTracesSpec>,
 }

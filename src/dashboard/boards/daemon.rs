@@ -163,7 +163,7 @@ fn process() -> Row {
                 Kind::Lines,
                 Unit::Ratio,
                 "Of one core; and the share of the time for which a quota held us, or something of \
-                 ours waited for a CPU.",
+                 ours waited for a CPU. The last two only where the system tells them (cgroup v2).",
             )
             .ask("used {{instance}}", joined(rate("process_cpu_seconds_total", SELECT, BY)))
             .ask(

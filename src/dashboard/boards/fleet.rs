@@ -4,6 +4,7 @@ use super::common::{self, COMPARE, MODEL, SUBJECT, TARGET};
 use crate::dashboard::{
     board::Board,
     model::{Dashboard, Kind, Panel, Row, Unit},
+    need::Need,
     promql::{Histogram, RANGE, WINDOW, age, gauge, increase, rate},
 };
 
@@ -54,6 +55,7 @@ fn answer() -> Row {
                 "SLOs that were missed over their own window, with enough data to say so.",
             )
             .ask("failed", verdict("fail"))
+            .needs(Need::Slo)
             .steps(common::NONE_IS_WELL)
             .drill(Board::Slo),
             count(
@@ -61,6 +63,7 @@ fn answer() -> Row {
                 "SLOs of which too few requests were judged. No news, neither good nor bad.",
             )
             .ask("undecided", verdict("not_enough_data"))
+            .needs(Need::Slo)
             .steps(common::PLAIN)
             .drill(Board::Slo),
             count(
@@ -80,6 +83,7 @@ fn answer() -> Row {
                 format!("sum ({})", gauge("tokenbeat_regression_active", SUBJECT, by))
             })
             .steps(common::NONE_IS_WELL)
+            .needs(Need::Sweep)
             .drill(Board::Sweeps),
         ],
     }

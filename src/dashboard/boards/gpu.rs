@@ -4,6 +4,7 @@ use super::common::{self, at, from};
 use crate::dashboard::{
     board::Board,
     model::{Colour, Dashboard, Kind, Panel, Row, State, Step, Unit, Variable},
+    need::Need,
     promql::{gauge, increase, rate},
 };
 
@@ -31,7 +32,7 @@ pub(in crate::dashboard) fn dashboard() -> Dashboard {
         range: "3h",
         variables: vec![TARGET, GPU],
         annotations: common::runs_of(OF_TARGET),
-        rows: vec![answer(), work(), power(), health()],
+        rows: [answer(), work(), power(), health()].map(|row| row.needs(Need::Gpus)).into(),
     }
 }
 
@@ -150,7 +151,8 @@ fn power() -> Row {
                 "Energy of all GPUs of a target, over the tokens that its engine generated, everybody's \
                  traffic included.",
             )
-            .ask("{{target}}", format!("{energy}\n/\n{tokens}")),
+            .ask("{{target}}", format!("{energy}\n/\n{tokens}"))
+            .needs(Need::GpusAndEngine),
             Panel::new("Temperature", Kind::Lines, Unit::Celsius, "Of the die.")
                 .ask(NAMED, of("tokenbeat_gpu_temperature_celsius"))
                 .steps(HEAT),

@@ -4,6 +4,7 @@ use super::common::{self, MODEL, PROBES, TARGET, at, from};
 use crate::dashboard::{
     board::Board,
     model::{Colour, Dashboard, Kind, Panel, Row, State, Step, Unit, Variable},
+    need::Need,
     promql::{RANGE, gauge, increase, rate, share},
 };
 
@@ -45,7 +46,7 @@ pub(in crate::dashboard) fn dashboard() -> Dashboard {
         range: "24h",
         variables: vec![TARGET, MODEL, PROBES, SLOS],
         annotations,
-        rows: vec![answer(), details(), speed(), causes()],
+        rows: [answer(), details(), speed(), causes()].map(|row| row.needs(Need::Slo)).into(),
     }
 }
 

@@ -4,6 +4,7 @@ use super::common::{self, MODEL, TARGET, at, from};
 use crate::dashboard::{
     board::Board,
     model::{Colour, Dashboard, Kind, Panel, Row, State, Step, Unit, Variable},
+    need::Need,
     promql::{age, gauge, increase},
 };
 
@@ -40,7 +41,7 @@ pub(in crate::dashboard) fn dashboard() -> Dashboard {
         range: "7d",
         variables: vec![TARGET, MODEL, SWEEPS],
         annotations,
-        rows: vec![answer(), curve(), history(), trust()],
+        rows: [answer(), curve(), history(), trust()].map(|row| row.needs(Need::Sweep)).into(),
     }
 }
 
@@ -200,13 +201,6 @@ fn history() -> Row {
                  configured.",
             )
             .ask(NAMED, one("tokenbeat_sweep_cost_dollars_per_million_output_tokens")),
-            Panel::new(
-                "Energy of an output token",
-                Kind::Lines,
-                Unit::Joules,
-                "Absent where the target's GPUs are not measured.",
-            )
-            .ask(NAMED, one("tokenbeat_sweep_joules_per_output_token")),
             Panel::new(
                 "Against their own history",
                 Kind::Table,

@@ -4,6 +4,7 @@ use super::common::{self, MODEL, PROBE, PROBES, SUBJECT, TARGET};
 use crate::dashboard::{
     board::Board,
     model::{Dashboard, Kind, Panel, Row, Unit},
+    need::Need,
     promql::{Histogram, RANGE, gauge, rate, share},
 };
 
@@ -28,7 +29,7 @@ pub(in crate::dashboard) fn dashboard() -> Dashboard {
         range: "3h",
         variables: vec![TARGET, MODEL, PROBES],
         annotations,
-        rows: vec![answer(), latency(), shape(), parts(), engine()],
+        rows: vec![answer(), latency(), shape(), parts(), engine().needs(Need::Engine)],
     }
 }
 
@@ -74,13 +75,15 @@ fn answer() -> Row {
 fn latency() -> Row {
     let percentiles = |title, metric, of_slo| {
         let description = "Percentiles of ok beats, and the limits of the SLOs. A p99 of few beats is \
-                           their slowest.";
+                           their slowest. The points are beats whose traces are kept: their ids lead \
+                           to `/api/v1/traces/ID` of the daemon, and to where traces are exported.";
         let mut panel = Panel::new(title, Kind::Lines, Unit::Seconds, description);
         for (q, name) in QUANTILES {
             panel = panel.ask(name, histogram(metric).quantile(q));
         }
         let select = format!(r#"{PROBE},metric="{of_slo}""#);
-        panel.limit(LIMIT, gauge("tokenbeat_slo_threshold_seconds", &select, "slo"))
+        let limit = gauge("tokenbeat_slo_threshold_seconds", &select, "slo");
+        panel.limit(LIMIT, limit).traced()
     };
     Row {
         title: "Latency, and the failures that it leaves out",

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{colour, options};
 use crate::dashboard::{
     board::Board,
-    model::{Kind, Panel, Query, Role, State, Step, Unit},
+    model::{Exemplars, Kind, Panel, Query, Role, State, Step, Unit},
 };
 
 /// The data source that was chosen at the top.
@@ -14,13 +14,13 @@ pub(super) fn source() -> Value {
 }
 
 pub(super) fn panel(id: usize, of: &Panel, place: &Value) -> Value {
-    let targets = of.queries.iter().enumerate().map(|(at, query)| target(at, query, of.kind));
+    let targets = of.queries.iter().enumerate().map(|(at, query)| target(at, query, of));
     let targets: Vec<Value> = targets.collect();
     let mut value = json!({
         "id": id,
         "type": options::plugin(of.kind),
         "title": of.title,
-        "description": of.description,
+        "description": description(of),
         "datasource": source(),
         "gridPos": place,
         "targets": targets,
@@ -34,13 +34,22 @@ pub(super) fn panel(id: usize, of: &Panel, place: &Value) -> Value {
     value
 }
 
+/// How to read it, and when there is nothing to read.
+fn description(of: &Panel) -> String {
+    match of.needs {
+        Some(need) => format!("{} {}", of.description, need.sentence()),
+        None => of.description.to_owned(),
+    }
+}
+
 /// The letter by which a query is known: A, B, C …
 fn letter(at: usize) -> String {
     let offset = u8::try_from(at).unwrap_or(u8::MAX);
     char::from(b'A'.saturating_add(offset)).to_string()
 }
 
-fn target(at: usize, of: &Query, kind: Kind) -> Value {
+fn target(at: usize, of: &Query, panel: &Panel) -> Value {
+    let kind = panel.kind;
     let instant = match kind {
         Kind::Lines | Kind::Stack | Kind::Heatmap | Kind::StateTimeline => false,
         Kind::Stat | Kind::BarGauge | Kind::Table | Kind::XyChart => true,
@@ -58,7 +67,7 @@ fn target(at: usize, of: &Query, kind: Kind) -> Value {
         "format": format,
         "instant": instant,
         "range": !instant,
-        "exemplar": false,
+        "exemplar": panel.exemplars == Exemplars::Shown && of.role == Role::Value,
         "editorMode": "code",
     })
 }

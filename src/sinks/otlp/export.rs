@@ -18,6 +18,9 @@ use crate::clock::Stamp;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// The shortest pause, whatever the collector says.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
+
 /// What the exporting tasks are to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -91,7 +94,7 @@ impl Exporter {
                 Answer::Later { why, after } => (why, after),
             };
             let now = Stamp::now();
-            let next = now.after(after.unwrap_or_else(|| spread(pause, now)));
+            let next = now.after(next_pause(after, pause, now));
             let ended = async { phase.wait_for(|phase| *phase != began).await.map(drop) };
             let waited = async {
                 tokio::select! {
@@ -109,6 +112,12 @@ impl Exporter {
     }
 }
 
+/// The pause before the next try: the one that the collector asked for, else our own. One that says
+/// "at once" is not asked without a pause either.
+fn next_pause(after: Option<Duration>, pause: Duration, now: Stamp) -> Duration {
+    after.map_or_else(|| spread(pause, now), |after| after.max(SHORTEST_PAUSE))
+}
+
 /// A pause between a half and the whole of `pause`, so that many daemons do not come at once.
 fn spread(pause: Duration, now: Stamp) -> Duration {
     // The low bits of a clock of nanoseconds are as good as a draw.
@@ -119,6 +128,16 @@ fn spread(pause: Duration, now: Stamp) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_collector_sets_the_pause_but_is_never_asked_without_one() {
+        let (own, now) = (Duration::from_secs(8), Stamp::from_nanos(0));
+        let pause = |after| next_pause(after, own, now);
+        assert_eq!(pause(Some(Duration::from_secs(3))), Duration::from_secs(3));
+        assert_eq!(pause(Some(Duration::ZERO)), SHORTEST_PAUSE);
+        assert!(now.after(pause(Some(Duration::MAX))) > now);
+        assert_eq!(pause(None), Duration::from_secs(4));
+    }
 
     #[test]
     fn pauses_are_spread_over_their_second_half() {

@@ -129,6 +129,7 @@ impl Otlp {
             prometheus: Arc::clone(&self.prometheus),
             starts: Arc::clone(&self.starts),
             resource: Arc::clone(&resource),
+            semconv: settings.semconv,
         };
         self.tasks.spawn(worker::export_metrics(
             exporter(Signal::Metrics),

@@ -100,6 +100,8 @@ pub(super) struct NumberPoint {
     pub(super) unix_nanos: u64,
     #[prost(double, optional, tag = "4")]
     pub(super) value: Option<f64>,
+    #[prost(message, repeated, tag = "5")]
+    pub(super) exemplars: Vec<Exemplar>,
     #[prost(message, repeated, tag = "7")]
     pub(super) attributes: Vec<KeyValue>,
 }

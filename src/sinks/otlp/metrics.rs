@@ -30,10 +30,14 @@ pub(super) fn metric(family: MetricFamily, starts: &mut Starts, unix_nanos: u64)
     let data = match kind {
         MetricType::Counter => {
             let point = |one: model::Metric| {
-                let value = one.counter?.value;
-                let attributes = attributes(one.label);
-                let start_unix_nanos = starts.of(&name, &attributes, value);
-                Some(NumberPoint { start_unix_nanos, unix_nanos, value: Some(value), attributes })
+                let (counter, attributes) = (one.counter?, attributes(one.label));
+                Some(NumberPoint {
+                    start_unix_nanos: starts.of(&name, &attributes, counter.value),
+                    unix_nanos,
+                    value: Some(counter.value),
+                    exemplars: counter.exemplar.iter().map(exemplar).collect(),
+                    attributes,
+                })
             };
             let points = series.into_iter().filter_map(point).collect();
             Data::Sum(Sum { points, temporality: CUMULATIVE, is_monotonic: true })
@@ -45,6 +49,7 @@ pub(super) fn metric(family: MetricFamily, starts: &mut Starts, unix_nanos: u64)
                     start_unix_nanos: 0,
                     unix_nanos,
                     value: Some(value),
+                    exemplars: Vec::new(),
                     attributes,
                 })
             };
@@ -73,7 +78,6 @@ fn histogram_point(
     start_unix_nanos: u64,
     unix_nanos: u64,
 ) -> HistogramPoint {
-    let of_buckets = histogram.bucket.iter().filter_map(|bucket| bucket.exemplar.as_ref());
     HistogramPoint {
         attributes,
         start_unix_nanos,
@@ -84,7 +88,8 @@ fn histogram_point(
         zero_count: histogram.zero_count,
         positive: buckets(&histogram.positive_span, &histogram.positive_delta),
         negative: buckets(&histogram.negative_span, &histogram.negative_delta),
-        exemplars: of_buckets.chain(&histogram.exemplars).map(exemplar).collect(),
+        // Those of the classic buckets are the same ones.
+        exemplars: histogram.exemplars.iter().map(exemplar).collect(),
         zero_threshold: histogram.zero_threshold,
     }
 }

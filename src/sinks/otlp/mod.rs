@@ -6,6 +6,7 @@
 //!
 //! - `front`: the door, [`Otlp`]; `counts`: what it counts of itself
 //! - `metrics`, `starts`, `traces`, `resource`: from our values to messages; `message`: their form
+//! - `gen_ai`: some metrics once more, in the words of conventions that still move
 //! - `pack`: from a message to the bytes of a request
 //! - `channel`, `grpc`, `http`: one request and what its answer means
 //! - `export`, `complaint`: retries, and who is told of what failed
@@ -16,6 +17,7 @@ mod complaint;
 mod counts;
 mod export;
 mod front;
+mod gen_ai;
 mod grpc;
 mod http;
 mod message;

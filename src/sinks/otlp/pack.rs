@@ -163,6 +163,7 @@ mod tests {
             start_unix_nanos: 0,
             unix_nanos: 1,
             value: Some(at as f64),
+            exemplars: Vec::new(),
             attributes: vec![text("target", format!("{at:0>900}"))],
         };
         let points = (0..points).map(point).collect();

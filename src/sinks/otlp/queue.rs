@@ -31,7 +31,7 @@ pub(super) struct Queue {
 #[derive(Debug, Default)]
 struct Waiting {
     door: Door,
-    traces: VecDeque<Trace>,
+    traces: VecDeque<Arc<Trace>>,
 }
 
 /// Whether somebody exports traces.
@@ -75,7 +75,7 @@ impl Queue {
     }
 
     /// The traces of the next export; empty if none wait.
-    pub(super) fn take(&self) -> Vec<Trace> {
+    pub(super) fn take(&self) -> Vec<Arc<Trace>> {
         let mut waiting = self.lock();
         let count = waiting.traces.len().min(BATCH);
         waiting.traces.drain(..count).collect()
@@ -87,7 +87,7 @@ impl Queue {
 }
 
 impl TraceSink for Queue {
-    fn kept(&self, trace: Trace) {
+    fn kept(&self, trace: Arc<Trace>) {
         let mut waiting = self.lock();
         if waiting.door == Door::Closed {
             return;
@@ -112,9 +112,10 @@ mod tests {
         measure::catalogue::Id,
     };
 
-    fn trace() -> Trace {
+    fn trace() -> Arc<Trace> {
         let key = BeatKey { target: "t".into(), model: "m".into(), probe: "p".into() };
-        Trace { key: Arc::new(key), id: TraceId([1; 16]), kept: Kept::Failed, spans: Vec::new() }
+        let (key, id) = (Arc::new(key), TraceId([1; 16]));
+        Arc::new(Trace { key, id, kept: Kept::Failed, spans: Vec::new() })
     }
 
     fn count(counts: &Counts, id: Id) -> f64 {

@@ -3,17 +3,17 @@
 use super::message::{
     KIND_CLIENT, KIND_INTERNAL, KeyValue, STATUS_ERROR, Span, Status, Value, attribute, text,
 };
-use crate::event::{self, Attribute, Kept, Trace};
+use crate::event::{self, Attribute, Trace};
 
 /// A sampled trace, in the flags that W3C gives to its ids.
 const SAMPLED: u32 = 1;
 
-/// The spans of a trace. Whose beat it was stands at the root.
+/// The spans of a trace. Why it is kept stands at the root, beside what the beat says of itself.
 pub(super) fn spans(trace: &Trace) -> impl Iterator<Item = Span> + '_ {
     trace.spans.iter().map(|span| {
         let mut attributes: Vec<KeyValue> = span.attributes.iter().map(known).collect();
         if span.parent.is_none() {
-            attributes.extend(whose(trace));
+            attributes.push(text("tokenbeat.kept", trace.kept.as_str()));
         }
         of(trace, span, attributes)
     })
@@ -45,18 +45,4 @@ fn known((key, value): &(&'static str, Attribute)) -> KeyValue {
         Attribute::Flag(flag) => Value::Flag(*flag),
     };
     attribute(*key, value)
-}
-
-fn whose(trace: &Trace) -> [KeyValue; 4] {
-    let kept = match trace.kept {
-        Kept::Failed => "failed",
-        Kept::Missed => "missed",
-        Kept::Sampled => "sampled",
-    };
-    [
-        text("tokenbeat.target", &*trace.key.target),
-        text("tokenbeat.model", &*trace.key.model),
-        text("tokenbeat.probe", &*trace.key.probe),
-        text("tokenbeat.kept", kept),
-    ]
 }

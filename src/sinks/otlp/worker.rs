@@ -15,6 +15,7 @@ use tokio::{
 use super::{
     counts::Counts,
     export::{Delivered, Exporter, Phase},
+    gen_ai::View,
     message::Resource,
     metrics,
     pack::{self, Packing},
@@ -24,6 +25,7 @@ use super::{
 };
 use crate::{
     clock::{Stamp, Wall},
+    config::OtlpSemconv,
     event::Trace,
     sinks::prometheus::Prometheus,
 };
@@ -40,6 +42,7 @@ pub(super) struct Source {
     pub(super) prometheus: Arc<Prometheus>,
     pub(super) starts: Arc<Mutex<Starts>>,
     pub(super) resource: Arc<Resource>,
+    pub(super) semconv: OtlpSemconv,
 }
 
 /// Exports the metrics every `period`, until the phase says otherwise.
@@ -138,8 +141,8 @@ async fn ended(phase: &mut watch::Receiver<Phase>) -> Phase {
     }
 }
 
-fn packed(packing: Packing, resource: &Resource, batch: &[Trace]) -> Bytes {
-    let spans = batch.iter().flat_map(traces::spans).collect();
+fn packed(packing: Packing, resource: &Resource, batch: &[Arc<Trace>]) -> Bytes {
+    let spans = batch.iter().flat_map(|trace| traces::spans(trace)).collect();
     pack::traces(packing, resource.clone(), spans)
 }
 
@@ -150,11 +153,19 @@ impl Source {
         let unix_nanos = u64::try_from(wall.unix_nanos(wall.stamp())).unwrap_or(0);
         let mut starts = self.starts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut packed = pack::Metrics::new(packing, &self.resource);
+        let mut view = match self.semconv {
+            OtlpSemconv::None => None,
+            OtlpSemconv::GenAi => Some(View::default()),
+        };
         self.prometheus.families(|family| {
             if let Some(metric) = metrics::metric(family, &mut starts, unix_nanos) {
+                if let Some(view) = &mut view {
+                    view.see(&metric);
+                }
                 packed.add(metric);
             }
         })?;
+        view.into_iter().flat_map(View::metrics).for_each(|metric| packed.add(metric));
         starts.exported(unix_nanos);
         Ok(packed.requests())
     }

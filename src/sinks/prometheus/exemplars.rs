@@ -1,4 +1,5 @@
-//! Exemplars: of each bucket of a histogram, the last trace that was kept and fell into it.
+//! Exemplars: of each bucket of a histogram, the last trace that was kept and fell into it; of a
+//! counter, the last one that it counted.
 //!
 //! Owns them because the library has none on a histogram that is native too. They are put into its
 //! model when a scrape is answered.
@@ -6,12 +7,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::encoding::prometheus_protobuf::prometheus_data_model::{
-    self as model, Histogram, LabelPair,
+    self as model, LabelPair, Metric,
 };
 
 use crate::event::{Beat, TraceId};
 
-/// The exemplars of one histogram.
+/// The exemplars of one series. A counter is one bucket without a boundary.
 #[derive(Debug)]
 pub(super) struct Exemplars {
     bounds: Vec<f64>,
@@ -28,11 +29,14 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    /// Of the latencies of `beat`: they were all known when it had ended.
-    pub(super) fn of(beat: &Beat) -> Option<Self> {
-        let took = i64::try_from(beat.measurement.e2e?.as_nanos()).ok()?;
+    /// Of what is known of `beat`, all of it since it had ended.
+    pub(super) fn of(beat: &Beat) -> Self {
+        let timeline = &beat.exchange.timeline;
+        let over = timeline.end.or(timeline.closed).unwrap_or(timeline.due);
+        let took = beat.measurement.e2e.unwrap_or_else(|| over.since(timeline.due));
+        let took = i64::try_from(took.as_nanos()).unwrap_or(i64::MAX);
         let unix_nanos = beat.due_unix_nanos.saturating_add(took);
-        Some(Self { trace: beat.trace.trace, unix_nanos })
+        Self { trace: beat.trace.trace, unix_nanos }
     }
 }
 
@@ -59,10 +63,19 @@ impl Exemplars {
         }
     }
 
-    /// Puts the exemplars into the model of the histogram: beside its classic buckets, and beside
-    /// its native ones, for a server that ingests only those.
-    pub(super) fn put_into(&self, histogram: &mut Histogram) {
+    /// Makes an event the exemplar of the counter that counted it, unless a later one is.
+    pub(super) fn counted(&self, origin: Origin) {
+        self.observe(1.0, origin);
+    }
+
+    /// Puts the exemplars into the model of their series: of a histogram, beside its classic
+    /// buckets, and beside its native ones, for a server that ingests only those.
+    pub(super) fn put_into(&self, metric: &mut Metric) {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counter) = &mut metric.counter {
+            counter.exemplar = last.first().copied().flatten().map(Exemplar::model);
+        }
+        let Some(histogram) = &mut metric.histogram else { return };
         for (bucket, exemplar) in histogram.bucket.iter_mut().zip(&*last) {
             bucket.exemplar = exemplar.map(Exemplar::model);
         }
@@ -92,7 +105,9 @@ impl Exemplar {
 
 #[cfg(test)]
 mod tests {
-    use prometheus_client::encoding::prometheus_protobuf::prometheus_data_model::Bucket;
+    use prometheus_client::encoding::prometheus_protobuf::prometheus_data_model::{
+        Bucket, Counter, Histogram,
+    };
 
     use super::*;
     use crate::event::TraceContext;
@@ -104,9 +119,27 @@ mod tests {
     fn model(exemplars: &Exemplars) -> Histogram {
         let bucket = |upper_bound| Bucket { upper_bound, ..Default::default() };
         let bucket = [1.0, 2.0, f64::INFINITY].map(bucket).to_vec();
-        let mut histogram = Histogram { bucket, ..Default::default() };
-        exemplars.put_into(&mut histogram);
-        histogram
+        let histogram = Some(Histogram { bucket, ..Default::default() });
+        let mut metric = Metric { histogram, ..Default::default() };
+        exemplars.put_into(&mut metric);
+        metric.histogram.expect("still there")
+    }
+
+    #[test]
+    fn the_latest_event_is_the_exemplar_of_its_counter() {
+        let exemplars = Exemplars::new(&[]);
+        let shown = || {
+            let counter = Some(Counter::default());
+            let mut metric = Metric { counter, ..Default::default() };
+            exemplars.put_into(&mut metric);
+            metric.counter.and_then(|counter| counter.exemplar)
+        };
+        assert!(shown().is_none());
+        for (trace, time) in [(1, 10), (2, 30), (3, 20)] {
+            exemplars.counted(origin(trace, time));
+        }
+        let exemplar = shown().expect("an exemplar");
+        assert_eq!((&*exemplar.label[0].value, exemplar.value), (&*format!("{:032x}", 2), 1.0));
     }
 
     #[test]

@@ -28,7 +28,7 @@ const NATIVE_MOST: usize = 160;
 
 #[derive(Clone, Debug)]
 enum Instrument {
-    Counter(Counter),
+    Counter { counter: Counter, exemplars: Option<Arc<Exemplars>> },
     Gauge(Gauge),
     Histogram { bounds: Vec<f64>, histogram: Histogram, exemplars: Option<Arc<Exemplars>> },
 }
@@ -57,7 +57,9 @@ impl Group {
             let extra = series.extra.and_then(|value| Some((*id.row().labels.last()?, value)));
             let labels = LabelSet { shared: &self.labels, extra };
             match &series.instrument {
-                Instrument::Counter(counter) => counter.encode(encoder.encode_family(&labels)?)?,
+                Instrument::Counter { counter, .. } => {
+                    counter.encode(encoder.encode_family(&labels)?)?;
+                }
                 Instrument::Gauge(gauge) if gauge.get().is_nan() => {}
                 Instrument::Gauge(gauge) => gauge.encode(encoder.encode_family(&labels)?)?,
                 Instrument::Histogram { histogram, .. } => {
@@ -68,12 +70,15 @@ impl Group {
         Ok(())
     }
 
-    /// The exemplars of the histograms of one metric, in the order in which [`Self::encode`] adds
-    /// them; absent for one that has none.
+    /// The exemplars of the series of one metric, in the order in which [`Self::encode`] adds them;
+    /// absent for one that has none.
     pub(super) fn exemplars(&self, id: Id) -> impl Iterator<Item = Option<&Arc<Exemplars>>> {
         self.of(id).filter_map(|series| match &series.instrument {
-            Instrument::Histogram { exemplars, .. } => Some(exemplars.as_ref()),
-            Instrument::Counter(_) | Instrument::Gauge(_) => None,
+            Instrument::Counter { exemplars, .. } | Instrument::Histogram { exemplars, .. } => {
+                Some(exemplars.as_ref())
+            }
+            // No gauge has any, and one that is not known is not encoded.
+            Instrument::Gauge(_) => None,
         })
     }
 
@@ -99,11 +104,29 @@ impl<'a> Builder<'a> {
     /// where that is not one of the group's.
     pub(super) fn counter(&mut self, id: Id, extra: Option<&'static str>) -> Counter {
         let counter = match self.old(id, extra) {
-            Some(Instrument::Counter(counter)) => counter.clone(),
+            Some(Instrument::Counter { counter, .. }) => counter.clone(),
             _ => Counter::default(),
         };
-        self.push(id, extra, Instrument::Counter(counter.clone()));
+        let instrument = Instrument::Counter { counter: counter.clone(), exemplars: None };
+        self.push(id, extra, instrument);
         counter
+    }
+
+    /// The counter of a series whose last event is its exemplar; that lives as long as it does.
+    pub(super) fn traced_counter(
+        &mut self,
+        id: Id,
+        extra: Option<&'static str>,
+    ) -> (Counter, Arc<Exemplars>) {
+        let (counter, exemplars) = match self.old(id, extra) {
+            Some(Instrument::Counter { counter, exemplars: Some(exemplars) }) => {
+                (counter.clone(), Arc::clone(exemplars))
+            }
+            _ => (Counter::default(), Exemplars::new(&[])),
+        };
+        let (shown, known) = (counter.clone(), Some(Arc::clone(&exemplars)));
+        self.push(id, extra, Instrument::Counter { counter: shown, exemplars: known });
+        (counter, exemplars)
     }
 
     /// The gauge of a series; a new one is absent until it is set.
@@ -140,7 +163,11 @@ impl<'a> Builder<'a> {
     }
 
     /// The histogram of a series that has exemplars; these live as long as it does.
-    pub(super) fn traced(&mut self, id: Id, bounds: Vec<f64>) -> (Histogram, Arc<Exemplars>) {
+    pub(super) fn traced_histogram(
+        &mut self,
+        id: Id,
+        bounds: Vec<f64>,
+    ) -> (Histogram, Arc<Exemplars>) {
         let (histogram, exemplars) = match self.old(id, None) {
             Some(Instrument::Histogram { bounds: old, histogram, exemplars: Some(exemplars) })
                 if *old == bounds =>

@@ -71,7 +71,7 @@ pub(super) struct Probe {
     keys: Vec<Weak<BeatKey>>,
     interval: Duration,
     attempts: Counter,
-    failures: Vec<(Outcome, Counter)>,
+    failures: Vec<(Outcome, Counter, Arc<Exemplars>)>,
     unmeasured: [Counter; UNMEASURED.len()],
     spoiled: [Counter; Spoiled::ALL.len()],
     skipped: [Counter; Skipped::ALL.len()],
@@ -122,7 +122,9 @@ impl Probe {
         }
         let mut failures = Vec::new();
         for outcome in Outcome::ALL.into_iter().filter(|outcome| outcome.is_failure()) {
-            failures.push((outcome, series.counter(Id::ProbeFailures, Some(outcome.as_str()))));
+            let reason = Some(outcome.as_str());
+            let (counter, exemplars) = series.traced_counter(Id::ProbeFailures, reason);
+            failures.push((outcome, counter, exemplars));
         }
         Self {
             slos,
@@ -141,7 +143,7 @@ impl Probe {
             inflight,
             latencies: LATENCIES.map(|(id, metric, _)| {
                 let bounds = buckets::with_thresholds(standing(id), metric, &probe.slos);
-                series.traced(id, bounds)
+                series.traced_histogram(id, bounds)
             }),
             phases: Phase::ALL.map(|phase| {
                 let bounds = standing(Id::ProbePhase).bounds().to_vec();
@@ -191,8 +193,12 @@ impl Probe {
             return;
         }
         self.attempts.inc();
-        for (_, counter) in self.failures.iter().filter(|(known, _)| *known == outcome) {
+        let origin = kept.map(|_| Origin::of(beat));
+        for (_, counter, exemplars) in self.failures.iter().filter(|one| one.0 == outcome) {
             counter.inc();
+            if let Some(origin) = origin {
+                exemplars.counted(origin);
+            }
         }
         if let Some(reason) = beat.spoiled {
             count(&Spoiled::ALL, &self.spoiled, reason);
@@ -207,7 +213,7 @@ impl Probe {
             return;
         }
         if outcome == Outcome::Ok {
-            self.observe(&beat.measurement, kept.and_then(|_| Origin::of(beat)));
+            self.observe(&beat.measurement, origin);
         }
         for (slo, judgement) in beat.slos.iter().zip(&beat.judgements) {
             self.under(slo).for_each(|series| series.judged(judgement));

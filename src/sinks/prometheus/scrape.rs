@@ -50,8 +50,8 @@ impl Snapshot {
             family.unit = row.unit.as_str().to_owned();
             // The library keeps the order in which it was given the series.
             for (metric, exemplars) in family.metric.iter_mut().zip(self.exemplars(row)) {
-                if let (Some(histogram), Some(exemplars)) = (&mut metric.histogram, exemplars) {
-                    exemplars.put_into(histogram);
+                if let Some(exemplars) = exemplars {
+                    exemplars.put_into(metric);
                 }
             }
             family
