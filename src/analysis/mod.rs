@@ -1,13 +1,15 @@
 //! What follows from the steps of a run.
 //!
-//! Owns knee, saturation, cost, and the search for the highest load that meets an SLO. Pure: works
-//! on records.
+//! Owns knee, saturation, cost, the search for the highest load that meets an SLO, and the cause
+//! for which a step misses one. Pure: works on records.
 
 mod advice;
+mod cause;
 mod curve;
 mod edge;
 mod findings;
 mod search;
 
+pub use cause::{Clues, EngineClues, Missed, cause, cause_of};
 pub use findings::{FindingsContext, findings};
 pub use search::{Aim, Decision, Marked, Search, SearchOutcome};

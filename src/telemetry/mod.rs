@@ -22,8 +22,8 @@ mod scale;
 
 pub use board::{Board, Slot, SlotKey};
 pub use cgroup::Cgroup;
-pub use engine::{EngineAccount, Told, Untold};
+pub use engine::{EngineAccount, EngineStretch, EngineStretched, Span, Told, Untold};
 pub use exposition::{Malformed, Sample, samples};
-pub use gpu::{DcgmMatching, Gpu, GpuAccount, GpuTold, Xids, read_dcgm};
+pub use gpu::{DcgmMatching, Gpu, GpuAccount, GpuStretch, GpuStretched, GpuTold, Xids, read_dcgm};
 pub use log_counter::LogCounter;
 pub use process::readings as process_readings;

@@ -38,6 +38,11 @@ impl EngineSource {
         Some(Self { link: Arc::clone(link), addresses, interval: metrics.interval })
     }
 
+    /// How often it is to be read.
+    pub(super) fn interval(&self) -> Duration {
+        self.interval
+    }
+
     /// What every process tells, in the order in which they are configured; each has `limit`.
     ///
     /// # Errors

@@ -5,12 +5,15 @@
 //!
 //! - `collectors`: which tasks there are; `watch`: one task
 //! - `engine`, `gpu`: one collection of each kind; `fetch`: their texts
+//! - `onlooker`: readings beside a run, when it asks
 
 mod collectors;
 mod engine;
 mod fetch;
 mod gpu;
+mod onlooker;
 mod watch;
 
 pub(super) use collectors::Collectors;
 pub(super) use engine::EngineSource;
+pub use onlooker::Onlooker;
