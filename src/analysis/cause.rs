@@ -92,12 +92,15 @@ pub struct EngineClues {
     pub was_fresh: bool,
 }
 
-/// A row of the table: it holds, and this is why.
-type Rule = fn(&Clues) -> Option<(Cause, Vec<(&'static str, Option<f64>)>)>;
+/// A cause, and the numbers that it rests on.
+type Found = (Cause, Vec<(&'static str, Option<f64>)>);
+
+/// A row of the table.
+type Rule = fn(&Clues) -> Option<Found>;
 
 /// The rules, in their order.
 const RULES: [Rule; 8] =
-    [client, on_the_way, silent, cold, hard_throttle, preempted, split, failed];
+    [client, silent, on_the_way, cold, failed, hard_throttle, preempted, split];
 
 /// The cause that the rules find.
 pub fn cause_of(clues: &Clues) -> CauseRecord {
@@ -268,22 +271,22 @@ fn parts(clues: &Clues) -> Vec<(&'static str, Option<f64>)> {
     ]
 }
 
-fn client(clues: &Clues) -> Option<(Cause, Vec<(&'static str, Option<f64>)>)> {
+fn client(clues: &Clues) -> Option<Found> {
     clues.client_late.then(|| (Cause::Client, Vec::new()))
 }
 
-fn on_the_way(clues: &Clues) -> Option<(Cause, Vec<(&'static str, Option<f64>)>)> {
+fn on_the_way(clues: &Clues) -> Option<Found> {
     // An engine that was started anew refused connections itself.
     let restarted = clues.engine.is_some_and(|engine| engine.restarted);
-    let is_it = clues.missed == Missed::OnTheWay && clues.engine.is_some() && !restarted;
+    let is_it = clues.missed == Missed::OnTheWay && !restarted;
     is_it.then(|| (Cause::Network, Vec::new()))
 }
 
-fn silent(clues: &Clues) -> Option<(Cause, Vec<(&'static str, Option<f64>)>)> {
+fn silent(clues: &Clues) -> Option<Found> {
     clues.engine.is_none().then(|| (Cause::Unknown, parts(clues)))
 }
 
-fn cold(clues: &Clues) -> Option<(Cause, Vec<(&'static str, Option<f64>)>)> {
+fn cold(clues: &Clues) -> Option<Found> {
     let engine = clues.engine?;
     let slow_at_first = clues.ttft_spread.is_some_and(|spread| spread >= COLD);
     let is_it = engine.restarted || engine.was_fresh && slow_at_first;
@@ -292,19 +295,19 @@ fn cold(clues: &Clues) -> Option<(Cause, Vec<(&'static str, Option<f64>)>)> {
     is_it.then_some((Cause::ColdStart, evidence))
 }
 
-fn hard_throttle(clues: &Clues) -> Option<(Cause, Vec<(&'static str, Option<f64>)>)> {
+fn hard_throttle(clues: &Clues) -> Option<Found> {
     let ratio = clues.throttled(&HARD).filter(|ratio| *ratio >= HARD_THROTTLE)?;
     Some((Cause::GpuThrottle, vec![("throttle_ratio", Some(ratio))]))
 }
 
-fn preempted(clues: &Clues) -> Option<(Cause, Vec<(&'static str, Option<f64>)>)> {
+fn preempted(clues: &Clues) -> Option<Found> {
     let preemptions = clues.engine?.preemptions.filter(|of| *of >= PREEMPTIONS)?;
     Some((Cause::Preemption, vec![("preemptions_per_request", Some(preemptions))]))
 }
 
 /// The largest part of the missed latency. Work on a GPU that its power limit held back is slow for
 /// that reason; a queue in front of it is one of too much load.
-fn split(clues: &Clues) -> Option<(Cause, Vec<(&'static str, Option<f64>)>)> {
+fn split(clues: &Clues) -> Option<Found> {
     let split = Split::of(clues)?;
     let largest = split.parts().into_iter().max_by(|one, other| one.1.total_cmp(&other.1));
     let (cause, _) = largest.filter(|(_, part)| *part >= PART * split.whole && *part > 0.0)?;
@@ -317,7 +320,7 @@ fn split(clues: &Clues) -> Option<(Cause, Vec<(&'static str, Option<f64>)>)> {
     Some((cause, evidence))
 }
 
-fn failed(clues: &Clues) -> Option<(Cause, Vec<(&'static str, Option<f64>)>)> {
+fn failed(clues: &Clues) -> Option<Found> {
     (clues.missed == Missed::Failed).then(|| (Cause::Unknown, Vec::new()))
 }
 

@@ -438,6 +438,9 @@ pub struct Findings {
     pub bracket_confidence: Option<f64>,
     /// Dollars for a million output tokens at peak throughput.
     pub cost_dollars_per_million_output_tokens: Option<f64>,
+    /// Joules an output token at peak throughput, of all GPUs of the target.
+    #[serde(default)]
+    pub joules_per_output_token: Option<f64>,
     /// The worst standing of every SLO over the valid steps.
     pub verdicts: BTreeMap<String, State>,
     /// Rules of a benchmark pack that the run did not meet: judged all the same, and named.

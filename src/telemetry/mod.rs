@@ -9,6 +9,7 @@
 //! - `cgroup`, `process`, `log_counter`: ourselves
 //! - `exposition`: the text of others; `scale`, `rising`: its units, its counters
 //! - `engine`, `gpu`: what it means; `board`: what stands of it now
+//! - `traffic`: an engine's real traffic beside our beats
 
 mod board;
 mod cgroup;
@@ -19,6 +20,7 @@ mod log_counter;
 mod process;
 mod rising;
 mod scale;
+mod traffic;
 
 pub use board::{Board, Slot, SlotKey};
 pub use cgroup::Cgroup;
@@ -27,3 +29,4 @@ pub use exposition::{Malformed, Sample, samples};
 pub use gpu::{DcgmMatching, Gpu, GpuAccount, GpuStretch, GpuStretched, GpuTold, Xids, read_dcgm};
 pub use log_counter::LogCounter;
 pub use process::readings as process_readings;
+pub use traffic::{Beats, Traffic, WINDOW as TRAFFIC_WINDOW};

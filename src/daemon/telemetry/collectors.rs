@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     load::Link,
+    sinks::recent::Recent,
     telemetry::{Board, SlotKey},
 };
 
@@ -24,6 +25,8 @@ const DCGM: &str = "dcgm";
 /// The tasks that collect; they end with it.
 pub(in crate::daemon) struct Collectors {
     board: Arc<Board>,
+    /// Our beats, beside which the engines' traffic is held.
+    recent: Arc<Recent>,
     running: BTreeMap<SlotKey, Running>,
     tasks: JoinSet<()>,
 }
@@ -43,8 +46,8 @@ impl Drop for Running {
 
 impl Collectors {
     /// Nothing yet; what comes stands on `board`.
-    pub(in crate::daemon) fn new(board: Arc<Board>) -> Self {
-        Self { board, running: BTreeMap::new(), tasks: JoinSet::new() }
+    pub(in crate::daemon) fn new(board: Arc<Board>, recent: Arc<Recent>) -> Self {
+        Self { board, recent, running: BTreeMap::new(), tasks: JoinSet::new() }
     }
 
     /// Takes over the targets that there are, with the models that are known of each: ends what is
@@ -63,7 +66,10 @@ impl Collectors {
                         });
                         self.running.insert(key, running);
                     }
-                    _ if kind == ENGINE => self.begin(key, &link, &models, Engine::of(&link)),
+                    _ if kind == ENGINE => {
+                        let engine = Engine::of(&link, Arc::clone(&self.recent));
+                        self.begin(key, &link, &models, engine);
+                    }
                     _ => self.begin(key, &link, &models, DcgmGpus::of(&link)),
                 }
             }
