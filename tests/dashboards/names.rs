@@ -51,7 +51,6 @@ const NOT_EXPOSED_YET: &[(&str, &[&str])] = &[
     ("tokenbeat_regression_last_change_timestamp_seconds", REGRESSION),
     ("tokenbeat_regression_p_value", REGRESSION),
     ("tokenbeat_sink_dropped_total", &["sink"]),
-    ("tokenbeat_sweep_joules_per_output_token", &["target", "model", "sweep"]),
 ];
 const SUBJECT: &[&str] = &["target", "model"];
 const GPU: &[&str] = &["target", "gpu", "uuid", "mig"];
