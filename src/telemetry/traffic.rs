@@ -143,8 +143,8 @@ mod tests {
     fn only_the_last_minutes_count_and_memory_is_bounded() {
         let mut traffic = Traffic::default();
         for second in 0..2_000_u64 {
-            // 1 request a second: of 1 s in the first 1,700 s, of 0.1 s since.
-            let seconds = second.min(1_700) as f64 + second.saturating_sub(1_700) as f64 * 0.1;
+            // 1 request a second: of 1 s in the first 1,600 s, of 0.1 s since.
+            let seconds = second.min(1_600) as f64 + second.saturating_sub(1_600) as f64 * 0.1;
             traffic.told(at(second), &readings(seconds, second as f64));
         }
         assert!(traffic.sums.len() <= MOST, "{}", traffic.sums.len());

@@ -1,7 +1,9 @@
 use super::*;
 use crate::{
-    event::{Latency, Standing, StepEngine, StepGpu},
-    report::sample,
+    event::{
+        Achieved, Latency, LoadRecord, Rates, Retried, Standing, StepEngine, StepGpu, Tokens,
+        Validity, Window,
+    },
     verdict::State,
 };
 
@@ -29,7 +31,14 @@ fn standing(metric: Option<&str>, misses: u64) -> Standing {
 
 /// A step of 100 that missed its time to first token, half of which was the engine's queue.
 fn step() -> StepRecord {
-    let mut step = sample::sweep().steps.remove(1);
+    let mut step: StepRecord = serde_json::from_value(serde_json::json!({
+        "step": 0, "workload": "w", "load": LoadRecord::default(),
+        "achieved": Achieved::default(), "window": Window::default(), "n": 0, "outcomes": {},
+        "latencies": {}, "rates": Rates::default(), "tokens": Tokens::default(),
+        "retried": Retried::default(), "validity": Validity::default(), "standings": [],
+        "stopped": null, "warnings": [],
+    }))
+    .expect("a step");
     step.n = 100;
     step.outcomes = [("ok".to_owned(), 100)].into();
     step.latencies = [("ttft", 1.0), ("service_ttft", 1.0), ("e2e", 3.0)]
