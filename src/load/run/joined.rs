@@ -31,7 +31,7 @@ pub(super) struct Own {
 /// Adds to the record of a step what was seen beside it, and the mark if others loaded the engine.
 pub(super) fn joined(record: &mut StepRecord, seen: SeenBeside, own: Own) {
     record.engine = seen.engine.map(|(whole, window)| engine(record, own, whole, window));
-    record.gpu = seen.gpus.map(|gpus| gpu(gpus, own));
+    record.gpu = seen.gpus.as_ref().map(|gpus| gpu(gpus, own));
     let warning = |text| Warning { code: UNTOLD.to_owned(), text };
     record.warnings.extend(seen.untold.into_iter().map(warning));
     if record.engine.as_ref().is_some_and(is_contaminated) {
@@ -85,7 +85,7 @@ fn engine(
     }
 }
 
-fn gpu(seen: GpuStretched, own: Own) -> StepGpu {
+fn gpu(seen: &GpuStretched, own: Own) -> StepGpu {
     let mean = |id| seen.means.get(&id).copied();
     let tokens = own.answered as f64;
     let energy = seen.energy_joules;
@@ -189,10 +189,10 @@ mod tests {
             throttle_ratios: [("power", 0.25)].into(),
             ..GpuStretched::default()
         };
-        let told = gpu(seen.clone(), Own { answered: 1_000, unanswered: 500 });
+        let told = gpu(&seen, Own { answered: 1_000, unanswered: 500 });
         assert_eq!((told.joules_per_output_token, told.power_watts_mean), (Some(3.0), Some(300.0)));
         assert_eq!(told.throttle_ratios["power"], 0.25);
-        assert_eq!(gpu(seen, Own::default()).joules_per_output_token, None);
+        assert_eq!(gpu(&seen, Own::default()).joules_per_output_token, None);
     }
 
     #[test]
