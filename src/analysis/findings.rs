@@ -54,6 +54,8 @@ pub fn findings(steps: &[StepRecord], context: &FindingsContext) -> Findings {
             .cost_per_hour
             .zip(tokens)
             .map(|(dollars, rate)| dollars / (rate * 3600.0) * 1e6);
+        findings.joules_per_output_token =
+            peak.gpu.as_ref().and_then(|gpu| gpu.joules_per_output_token);
         let curve = Curve::beside(peak, compared);
         findings.saturation_step = curve.saturation().map(|point| point.step);
         if let Some(knee) = curve.knee() {

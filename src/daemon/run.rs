@@ -125,10 +125,10 @@ async fn serve(
     prometheus.add_source(move || cgroup.readings());
     prometheus.add_source(move || log_counter.readings());
     let board = Arc::new(telemetry::Board::default());
-    let collectors = Collectors::new(Arc::clone(&board));
+    let recent = Arc::new(Recent::new());
+    let collectors = Collectors::new(Arc::clone(&board), Arc::clone(&recent));
     prometheus.add_source(move || board.readings());
     let otlp = Otlp::new(Arc::clone(&prometheus), wall);
-    let recent = Arc::new(Recent::new());
     let (sweeps, history) = (Arc::new(Sweeps::default()), Arc::new(History::default()));
     let sinks = Listeners::new(Arc::clone(&prometheus), Arc::clone(&recent), Arc::clone(&sweeps));
     let sinks = Arc::new(sinks);

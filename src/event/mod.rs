@@ -3,20 +3,23 @@
 //! Owns what is told of a beat and of a run, and who listens. Pure: knows nothing of the listeners.
 
 mod beat;
+mod beside;
 mod regression;
 mod run;
 mod sink;
 mod skipped;
 mod spans;
 mod trace;
+mod validity;
 mod workload;
 
 pub use beat::{Beat, BeatKey, Skipped};
+pub use beside::{Cause, CauseRecord, StepEngine, StepGpu};
 pub use regression::{Compared, Regression};
 pub use run::{
-    Achieved, Calibration, Engine, Environment, Findings, Latency, LoadRecord, Mark, Rates,
-    Retried, RunKey, RunRecord, RunResult, SCHEMA_VERSION, Standing, StepRecord, Tokens, Trigger,
-    Validity, Warning, Window,
+    Achieved, Calibration, Engine, Environment, Findings, Latency, LoadRecord, Rates, Retried,
+    RunKey, RunRecord, RunResult, SCHEMA_VERSION, Standing, StepRecord, Tokens, Trigger, Warning,
+    Window,
 };
 pub use sink::{Progress, RunSink, RunStarted, Sink};
 pub use skipped::SweepSkipped;
@@ -24,4 +27,5 @@ pub use spans::of as spans_of;
 pub use trace::{
     Attribute, Kept, Span, SpanId, Trace, TraceContext, TraceId, TraceShare, TraceSink,
 };
+pub use validity::{Mark, Validity};
 pub use workload::{LengthRecord, PartRecord, WorkloadRecord};

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Regression, WorkloadRecord};
+use super::{CauseRecord, Regression, StepEngine, StepGpu, Validity, WorkloadRecord};
 use crate::verdict::State;
 
 /// The version of the form. A reader refuses what is newer than itself.
@@ -234,6 +234,15 @@ pub struct StepRecord {
     pub retried: Retried,
     /// Whether the numbers can be trusted.
     pub validity: Validity,
+    /// What the engine itself says, where its metrics could be read.
+    #[serde(default)]
+    pub engine: Option<StepEngine>,
+    /// What the GPUs say, likewise.
+    #[serde(default)]
+    pub gpu: Option<StepGpu>,
+    /// What made it miss an SLO, if it missed one.
+    #[serde(default)]
+    pub cause: Option<CauseRecord>,
     /// Each SLO's standing: joint first, then its thresholds.
     pub standings: Vec<Standing>,
     /// Why the step ended before its time: the rule of `stop_when`, or the limit.
@@ -339,70 +348,6 @@ pub struct Retried {
     pub reasons: BTreeMap<String, u64>,
 }
 
-/// Why a step's numbers cannot be trusted. The order is that of the label values.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Mark {
-    /// We sent or read late ourselves.
-    ClientSaturated,
-    /// Less was sent than was due.
-    RateNotMet,
-    /// The cgroup throttled our CPU.
-    Throttled,
-    /// The window is shorter than twice the median exchange.
-    WindowTooShort,
-    /// Somebody else loaded the engine.
-    Contaminated,
-}
-
-impl Mark {
-    /// Every mark.
-    pub const ALL: [Self; 5] = [
-        Self::ClientSaturated,
-        Self::RateNotMet,
-        Self::Throttled,
-        Self::WindowTooShort,
-        Self::Contaminated,
-    ];
-
-    /// The label value.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ClientSaturated => "client_saturated",
-            Self::RateNotMet => "rate_not_met",
-            Self::Throttled => "throttled",
-            Self::WindowTooShort => "window_too_short",
-            Self::Contaminated => "contaminated",
-        }
-    }
-}
-
-/// Whether a step's numbers can be trusted, and the evidence.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Validity {
-    /// Why not; empty if they can.
-    pub marks: Vec<Mark>,
-    /// p99 of the send lag, in seconds, waits at the gate left out.
-    pub send_lag_p99: Option<f64>,
-    /// p99 of by how much the first token's stamp may be late, in seconds.
-    pub stamp_late_p99: Option<f64>,
-    /// The most that either may be: max(1 ms, 1 % of the median ttft).
-    pub tolerated: f64,
-    /// p99 of the runtime's stalls, in seconds.
-    pub stall_p99: Option<f64>,
-    /// Seconds for which the cgroup throttled us.
-    pub throttled_seconds: Option<f64>,
-}
-
-impl Validity {
-    /// Whether nothing speaks against the numbers.
-    pub fn is_valid(&self) -> bool {
-        self.marks.is_empty()
-    }
-}
-
 /// How a step stands under an SLO.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Standing {
@@ -461,6 +406,9 @@ pub struct Findings {
     pub bracket_confidence: Option<f64>,
     /// Dollars for a million output tokens at peak throughput.
     pub cost_dollars_per_million_output_tokens: Option<f64>,
+    /// Joules an output token at peak throughput, of all GPUs of the target.
+    #[serde(default)]
+    pub joules_per_output_token: Option<f64>,
     /// The worst standing of every SLO over the valid steps.
     pub verdicts: BTreeMap<String, State>,
     /// Rules of a benchmark pack that the run did not meet: judged all the same, and named.

@@ -24,6 +24,6 @@ pub(crate) use link::Headers;
 pub use link::Link;
 pub use loader::Loader;
 pub use own::Sweeping;
-pub use run::{Halt, HaltReason, RunOrder, run as run_scenario};
+pub use run::{Halt, HaltReason, RunOrder, Sight, Witness, run as run_scenario};
 pub use runtime::runtime;
 pub use sizes::PrepareError;

@@ -222,6 +222,8 @@ catalogue! {
         "Requests a second beyond which latency grows faster than throughput; absent if there is no such step"
     Sweep SweepCost "tokenbeat_sweep_cost_dollars_per_million_output_tokens" Gauge, None, [target model sweep]
         "Price of a million output tokens at the most of them a second; absent where the target's cost is not known"
+    Sweep SweepJoules "tokenbeat_sweep_joules_per_output_token" Gauge, None, [target model sweep]
+        "Energy of the target's GPUs for an output token at the most of them a second; absent where the energy is not known"
     Sweep SweepVerdict "tokenbeat_sweep_verdict" Gauge, None, [target model sweep slo state: pass fail not_enough_data]
         "1 for the state of the run under the SLO, 0 for the others"
     Sweep RegressionActive "tokenbeat_regression_active" Gauge, None, [target model sweep step metric:
@@ -279,6 +281,8 @@ catalogue! {
         "Whether the last collection succeeded; one that finds no GPU has not"
     Telemetry GpuCollectorLastSuccess "tokenbeat_gpu_collector_last_success_timestamp_seconds" Gauge, Seconds, [target source]
         "When a collection last did; absent before the first"
+    Telemetry ProbeEngineTtftRatio "tokenbeat_probe_engine_ttft_ratio" Gauge, Ratio, [target model probe]
+        "Median time to first token of our beats, as they see it, divided by the mean of the engine's other requests, as it sees it, over 5 min; absent with fewer than 5 beats or 20 such requests"
     Telemetry EngineUp "tokenbeat_engine_up" Gauge, None, [target]
         "Whether the engine's own metrics could be read at the last scrape; absent before the first"
     Telemetry EngineInfo "tokenbeat_engine_info" Gauge, None, [target engine version]

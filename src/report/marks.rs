@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Frame,
+    Frame, beside,
     number::{count, grouped, optional, percent, seconds},
 };
 use crate::{
@@ -90,6 +90,7 @@ pub(super) fn lines(step: &StepRecord, frame: Frame) -> Vec<Line> {
         lines.push(Line::new(Tone::Warning, "retries", text));
     }
     lines.extend(verdicts(&step.standings));
+    lines.extend(beside::lines(step, frame));
     if let Some(why) = &step.stopped {
         lines.push(Line::new(Tone::Warning, "stopped", why));
     }
@@ -214,7 +215,10 @@ fn why(mark: Mark, step: &StepRecord) -> String {
             seconds(step.window.seconds)
         ),
         Mark::Contaminated => {
-            "somebody else loaded the engine: run while nobody else does".to_owned()
+            let foreign = step.engine.as_ref().and_then(|engine| engine.foreign_token_ratio);
+            let share =
+                foreign.map_or_else(String::new, |of| format!(" ({} of its tokens)", percent(of)));
+            format!("somebody else loaded the engine{share}: run while nobody else does")
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Owns how a record looks. Pure: from a record to text.
 
+mod beside;
 mod chart;
 mod comparison;
 mod compat;

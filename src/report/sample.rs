@@ -178,6 +178,9 @@ fn step(number: u32, users: u32, requests: f64, tokens: f64, e2e: f64, n: u64) -
             tolerated: 0.002_1,
             ..Validity::default()
         },
+        engine: None,
+        gpu: None,
+        cause: None,
         standings: Vec::new(),
         stopped: None,
         warnings: Vec::new(),

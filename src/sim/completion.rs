@@ -5,6 +5,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::ask::{Api, Ask, Delivery};
 use super::fault::Act;
@@ -53,6 +54,8 @@ pub(super) async fn serve(
             return Ok(After::Keep);
         }
     };
+    let arrived = arrived.after(Duration::from_millis(state.spec.wire_delay_ms));
+    wire.pause(arrived).await?;
     let mut shape = Shape::healthy(api, &ask, &state.spec, &mut rng);
     if let (Act::Twist(twist), Some(order)) = (act, order) {
         shape.twist(twist, order);

@@ -5,7 +5,8 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -25,6 +26,8 @@ pub(super) struct Engine {
     pub(super) stamps: Stamps,
     /// For the GPUs.
     pub(super) work: Work,
+    /// When work on the first request of all began.
+    first: OnceLock<Stamp>,
 }
 
 /// What the engine has to know of a request.
@@ -42,12 +45,18 @@ impl Engine {
             prefix: Mutex::new(PrefixCache::new(prefix_blocks)),
             stamps: Stamps::new(stamps),
             work: Work::default(),
+            first: OnceLock::new(),
         }
     }
 
     /// Requests worked on now.
     pub(super) fn busy(&self) -> usize {
         self.busy.load(Ordering::Relaxed)
+    }
+
+    /// How long an engine that needs `cold` to get going still needs at `now`.
+    pub(super) fn warming(&self, now: Stamp, cold: Duration) -> Duration {
+        self.first.get_or_init(|| now).after(cold).since(now)
     }
 
     /// Waits for a slot. Fails when the client leaves the queue.
@@ -170,6 +179,11 @@ impl Slot {
         self.tokens += count;
         add(&self.metrics.generation_tokens, count);
         add(&self.metrics.kv_tokens, count);
+    }
+
+    /// The request is put back for a while.
+    pub(super) fn preempted(&self) {
+        add(&self.metrics.preemptions, 1);
     }
 
     /// Closes the account. Done before the last bytes go out, so that whoever has seen the end of

@@ -59,6 +59,7 @@ pub(super) struct Metrics {
     pub(super) prefix_hits: AtomicU64,
     pub(super) prompt_tokens: AtomicU64,
     pub(super) generation_tokens: AtomicU64,
+    pub(super) preemptions: AtomicU64,
     finished: [AtomicU64; Finish::ALL.len()],
     pub(super) first_token: Histogram,
     pub(super) gap: Histogram,
@@ -82,8 +83,7 @@ const SCALARS: &[Scalar] = &[
     ("vllm:kv_cache_usage_perc", "gauge", "Share of the KV cache in use, 0 to 1.", Metrics::kv_usage),
     ("vllm:prefix_cache_queries_total", "counter", "Prompt tokens looked up in the prefix cache.", |m| load(&m.prefix_queries)),
     ("vllm:prefix_cache_hits_total", "counter", "Prompt tokens found in the prefix cache.", |m| load(&m.prefix_hits)),
-    // The engine never takes a slot back, so this stays 0.
-    ("vllm:num_preemptions_total", "counter", "Requests that lost their slot.", |_| 0.0),
+    ("vllm:num_preemptions_total", "counter", "Requests that were put back.", |m| load(&m.preemptions)),
     ("vllm:prompt_tokens_total", "counter", "Prompt tokens taken in.", |m| load(&m.prompt_tokens)),
     ("vllm:generation_tokens_total", "counter", "Tokens generated.", |m| load(&m.generation_tokens)),
 ];
@@ -111,6 +111,7 @@ impl Metrics {
             prefix_hits: AtomicU64::new(0),
             prompt_tokens: AtomicU64::new(0),
             generation_tokens: AtomicU64::new(0),
+            preemptions: AtomicU64::new(0),
             finished: Default::default(),
             first_token: Histogram::new(FIRST_TOKEN),
             gap: Histogram::new(GAP),

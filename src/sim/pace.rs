@@ -38,6 +38,10 @@ impl Job<'_> {
         let mut next = due;
         for token in done..done + count {
             next = next.after(self.gap(token, slot.cached(), next));
+            if self.shape.preempted_at == Some(token) {
+                slot.preempted();
+                next = next.after(Duration::from_millis(self.state.spec.preempt_ms));
+            }
         }
         (count > 0).then_some(Batch { due: next, count, kind })
     }
@@ -58,7 +62,9 @@ impl Job<'_> {
             let to_compute = f64::from(self.prompt_tokens.saturating_sub(cached));
             let prefill = Duration::try_from_secs_f64(spec.prefill_ms_per_token * to_compute / 1e3)
                 .unwrap_or(LONGEST_FAULT);
-            return spec.ttft.draw(&mut self.rng).mul_f64(slowness) + prefill;
+            let cold = Duration::from_millis(spec.cold_ms);
+            let warming = self.state.engine.warming(at, cold);
+            return spec.ttft.draw(&mut self.rng).mul_f64(slowness) + prefill + warming;
         }
         if let Some(gap) = self.shape.gap {
             return gap;

@@ -76,6 +76,8 @@ pub(super) struct Shape {
     /// A fixed gap in place of the drawn ones.
     pub(super) gap: Option<Duration>,
     pub(super) head_delay: Duration,
+    /// The token before which it is put back, if it is.
+    pub(super) preempted_at: Option<u32>,
     pub(super) line_end: LineEnd,
     pub(super) oddity: Oddity,
     pub(super) after: After,
@@ -112,6 +114,9 @@ impl Shape {
             strike: None,
             gap: None,
             head_delay: Duration::ZERO,
+            // Nothing is drawn where nothing is asked, so that other draws stay what they were.
+            preempted_at: (spec.preempt_ratio > 0.0 && rng.random::<f64>() < spec.preempt_ratio)
+                .then_some(tokens / 2),
             line_end: LineEnd::Lf,
             oddity: Oddity::None,
             after: After::Keep,

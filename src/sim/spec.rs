@@ -147,6 +147,14 @@ pub struct SimSpec {
     pub faults: Vec<FaultRule>,
     /// Milliseconds that a new connection is left alone before it is read.
     pub accept_delay_ms: u64,
+    /// Milliseconds that a request is on its way before the engine knows of it.
+    pub wire_delay_ms: u64,
+    /// Share of the requests that are put back once, in the middle of their answer, from 0 to 1.
+    pub preempt_ratio: f64,
+    /// Milliseconds for which one that was put back stands still.
+    pub preempt_ms: u64,
+    /// Milliseconds from the first request to the first token that an engine just started can give.
+    pub cold_ms: u64,
     /// Simulated GPUs, told of at `/dcgm/metrics`.
     pub gpus: u32,
     /// Share of their busy time in which the GPUs are throttled by their power limit, from 0 to 1.
@@ -190,6 +198,10 @@ impl Default for SimSpec {
             degrade: None,
             faults: Vec::new(),
             accept_delay_ms: 0,
+            wire_delay_ms: 0,
+            preempt_ratio: 0.0,
+            preempt_ms: 200,
+            cold_ms: 0,
             gpus: 2,
             gpu_throttle_ratio: 0.0,
             gpu_xid: None,
@@ -251,6 +263,10 @@ impl SimSpec {
             ("reply", self.reply.as_deref().is_none_or(text::is_plain)),
             ("degrade", self.degrade.is_none_or(|degrade| degrade.is_sound())),
             ("accept_delay_ms", self.accept_delay_ms <= 60_000),
+            ("wire_delay_ms", self.wire_delay_ms <= 60_000),
+            ("preempt_ratio", (0.0..=1.0).contains(&self.preempt_ratio)),
+            ("preempt_ms", self.preempt_ms <= 60_000),
+            ("cold_ms", self.cold_ms <= 600_000),
             ("gpus", self.gpus <= 64),
             ("gpu_throttle_ratio", (0.0..=1.0).contains(&self.gpu_throttle_ratio)),
             ("gpu_xid_after_s", self.gpu_xid_after_s >= 0.0),

@@ -213,6 +213,22 @@ impl Recent {
         })
     }
 
+    /// For each probe of `target`, the times to first token of its remembered beats that were ok and
+    /// due after `since`, in nanoseconds since the Unix epoch. Beats beside our own sweeps, and those
+    /// that the client spoiled, are left out.
+    pub fn ttft_of(&self, target: &str, since: i64) -> Vec<(Arc<BeatKey>, Vec<Duration>)> {
+        let is_told = |beat: &&Arc<BeatSummary>| {
+            let ours = beat.own_sweep || beat.spoiled.is_some();
+            beat.outcome == Outcome::Ok && !ours && beat.due_unix_nanos > since
+        };
+        let probes = self.lock();
+        let of_target = probes.iter().filter(|(key, _)| &*key.target == target);
+        let ttft = |entry: &Entry| {
+            entry.beats.iter().filter(is_told).filter_map(|beat| beat.ttft).collect()
+        };
+        of_target.map(|(key, entry)| (Arc::clone(key), ttft(entry))).collect()
+    }
+
     /// Every probe with its view, by key.
     pub fn probes(&self) -> Vec<(Arc<BeatKey>, Arc<ProbeView>)> {
         let probes = self.lock();

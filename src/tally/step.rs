@@ -241,6 +241,9 @@ impl StepTally {
                 .map(|(name, summary)| ((*name).to_owned(), latency(summary)))
                 .collect(),
             validity,
+            engine: None,
+            gpu: None,
+            cause: None,
         }
     }
 

@@ -10,6 +10,7 @@
 //! - `exposition`: the text of others; `scale`, `rising`: its units, its counters
 //! - `engine`, `gpu`: what it means; `board`: what stands of it now
 //! - `nvml`: the GPUs of this machine
+//! - `traffic`: an engine's real traffic beside our beats
 
 mod board;
 mod cgroup;
@@ -21,12 +22,14 @@ mod nvml;
 mod process;
 mod rising;
 mod scale;
+mod traffic;
 
 pub use board::{Board, Slot, SlotKey};
 pub use cgroup::Cgroup;
-pub use engine::{EngineAccount, Told, Untold};
+pub use engine::{EngineAccount, EngineStretch, EngineStretched, Span, Told, Untold};
 pub use exposition::{Malformed, Sample, samples};
-pub use gpu::{DcgmMatching, Gpu, GpuAccount, GpuTold, Xids, read_dcgm};
+pub use gpu::{DcgmMatching, Gpu, GpuAccount, GpuStretch, GpuStretched, GpuTold, Xids, read_dcgm};
 pub use log_counter::LogCounter;
 pub use nvml::{Heard, LocalGpu, Nvml, NvmlTold, Part, Share};
 pub use process::readings as process_readings;
+pub use traffic::{Beats, Traffic, WINDOW as TRAFFIC_WINDOW};

@@ -10,12 +10,15 @@ pub(super) struct Rising {
 }
 
 impl Rising {
-    /// Takes in what the counter says now. One that has fallen was begun anew.
-    pub(super) fn observe(&mut self, now: f64) {
-        if now < self.last {
+    /// Takes in what the counter says now, and says whether it was begun anew, which is so of one
+    /// that has fallen.
+    pub(super) fn observe(&mut self, now: f64) -> bool {
+        let anew = now < self.last;
+        if anew {
             self.before += self.last;
         }
         self.last = now;
+        anew
     }
 
     /// What it has risen to.
@@ -34,7 +37,8 @@ mod tests {
         for (now, value) in
             [(5.0, 5.0), (9.0, 9.0), (2.0, 11.0), (2.0, 11.0), (0.0, 11.0), (1.0, 12.0)]
         {
-            rising.observe(now);
+            let last = rising.last;
+            assert_eq!(rising.observe(now), now < last);
             assert_eq!(rising.value(), value);
         }
     }

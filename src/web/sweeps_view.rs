@@ -62,6 +62,8 @@ pub(super) struct StepRow {
     pub(super) requests: Option<String>,
     pub(super) tokens: Option<String>,
     pub(super) marks: Vec<&'static str>,
+    /// Why it missed an SLO, if it missed one.
+    pub(super) cause: Option<&'static str>,
 }
 
 impl SweepRow {
@@ -172,6 +174,7 @@ impl StepRow {
             requests: rate(step.rates.requests_per_second),
             tokens: rate(step.rates.output_tokens_per_second),
             marks: step.validity.marks.iter().map(|mark| mark.as_str()).collect(),
+            cause: step.cause.as_ref().map(|cause| cause.cause.as_str()),
         }
     }
 }

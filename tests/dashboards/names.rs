@@ -13,16 +13,6 @@ use crate::{
     promql::{self, Selector},
 };
 
-/// Names of the contract that nothing exposes yet, with their labels. A name leaves this list when
-/// it enters the catalogue: the test says so.
-const NOT_EXPOSED_YET: &[(&str, &[&str])] = &[
-    ("tokenbeat_regression_active", REGRESSION),
-    ("tokenbeat_regression_change_ratio", REGRESSION),
-    ("tokenbeat_regression_last_change_timestamp_seconds", REGRESSION),
-    ("tokenbeat_regression_p_value", REGRESSION),
-];
-const REGRESSION: &[&str] = &["target", "model", "sweep", "step", "metric"];
-
 /// Labels that a scrape adds to every series.
 const OF_THE_SCRAPE: [&str; 4] = ["instance", "job", "pod", "namespace"];
 
@@ -133,9 +123,6 @@ fn known() -> BTreeMap<String, Known> {
             put(&format!("{}_sum", row.name), row.labels, closed.clone());
             put(&format!("{}_bucket", row.name), &[row.labels, &["le"]].concat(), closed);
         }
-    }
-    for (name, labels) in NOT_EXPOSED_YET {
-        put(name, labels, None);
     }
     // What Prometheus makes of a scrape itself.
     put("up", &[], None);
@@ -264,25 +251,4 @@ fn alerts_name_nothing_that_is_not_there() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-#[test]
-fn what_is_exposed_is_not_listed_as_missing() {
-    let exposed: Vec<_> = NOT_EXPOSED_YET
-        .iter()
-        .filter(|(name, _)| CATALOGUE.iter().any(|row| row.name == *name))
-        .map(|(name, _)| *name)
-        .collect();
-    assert!(exposed.is_empty(), "in the catalogue now, unlist them: {exposed:?}");
-    let used: BTreeSet<String> = of_dashboards()
-        .into_iter()
-        .chain(of_annotations())
-        .map(|(_, expression)| expression)
-        .chain(of_variables().into_iter().map(|(_, series, _)| series))
-        .chain(rules().into_iter().map(|(_, rule)| rule["expr"].as_str().expect("text").to_owned()))
-        .flat_map(|expression| promql::names(&expression).selectors)
-        .map(|selector| selector.name)
-        .collect();
-    let unused: Vec<_> = NOT_EXPOSED_YET.iter().filter(|(name, _)| !used.contains(*name)).collect();
-    assert!(unused.is_empty(), "nothing names these: {unused:?}");
 }

@@ -95,6 +95,9 @@ pub fn step(number: u32, load: LoadRecord) -> StepRecord {
         tokens: Tokens::default(),
         retried: Retried::default(),
         validity: Validity::default(),
+        engine: None,
+        gpu: None,
+        cause: None,
         standings: Vec::new(),
         stopped: None,
         warnings: Vec::new(),
@@ -137,6 +140,7 @@ pub fn record(started_at: f64, result: RunResult) -> RunRecord {
             knee_requests_per_second: Some(12.5),
             max_goodput_requests_per_second: Some(9.5),
             cost_dollars_per_million_output_tokens: Some(0.325),
+            joules_per_output_token: Some(1.25),
             verdicts: BTreeMap::from([("interactive".to_owned(), State::Fail)]),
             ..Findings::default()
         },

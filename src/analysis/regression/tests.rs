@@ -61,6 +61,9 @@ fn step(slower: f64, output_tokens_per_second: Option<f64>) -> StepRecord {
         rates: Rates { output_tokens_per_second, ..Rates::default() },
         tokens: Tokens { output_wanted_mean: Some(100.0), ..Tokens::default() },
         retried: Retried::default(),
+        engine: None,
+        gpu: None,
+        cause: None,
         validity: Validity::default(),
         standings: vec![Standing {
             slo: "interactive".to_owned(),

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     clock::{Stamp, Wall},
+    daemon::Onlooker,
     event::{Calibration, RunKey, RunRecord, Trigger},
     load::{Halt, HaltReason, Loader, RunOrder},
 };
@@ -90,6 +91,7 @@ pub(super) async fn all(
             compat: args.judging.compat,
             engine: subjects.engine.clone(),
             calibration: calibration.clone(),
+            witness: Onlooker::of(&subjects.link),
         };
         display.say(&format!(
             "{} of {model} at {}",

@@ -13,6 +13,7 @@ use super::{
     restore,
 };
 use crate::{
+    daemon::Onlooker,
     event::{Engine, RunKey, RunRecord, RunResult, RunSink as _, SweepSkipped, Trigger},
     load::{Halt, HaltReason, RunOrder},
     schedule::{Decision, Due, HeldBack},
@@ -144,6 +145,7 @@ impl Desk {
             compat: None,
             engine,
             calibration: None,
+            witness: Onlooker::of(&subject.link),
         })
     }
 

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     config::Config,
     load::Link,
+    sinks::recent::Recent,
     telemetry::{Board, SlotKey},
 };
 
@@ -26,6 +27,8 @@ const DCGM: &str = "dcgm";
 /// The tasks that collect; they end with it.
 pub(in crate::daemon) struct Collectors {
     board: Arc<Board>,
+    /// Our beats, beside which the engines' traffic is held.
+    recent: Arc<Recent>,
     running: BTreeMap<SlotKey, Running>,
     local: Local,
     tasks: JoinSet<()>,
@@ -46,9 +49,9 @@ impl Drop for Running {
 
 impl Collectors {
     /// Nothing yet; what comes stands on `board`.
-    pub(in crate::daemon) fn new(board: Arc<Board>) -> Self {
+    pub(in crate::daemon) fn new(board: Arc<Board>, recent: Arc<Recent>) -> Self {
         let (running, tasks) = (BTreeMap::new(), JoinSet::new());
-        Self { board, running, local: Local::default(), tasks }
+        Self { board, recent, running, local: Local::default(), tasks }
     }
 
     /// Takes over the targets that there are, with the models that are known of each, and what is
@@ -69,7 +72,10 @@ impl Collectors {
                         });
                         self.running.insert(key, running);
                     }
-                    _ if kind == ENGINE => self.begin(key, &link, &models, Engine::of(&link)),
+                    _ if kind == ENGINE => {
+                        let engine = Engine::of(&link, Arc::clone(&self.recent));
+                        self.begin(key, &link, &models, engine);
+                    }
                     _ => self.begin(key, &link, &models, DcgmGpus::of(&link)),
                 }
             }

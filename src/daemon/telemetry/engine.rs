@@ -10,9 +10,12 @@ use super::{
 };
 use crate::{
     check,
+    clock::Stamp,
+    event::BeatKey,
     load::Link,
     measure::catalogue::Reading,
-    telemetry::{EngineAccount, Told},
+    sinks::recent::Recent,
+    telemetry::{Beats, EngineAccount, TRAFFIC_WINDOW, Told, Traffic},
 };
 
 /// How long the engine may take to tell its version: each request, and all of them.
@@ -38,6 +41,11 @@ impl EngineSource {
         Some(Self { link: Arc::clone(link), addresses, interval: metrics.interval })
     }
 
+    /// How often it is to be read.
+    pub(super) fn interval(&self) -> Duration {
+        self.interval
+    }
+
     /// What every process tells, in the order in which they are configured; each has `limit`.
     ///
     /// # Errors
@@ -59,14 +67,33 @@ impl EngineSource {
 pub(super) struct Engine {
     source: EngineSource,
     account: EngineAccount,
+    traffic: Traffic,
+    /// Our beats, to be held against its traffic.
+    recent: Arc<Recent>,
     /// Collections until the version is asked for.
     until_asked: u32,
 }
 
 impl Engine {
-    pub(super) fn of(link: &Arc<Link>) -> Option<Self> {
+    pub(super) fn of(link: &Arc<Link>, recent: Arc<Recent>) -> Option<Self> {
         let account = EngineAccount::new(Arc::clone(&link.target().name));
-        Some(Self { source: EngineSource::of(link)?, account, until_asked: 0 })
+        let (source, traffic) = (EngineSource::of(link)?, Traffic::default());
+        Some(Self { source, account, traffic, recent, until_asked: 0 })
+    }
+}
+
+impl Engine {
+    /// The beats of the last minutes.
+    fn beats(&self) -> Vec<Beats> {
+        let window = i64::try_from(TRAFFIC_WINDOW.as_nanos()).unwrap_or(i64::MAX);
+        let since = self.recent.now_unix_nanos().saturating_sub(window);
+        let of_target = self.recent.ttft_of(&self.source.link.target().name, since);
+        let of = |(key, ttft): (Arc<BeatKey>, Vec<Duration>)| Beats {
+            model: Arc::clone(&key.model),
+            probe: Arc::clone(&key.probe),
+            ttft: ttft.iter().map(Duration::as_secs_f64).collect(),
+        };
+        of_target.into_iter().map(of).collect()
     }
 }
 
@@ -79,7 +106,10 @@ impl Collect for Engine {
 
     async fn collect(&mut self) -> Result<(), String> {
         match self.source.told(limit(self.source.interval)).await {
-            Ok(told) => self.account.told(told),
+            Ok(told) => {
+                self.account.told(told);
+                self.traffic.told(Stamp::now(), &self.account.readings(&[]));
+            }
             Err(why) => {
                 self.account.failed();
                 // What comes back may be another one.
@@ -98,6 +128,10 @@ impl Collect for Engine {
     }
 
     fn readings(&self, models: &[Arc<str>]) -> Vec<Reading> {
-        self.account.readings(models)
+        let mut readings = self.account.readings(models);
+        if self.account.engine().is_some() {
+            readings.extend(self.traffic.ratios(&self.source.link.target().name, &self.beats()));
+        }
+        readings
     }
 }

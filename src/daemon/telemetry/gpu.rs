@@ -14,21 +14,30 @@ use crate::{
     telemetry::{GpuAccount, GpuTold, read_dcgm},
 };
 
-/// The collections from the exporters of one target.
-pub(super) struct DcgmGpus {
+/// Where DCGM exporters tell of a target's GPUs.
+pub(super) struct DcgmSource {
     addresses: Addresses,
     dcgm: Dcgm,
-    account: GpuAccount,
 }
 
-impl DcgmGpus {
+impl DcgmSource {
+    /// That of a target, if it has one.
     pub(super) fn of(link: &Arc<Link>) -> Option<Self> {
         let Some(GpuSource::Dcgm(dcgm)) = &link.target().gpu else { return None };
-        Some(Self {
-            addresses: Addresses::new(link, &dcgm.urls, dcgm.authorization.as_ref())?,
-            dcgm: dcgm.clone(),
-            account: GpuAccount::new(Arc::clone(&link.target().name), "dcgm"),
-        })
+        let addresses = Addresses::new(link, &dcgm.urls, dcgm.authorization.as_ref())?;
+        Some(Self { addresses, dcgm: dcgm.clone() })
+    }
+
+    /// How often it is to be read.
+    pub(super) fn interval(&self) -> Duration {
+        self.dcgm.interval
+    }
+
+    /// What each exporter tells, in the order in which they are configured, or why not, in words
+    /// for a person; each has `limit`.
+    pub(super) async fn told(&self, limit: Duration) -> Vec<Result<Vec<GpuTold>, String>> {
+        let texts = self.addresses.texts(limit).await;
+        texts.into_iter().map(|text| self.read(text)).collect()
     }
 
     fn read(&self, text: Result<String, String>) -> Result<Vec<GpuTold>, String> {
@@ -41,16 +50,28 @@ impl DcgmGpus {
     }
 }
 
+/// The collections from the exporters of one target.
+pub(super) struct DcgmGpus {
+    source: DcgmSource,
+    account: GpuAccount,
+}
+
+impl DcgmGpus {
+    pub(super) fn of(link: &Arc<Link>) -> Option<Self> {
+        let account = GpuAccount::new(Arc::clone(&link.target().name), "dcgm");
+        Some(Self { source: DcgmSource::of(link)?, account })
+    }
+}
+
 impl Collect for DcgmGpus {
     const WHAT: &'static str = "the metrics of the DCGM exporter";
 
     fn interval(&self) -> Duration {
-        self.dcgm.interval
+        self.source.interval()
     }
 
     async fn collect(&mut self) -> Result<(), String> {
-        let texts = self.addresses.texts(limit(self.dcgm.interval)).await;
-        let read: Vec<_> = texts.into_iter().map(|text| self.read(text)).collect();
+        let read = self.source.told(limit(self.source.interval())).await;
         let why = read.iter().find_map(|told| told.as_ref().err().cloned());
         let wall = Wall::anchor();
         let now = wall.unix_seconds(wall.stamp());

@@ -6,13 +6,16 @@
 //! - `collectors`: which tasks there are; `watch`: one task
 //! - `engine`, `gpu`: one collection of each kind; `fetch`: their texts
 //! - `local`: this machine's own GPUs, which are collected once for all targets
+//! - `onlooker`: readings beside a run, when it asks
 
 mod collectors;
 mod engine;
 mod fetch;
 mod gpu;
 mod local;
+mod onlooker;
 mod watch;
 
 pub(super) use collectors::Collectors;
 pub(super) use engine::EngineSource;
+pub use onlooker::Onlooker;

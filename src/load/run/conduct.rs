@@ -136,6 +136,7 @@ impl Conduct<'_> {
             wall: self.wall,
             halt: self.halt,
             longest: ground.longest(),
+            witness: order.witness.as_ref(),
         };
         step(ground, &common, plan).await
     }

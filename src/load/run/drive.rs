@@ -14,6 +14,7 @@ use rand_pcg::Pcg64Mcg;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    beside::Warmed,
     course::Course,
     decide::Decider,
     failures::Failures,
@@ -93,6 +94,9 @@ pub(super) struct Counts {
     pub(super) ok: u64,
     /// Failed.
     pub(super) failed: u64,
+    /// Output tokens that those which did not end well had asked for: what the server may have made
+    /// for nobody.
+    pub(super) unanswered_tokens: u64,
 }
 
 impl Counts {
@@ -232,6 +236,14 @@ impl<G: Ground> Drive<G> {
         self.state().course.elapsed(self.ground.now())
     }
 
+    /// Whether the window has opened, and whether there was a warm-up before it.
+    pub(super) fn opened(&self) -> Option<Warmed> {
+        let state = self.state();
+        state.course.opened()?;
+        let warm = state.counts.begun > state.counts.in_window;
+        Some(if warm { Warmed::Up } else { Warmed::Not })
+    }
+
     /// What has happened so far.
     pub(super) fn counts(&self) -> Counts {
         self.state().counts
@@ -274,10 +286,13 @@ impl<G: Ground> Drive<G> {
         let (drive, keep) = (Arc::clone(self), turn.keeps_answer.then(|| Arc::clone(&kept)));
         let (wanted_input_tokens, wanted_output_tokens) =
             (turn.plan.wanted_input_tokens, turn.plan.wanted_output_tokens);
-        let words = turn.plan.words;
+        let (words, max_tokens) = (turn.plan.words, u64::from(turn.plan.max_tokens));
         let on_close = move |mut exchange: Exchange| {
             let text = exchange.text.take();
             drive.ground.learn(words, &exchange);
+            if exchange.outcome != Outcome::Ok {
+                drive.state().counts.unanswered_tokens += max_tokens;
+            }
             drive.ended(Ended {
                 exchange: &exchange,
                 phase,

@@ -226,6 +226,7 @@ impl Stand {
             wall: Wall::anchor(),
             halt: &self.halt,
             longest: Duration::from_secs(60),
+            witness: None,
         };
         let plan = StepPlan {
             step: 0,

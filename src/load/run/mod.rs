@@ -12,9 +12,11 @@
 //! | `drive_closed`, `drive_open`, `talk` | users, schedules and the gate; the turns of a session |
 //! | `ground`, `seeds`, `drain` | clock, alarms and exchanges; seeds of the draws; the last exchanges |
 //! | `record`, `asked`, `environment`, `failures`, `throttle`, `words` | the record and what stands in it |
+//! | `beside`, `joined` | what engine and GPUs tell during a step, and what follows from it |
 //! | `progress` | where a run stands |
 
 mod asked;
+mod beside;
 mod conduct;
 mod course;
 mod decide;
@@ -28,6 +30,7 @@ mod failures;
 mod fake;
 mod ground;
 mod halt;
+mod joined;
 mod order;
 mod progress;
 mod record;
@@ -41,6 +44,7 @@ mod tests;
 mod throttle;
 mod words;
 
+pub use beside::{Sight, Witness};
 pub use conduct::run;
 pub use halt::{Halt, HaltReason};
 pub use order::RunOrder;

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use super::Witness;
 use crate::{
     clock::{Stamp, Wall},
     config::{Global, Scenario},
@@ -42,6 +43,8 @@ pub struct RunOrder {
     pub engine: Option<Engine>,
     /// What this machine's client costs, if measured.
     pub calibration: Option<Calibration>,
+    /// Who reads what the target's engine and GPUs tell of themselves, if they do.
+    pub witness: Option<Arc<dyn Witness>>,
 }
 
 impl RunOrder {
@@ -63,6 +66,7 @@ impl RunOrder {
             compat: None,
             engine: None,
             calibration: None,
+            witness: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use tokio::{
 
 use super::{
     Halt,
+    beside::{Beside, Witness},
     course::Course,
     decide::Decider,
     drain::drain,
@@ -17,6 +18,7 @@ use super::{
     drive_open::open,
     failures::Failures,
     ground::{Alarm, Ground, Waiting},
+    joined::{Own, joined},
     progress::{EVERY, Teller},
     seeds::{Draw, seed},
     stop::{is_hopeless, stops},
@@ -24,6 +26,7 @@ use super::{
     words,
 };
 use crate::{
+    analysis::cause,
     arrival::{Arrival, Closed},
     clock::{Stamp, Wall},
     config::{Requests, Scenario},
@@ -67,6 +70,8 @@ pub(super) struct Common<'a> {
     pub(super) halt: &'a Halt,
     /// Longest exchange.
     pub(super) longest: Duration,
+    /// Who reads what the engine and the GPUs tell.
+    pub(super) witness: Option<&'a Arc<dyn Witness>>,
 }
 
 /// What became of a step.
@@ -89,6 +94,7 @@ pub(super) async fn step<G: Ground>(
     common: &Common<'_>,
     plan: &StepPlan,
 ) -> Option<Done> {
+    let mut beside = Beside::begin(common.witness.cloned()).await;
     let start = ground.now();
     let throttle = Throttle::begin();
     let (course, of) = course(common.scenario, plan, start);
@@ -128,7 +134,8 @@ pub(super) async fn step<G: Ground>(
         }
         drain(&mut tasks, common.halt, common.longest).await;
     };
-    watch(driving, &drive, common, plan, || teller.driving(&drive, &load.text)).await;
+    let tell = || teller.driving(&drive, &load.text);
+    watch(driving, &drive, common, plan, &mut beside, tell).await;
     let remains = drive.remains().filter(|remains| remains.counts.begun > 0)?;
     let looked = remains.tally.look();
     let surroundings = Surroundings {
@@ -136,8 +143,14 @@ pub(super) async fn step<G: Ground>(
         stopped: stopped(&remains.ending, &remains.failures, remains.counts, common.halt),
         scheduled: matches!(plan.arrival, Arrival::Open(_)).then_some(remains.counts.in_window),
     };
-    let record = remains.tally.finish(load, surroundings);
+    let mut record = remains.tally.finish(load, surroundings);
     let (ending, counts, failures) = (remains.ending, remains.counts, remains.failures);
+    // Whoever stops the run does not wait for an engine that may be gone.
+    if !common.halt.is_draining() {
+        let own = Own { answered: looked.output_tokens, unanswered: counts.unanswered_tokens };
+        joined(&mut record, beside.end().await, own);
+    }
+    record.cause = cause(&record);
     Some(Done { record, ending, counts, failures, looked })
 }
 
@@ -147,6 +160,7 @@ async fn watch<G: Ground>(
     drive: &Drive<G>,
     common: &Common<'_>,
     plan: &StepPlan,
+    beside: &mut Beside,
     tell: impl Fn(),
 ) {
     let mut driving = pin!(driving);
@@ -160,7 +174,10 @@ async fn watch<G: Ground>(
             biased;
             () = &mut driving => return,
             () = common.halt.draining(), if !drive.is_over() => drive.finish(Ending::Halted),
-            Some(bell) = pulse.next() => drive.heard(bell, None),
+            Some(bell) = pulse.next() => {
+                drive.heard(bell, None);
+                beside.pulse(drive.opened());
+            }
             _ = looks.tick() => {
                 if !drive.is_over() {
                     look(drive, common, plan);

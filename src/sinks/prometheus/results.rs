@@ -77,6 +77,7 @@ fn findings(sweep: &[Label], run: &RunRecord) -> Group {
         (Id::SweepKneeConcurrency, found.knee_concurrency),
         (Id::SweepKneeRate, found.knee_requests_per_second),
         (Id::SweepCost, found.cost_dollars_per_million_output_tokens),
+        (Id::SweepJoules, found.joules_per_output_token),
     ] {
         set(&mut series, id, None, value);
     }

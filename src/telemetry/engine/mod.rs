@@ -2,11 +2,14 @@
 //!
 //! - `names`: the table of names, `quantity`: what they mean
 //! - `told`: one exposition, `account`: what it adds up to over time and processes
+//! - `stretch`: what happened between two moments
 
 mod account;
 mod names;
 mod quantity;
+mod stretch;
 mod told;
 
 pub use account::Account as EngineAccount;
+pub use stretch::{Span, Stretch as EngineStretch, Stretched as EngineStretched};
 pub use told::{Told, Untold};

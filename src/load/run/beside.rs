@@ -1,0 +1,242 @@
+//! What stands beside a step: readings of its engine and GPUs, from before its first request until
+//! after its last.
+//!
+//! Owns when they are read, and the deadlines. Who reads them, and on which thread, is the
+//! witness's affair: nothing here waits for a socket, and nothing waits while requests are under
+//! way.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::oneshot::{Receiver, error::TryRecvError},
+    time::timeout,
+};
+
+use crate::{
+    clock::Stamp,
+    telemetry::{EngineStretch, EngineStretched, GpuStretch, GpuStretched, GpuTold, Told},
+};
+
+/// How long a reading before or after the step may take.
+const LONGEST: Duration = Duration::from_secs(6);
+
+/// Reads what a target's engine and GPUs tell of themselves, on threads that measure nothing.
+pub trait Witness: Send + Sync {
+    /// How often it is to be asked during a step, at most.
+    fn interval(&self) -> Duration;
+
+    /// Begins to read; returns at once. Whoever gives up waiting drops the receiver.
+    fn look(&self) -> Receiver<Sight>;
+}
+
+/// What was read at one moment. `None` is what the target does not have.
+#[derive(Debug, Default)]
+pub struct Sight {
+    /// What every process of the engine tells, or why not, in words for a person.
+    pub engine: Option<Result<Vec<Told>, String>>,
+    /// What the GPUs tell, likewise.
+    pub gpus: Option<Result<Vec<GpuTold>, String>>,
+}
+
+/// The readings beside one step.
+pub(super) struct Beside {
+    witness: Option<Arc<dyn Witness>>,
+    engine: Part<Engine>,
+    gpus: Part<GpuStretch>,
+    /// When the step's first reading was.
+    began: Stamp,
+    /// The reading that is under way, and what it is for.
+    pending: Option<(Receiver<Sight>, For)>,
+    /// When it was last asked for one.
+    asked: Stamp,
+    /// Whether the window's own stretch has been begun or is none of its own.
+    opened: bool,
+}
+
+/// The engine, from the begin of the step, and from that of its window if that is another.
+struct Engine {
+    whole: EngineStretch,
+    window: Option<EngineStretch>,
+}
+
+/// What is known of the engine, or of the GPUs.
+enum Part<T> {
+    /// The target has none.
+    None,
+    /// Begun, and every necessary reading was had.
+    Told(T),
+    /// A necessary one was not: why.
+    Untold(String),
+}
+
+/// What a reading is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum For {
+    /// The begin of the window.
+    Opening,
+    /// Gauges.
+    Gauges,
+}
+
+/// What was seen beside a step.
+#[derive(Debug, Default)]
+pub(super) struct SeenBeside {
+    /// The engine: over the whole step, and over its window.
+    pub(super) engine: Option<(EngineStretched, EngineStretched)>,
+    /// The GPUs, over the whole step.
+    pub(super) gpus: Option<GpuStretched>,
+    /// What should have been read and could not be: why.
+    pub(super) untold: Vec<String>,
+}
+
+impl<T> Part<T> {
+    fn begin<R>(first: Option<Result<R, String>>, begin: impl FnOnce(R) -> T) -> Self {
+        match first {
+            None => Self::None,
+            Some(Ok(told)) => Self::Told(begin(told)),
+            Some(Err(why)) => Self::Untold(why),
+        }
+    }
+
+    fn told(&mut self) -> Option<&mut T> {
+        match self {
+            Self::Told(told) => Some(told),
+            Self::None | Self::Untold(_) => None,
+        }
+    }
+
+    /// Takes in the last reading, without which the stretch has no end.
+    fn end<R>(&mut self, last: Option<Result<R, String>>, take: impl FnOnce(&mut T, R)) {
+        match (&mut *self, last) {
+            (Self::Told(told), Some(Ok(last))) => take(told, last),
+            (Self::Told(_), Some(Err(why))) => *self = Self::Untold(why),
+            (Self::Told(_), None) => *self = Self::Untold("it did not answer in time".to_owned()),
+            (Self::None | Self::Untold(_), _) => {}
+        }
+    }
+}
+
+impl Beside {
+    /// The first reading. Nothing of the step may have been sent.
+    pub(super) async fn begin(witness: Option<Arc<dyn Witness>>) -> Self {
+        let first = look(witness.as_ref()).await;
+        let engine = Part::begin(first.engine, |told| Engine {
+            whole: EngineStretch::begin(&told),
+            window: None,
+        });
+        let gpus = Part::begin(first.gpus, |told| GpuStretch::begin(&told));
+        let now = Stamp::now();
+        Self { witness, engine, gpus, began: now, pending: None, asked: now, opened: false }
+    }
+
+    /// To be called often while the step runs: asks for a reading when it is time, and takes in
+    /// one that has come. `opened` says whether the window has opened, and whether anything was
+    /// asked before it.
+    pub(super) fn pulse(&mut self, opened: Option<Warmed>) {
+        let Some(witness) = &self.witness else { return };
+        if let Some((receiver, what)) = &mut self.pending {
+            match receiver.try_recv() {
+                Ok(sight) => {
+                    let what = *what;
+                    self.pending = None;
+                    self.take(sight, what);
+                }
+                Err(TryRecvError::Empty) if ago(self.asked) < LONGEST => {}
+                Err(_) => self.pending = None,
+            }
+            return;
+        }
+        let what = match opened {
+            Some(Warmed::Not) => {
+                self.opened = true;
+                None
+            }
+            Some(Warmed::Up) if !self.opened => {
+                self.opened = true;
+                Some(For::Opening)
+            }
+            _ => None,
+        };
+        let due = ago(self.asked) >= witness.interval();
+        if let Some(what) = what.or(due.then_some(For::Gauges)) {
+            self.pending = Some((witness.look(), what));
+            self.asked = Stamp::now();
+        }
+    }
+
+    /// The last reading. Everything of the step must have ended.
+    pub(super) async fn end(mut self) -> SeenBeside {
+        if let Some((receiver, what)) = self.pending.take()
+            && let Ok(Ok(sight)) = timeout(LONGEST, receiver).await
+        {
+            self.take(sight, what);
+        }
+        let last = look(self.witness.as_ref()).await;
+        self.engine.end(last.engine, |engine, told| engine.told(&told));
+        self.gpus.end(last.gpus, |gpus, told| gpus.told(&told));
+        let mut seen = SeenBeside::default();
+        match self.engine {
+            Part::None => {}
+            Part::Told(Engine { whole, window }) => {
+                let whole = whole.stretched();
+                let window = window.map_or(whole, |window| window.stretched());
+                seen.engine = Some((whole, window));
+            }
+            Part::Untold(why) => {
+                seen.untold.push(format!("the engine's own metrics could not be read: {why}"));
+            }
+        }
+        match self.gpus {
+            Part::None => {}
+            Part::Told(gpus) => seen.gpus = Some(gpus.stretched(ago(self.began))),
+            Part::Untold(why) => {
+                seen.untold.push(format!("the metrics of the GPUs could not be read: {why}"));
+            }
+        }
+        seen
+    }
+
+    /// Takes in a reading of the step. One that failed is left out: the next tells the same.
+    fn take(&mut self, sight: Sight, what: For) {
+        if let (Some(engine), Some(Ok(told))) = (self.engine.told(), sight.engine) {
+            engine.told(&told);
+            if what == For::Opening {
+                engine.window = Some(EngineStretch::begin(&told));
+            }
+        }
+        if let (Some(gpus), Some(Ok(told))) = (self.gpus.told(), sight.gpus) {
+            gpus.told(&told);
+        }
+    }
+}
+
+impl Engine {
+    fn told(&mut self, told: &[Told]) {
+        self.whole.told(told);
+        if let Some(window) = &mut self.window {
+            window.told(told);
+        }
+    }
+}
+
+/// Whether a window that has opened had a warm-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Warmed {
+    /// It had.
+    Up,
+    /// Its first request was the step's first.
+    Not,
+}
+
+/// A reading that is waited for. What did not come in time has not been told.
+async fn look(witness: Option<&Arc<dyn Witness>>) -> Sight {
+    let Some(witness) = witness else { return Sight::default() };
+    match timeout(LONGEST, witness.look()).await {
+        Ok(Ok(sight)) => sight,
+        Ok(Err(_)) | Err(_) => Sight::default(),
+    }
+}
+
+fn ago(then: Stamp) -> Duration {
+    Stamp::now().since(then)
+}

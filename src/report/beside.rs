@@ -1,0 +1,112 @@
+//! What the engine and the GPUs said of a step, and the cause of what it missed, in sentences.
+
+use super::{
+    Frame,
+    marks::{Line, Tone},
+    number::{grouped, percent, seconds},
+};
+use crate::event::{Cause, CauseRecord, StepEngine, StepGpu, StepRecord};
+
+/// The lines of a step; none where nothing is known.
+pub(super) fn lines(step: &StepRecord, frame: Frame) -> Vec<Line> {
+    let joined = |parts: Vec<String>| parts.join(frame.dot());
+    let plain = |label: &str, parts| Line::new(Tone::Plain, label, joined(parts));
+    let mut lines = Vec::new();
+    lines.extend(step.cause.as_ref().map(|cause| {
+        let parts = [said(cause.cause).to_owned()].into_iter().chain(evidence(cause)).collect();
+        Line::new(Tone::Warning, format!("cause: {}", cause.cause.as_str()), joined(parts))
+    }));
+    lines.extend(step.engine.as_ref().map(|told| plain("engine", engine(told))));
+    lines.extend(step.gpu.as_ref().map(|told| plain("GPUs", gpu(told))));
+    lines
+}
+
+/// A cause in words.
+const fn said(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Client => "requests were late or waited on our own side",
+        Cause::Network => "time was lost between us and the engine",
+        Cause::Queue => "requests waited in the engine's queue",
+        Cause::Prefill => "the engine was long at the prompts",
+        Cause::Decode => "the engine was long from token to token",
+        Cause::Preemption => "the engine put requests back for want of KV cache",
+        Cause::GpuThrottle => "the clocks of the GPUs were held down",
+        Cause::ColdStart => "the engine had just been started",
+        Cause::Unknown => "what is known does not say; `engine_metrics` of the target may",
+    }
+}
+
+/// `missed ttft`, then each number under its name.
+fn evidence(cause: &CauseRecord) -> impl Iterator<Item = String> {
+    let number = |(name, value): (&String, &f64)| {
+        let value = match name.ends_with("_mean") || name.ends_with("_p99") {
+            true => seconds(*value),
+            false => grouped(*value, 2),
+        };
+        format!("{name} {value}")
+    };
+    let missed = std::iter::once(format!("missed {}", cause.missed));
+    missed.chain(cause.evidence.iter().map(number))
+}
+
+fn engine(told: &StepEngine) -> Vec<String> {
+    let time =
+        |name: &str, value: Option<f64>| value.map(|value| format!("{name} {}", seconds(value)));
+    let share =
+        |name: &str, value: Option<f64>| value.map(|value| format!("{name} {}", percent(value)));
+    let count =
+        |name: &str, value: Option<f64>| value.map(|value| format!("{name} {}", grouped(value, 0)));
+    let parts = [
+        time("ttft mean", told.ttft_mean),
+        time("ours less its", told.ttft_gap),
+        time("queue", told.queue_mean),
+        time("prefill", told.prefill_mean),
+        time("decode", told.decode_mean),
+        share("prefix hits", told.prefix_hit_ratio),
+        share("KV cache at most", told.kv_usage_max),
+        count("preemptions", told.preemptions.filter(|of| *of > 0.0)),
+        count("running at most", told.running_max),
+        count("waiting at most", told.waiting_max),
+        share("tokens of others", told.foreign_token_ratio),
+    ];
+    parts.into_iter().flatten().collect()
+}
+
+fn gpu(told: &StepGpu) -> Vec<String> {
+    let mut parts = vec![grouped(told.gpus.into(), 0)];
+    let share =
+        |name: &str, value: Option<f64>| value.map(|value| format!("{name} {}", percent(value)));
+    parts.extend(share("SMs active", told.sm_active_mean));
+    parts.extend(share("memory active", told.dram_active_mean));
+    parts.extend(told.power_watts_mean.map(|watts| format!("{} W", grouped(watts, 0))));
+    parts.extend(
+        told.joules_per_output_token.map(|joules| format!("{} J a token", grouped(joules, 3))),
+    );
+    let held = told.throttle_ratios.iter().filter(|(_, ratio)| **ratio > 0.0);
+    parts.extend(held.map(|(reason, ratio)| format!("held down by {reason} {}", percent(*ratio))));
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn a_cause_is_told_with_its_numbers() {
+        let mut step = sample::sweep().steps.remove(1);
+        assert_eq!(lines(&step, Frame::Ascii), []);
+        step.cause = Some(CauseRecord {
+            cause: Cause::Queue,
+            missed: "ttft".to_owned(),
+            evidence: [("queue_mean".to_owned(), 0.75)].into(),
+        });
+        step.engine = Some(StepEngine { ttft_mean: Some(0.9), ..StepEngine::default() });
+        step.gpu = Some(StepGpu { gpus: 2, energy_joules: None, ..StepGpu::default() });
+        let told = lines(&step, Frame::Ascii);
+        let labels: Vec<_> = told.iter().map(|line| line.label.as_str()).collect();
+        assert_eq!(labels, ["cause: queue", "engine", "GPUs"]);
+        assert!(told[0].text.contains("missed ttft") && told[0].text.contains("queue_mean 750"));
+        assert_eq!(told[2].text, "2");
+    }
+}

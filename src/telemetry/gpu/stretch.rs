@@ -1,0 +1,170 @@
+//! What a target's GPUs did over a stretch of time, from several readings.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use super::told::{Gpu, GpuTold};
+use crate::{measure::catalogue::Id, telemetry::rising::Rising};
+
+/// Most GPUs of one target.
+const MOST_GPUS: usize = 1024;
+
+/// A stretch of time of the GPUs of one target.
+#[derive(Clone, Debug, Default)]
+pub struct Stretch {
+    counters: BTreeMap<(Gpu, Id, Option<&'static str>), (f64, Rising)>,
+    gpus: BTreeSet<Gpu>,
+    gauges: BTreeMap<Id, Seen>,
+    readings: u32,
+}
+
+/// A gauge over readings and GPUs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    sum: f64,
+    count: f64,
+    most: f64,
+    /// Most of all GPUs together.
+    most_of_all: f64,
+}
+
+/// What GPUs did in a stretch. What they do not tell is absent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stretched {
+    /// How many told.
+    pub gpus: u32,
+    /// Gauges: mean over readings and GPUs.
+    pub means: BTreeMap<Id, f64>,
+    /// Gauges: the most of one GPU at a reading.
+    pub most: BTreeMap<Id, f64>,
+    /// Gauges: the most of all GPUs together at a reading.
+    pub most_of_all: BTreeMap<Id, f64>,
+    /// Energy of all, in joules; absent where no counter of it moved, as between two updates of
+    /// the exporter.
+    pub energy_joules: Option<f64>,
+    /// Share of the time for which clocks were held down, of the GPU that was so longest, by reason.
+    pub throttle_ratios: BTreeMap<&'static str, f64>,
+    /// How long the stretch was.
+    pub seconds: f64,
+    /// Readings, the first included.
+    pub readings: u32,
+}
+
+impl Stretch {
+    /// Begins with what stands at first.
+    pub fn begin(first: &[GpuTold]) -> Self {
+        let mut stretch = Self::default();
+        stretch.told(first);
+        for (base, rising) in stretch.counters.values_mut() {
+            *base = rising.value();
+        }
+        stretch
+    }
+
+    /// Takes in what they tell later on.
+    pub fn told(&mut self, told: &[GpuTold]) {
+        let mut now: BTreeMap<Id, f64> = BTreeMap::new();
+        for one in told {
+            if self.gpus.len() >= MOST_GPUS && !self.gpus.contains(&one.gpu) {
+                continue;
+            }
+            let is_new = self.gpus.insert(one.gpu.clone());
+            for (id, value) in &one.gauges {
+                let seen = self.gauges.entry(*id).or_default();
+                seen.sum += value;
+                seen.count += 1.0;
+                seen.most = seen.most.max(*value);
+                *now.entry(*id).or_default() += value;
+            }
+            for (id, label, value) in &one.counters {
+                let counter = self.counters.entry((one.gpu.clone(), *id, *label));
+                // Counters of a GPU that comes into sight tell of the time before, too.
+                let base = if is_new { *value } else { 0.0 };
+                counter.or_insert((base, Rising::default())).1.observe(*value);
+            }
+        }
+        for (id, all) in now {
+            if let Some(seen) = self.gauges.get_mut(&id) {
+                seen.most_of_all = seen.most_of_all.max(all);
+            }
+        }
+        self.readings += 1;
+    }
+
+    /// What they did, in a stretch that was so long.
+    pub fn stretched(&self, long: Duration) -> Stretched {
+        let of = |value: fn(&Seen) -> f64| {
+            self.gauges.iter().map(|(id, seen)| (*id, value(seen))).collect::<BTreeMap<_, _>>()
+        };
+        let energy: f64 = self.rises(Id::GpuEnergy).map(|(_, rise)| rise).sum();
+        let mut throttle_ratios: BTreeMap<&'static str, f64> = BTreeMap::new();
+        for (label, rise) in self.rises(Id::GpuThrottle) {
+            let ratio = rise / long.as_secs_f64().max(f64::MIN_POSITIVE);
+            if let Some(reason) = label {
+                let most = throttle_ratios.entry(reason).or_default();
+                *most = most.max(ratio.min(1.0));
+            }
+        }
+        Stretched {
+            gpus: u32::try_from(self.gpus.len()).unwrap_or(u32::MAX),
+            means: of(|seen| seen.sum / seen.count),
+            most: of(|seen| seen.most),
+            most_of_all: of(|seen| seen.most_of_all),
+            energy_joules: (energy > 0.0).then_some(energy),
+            throttle_ratios,
+            seconds: long.as_secs_f64(),
+            readings: self.readings,
+        }
+    }
+
+    /// What each counter of `id` rose by, with its own label.
+    fn rises(&self, id: Id) -> impl Iterator<Item = (Option<&'static str>, f64)> {
+        let of = self.counters.iter().filter(move |((_, of, _), _)| *of == id);
+        of.map(|((_, _, label), (base, rising))| (*label, rising.value() - base))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::Xids;
+
+    fn gpu(index: &str, watts: f64, joules: f64, throttled: f64) -> GpuTold {
+        GpuTold {
+            gpu: Gpu { gpu: index.into(), uuid: index.into(), mig: "".into() },
+            name: "".into(),
+            driver: "".into(),
+            gauges: vec![(Id::GpuPower, watts)],
+            counters: vec![
+                (Id::GpuEnergy, None, joules),
+                (Id::GpuThrottle, Some("power"), throttled),
+            ],
+            xids: Xids::Untold,
+        }
+    }
+
+    #[test]
+    fn energy_adds_up_and_the_slowest_gpu_counts() {
+        let mut stretch = Stretch::begin(&[gpu("0", 100.0, 1e6, 5.0), gpu("1", 300.0, 2e6, 9.0)]);
+        stretch.told(&[
+            gpu("0", 200.0, 1e6 + 50.0, 6.0),
+            gpu("1", 400.0, 2e6 + 70.0, 14.0),
+            gpu("2", 250.0, 9e9, 1e9),
+        ]);
+        let stretched = stretch.stretched(Duration::from_secs(10));
+        assert_eq!((stretched.gpus, stretched.energy_joules), (3, Some(120.0)));
+        assert_eq!(stretched.throttle_ratios, [("power", 0.5)].into());
+        assert_eq!(stretched.means[&Id::GpuPower], 250.0);
+        assert_eq!(stretched.most[&Id::GpuPower], 400.0);
+        assert_eq!(stretched.most_of_all[&Id::GpuPower], 850.0);
+    }
+
+    #[test]
+    fn a_counter_that_stands_still_tells_of_no_energy() {
+        let mut stretch = Stretch::begin(&[gpu("0", 100.0, 5.0, 0.0)]);
+        stretch.told(&[gpu("0", 100.0, 5.0, 0.0)]);
+        assert_eq!(stretch.stretched(Duration::from_secs(1)).energy_joules, None);
+    }
+}
