@@ -120,6 +120,8 @@ const HOMES: &[(&str, &[&str])] = &[
     // `web` serves axum's router on connections of its own, so that a drain has an end.
     ("hyper", &["client", "web"]),
     ("indicatif", &["cli"]),
+    // In `report`, the test of its own schema.
+    ("jsonschema", &["workload", "report"]),
     ("memchr", &["sse", "protocol"]),
     ("nix", &["clock", "client", "schedule", "telemetry"]),
     ("nvml_wrapper", &["telemetry::nvml"]),

@@ -228,3 +228,44 @@ fn the_demo_shows_both_targets() {
     daemon.signal(Signal::SIGINT);
     assert_eq!(daemon.ended().code(), Some(0), "{}", daemon.output());
 }
+
+#[cfg(feature = "tokenizer")]
+#[test]
+fn a_probe_that_checks_usage_has_the_tokenizer_read() {
+    let (sim, files) = (engine(5.0), Files::new());
+    // It counts characters, where this engine counts words.
+    let tokenizer = files.put(
+        "tokenizer.json",
+        r#"{
+            "version": "1.0",
+            "pre_tokenizer": {
+                "type": "Split", "pattern": {"Regex": "."}, "behavior": "Isolated", "invert": false
+            },
+            "model": {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"}
+        }"#,
+    );
+    let target = |name: &str, file: &std::path::Path| {
+        format!(
+            "  - {{name: {name}, url: \"{}\", models: [sim-8b], tokenizer: {{file: '{}'}}}}\n",
+            sim.base_url(),
+            file.display()
+        )
+    };
+    let text = format!(
+        "targets:\n{}{}\
+         workloads: {{w: {{synthetic: {{output_tokens: 8, expect: {{consistent_usage: true}}}}}}}}\n\
+         probes: [{{name: p, targets: all, workload: w, interval: 200ms, timeout: 5s}}]\n",
+        target("counted", &tokenizer),
+        target("uncounted", std::path::Path::new("missing.json")),
+    );
+    let daemon = Daemon::serve(&files.put("a.yml", &text), &[]);
+    let mismatches = |target| {
+        let labels = [("target", target), ("reason", "usage_mismatch")];
+        daemon.scrape().get("tokenbeat_probe_failures_total", &labels)
+    };
+    until("a count that differs", || (mismatches("counted") > 0.0).then_some(()));
+    daemon.wait_for("the tokens of answers are not counted");
+    daemon.attempts("uncounted", 2.0);
+    assert_eq!(mismatches("uncounted"), 0.0);
+    assert_eq!(daemon.value("tokenbeat_probe_success", "uncounted"), Some(1.0));
+}

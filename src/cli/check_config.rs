@@ -70,7 +70,7 @@ mod tests {
             shown,
             "✓ tests/config/ok/minimal.yml: 1 target, 1 probe, 1 workload, 0 SLOs, 0 \
              scenarios, 0 sweeps\n\
-             ✓ config/tokenbeat.yml: 2 targets, 2 probes, 36 workloads, 15 SLOs, 19 scenarios, 2 sweeps in 5 \
+             ✓ config/tokenbeat.yml: 2 targets, 2 probes, 37 workloads, 15 SLOs, 19 scenarios, 2 sweeps in 5 \
              files\n"
         );
     }

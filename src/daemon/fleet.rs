@@ -128,6 +128,17 @@ impl Fleet {
         links.map(|link| (Arc::clone(link), models(link, known).to_vec())).collect()
     }
 
+    /// The links whose tokenizer is yet to be read, because a probe holds usage against its count.
+    pub(super) fn unprepared(&self) -> Vec<Arc<Link>> {
+        let subjects = self.subjects.values().map(|(_, subject)| subject);
+        let wanting = subjects.filter(|subject| subject.probe().workload.checks_usage());
+        let links: BTreeMap<_, _> =
+            wanting.map(|subject| (&subject.link().target().name, subject.link())).collect();
+        let unread =
+            |link: &&&Arc<Link>| link.target().tokenizer.is_some() && link.tokenizer().is_none();
+        links.values().filter(unread).map(|link| Arc::clone(link)).collect()
+    }
+
     /// How many subjects there are.
     pub(super) fn len(&self) -> usize {
         self.subjects.len()

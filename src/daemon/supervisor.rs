@@ -131,6 +131,7 @@ impl Supervisor {
             self.sinks.add(subject);
         }
         self.measuring.tell(load::Command::Start(start));
+        self.prepare();
         if started + stopped > 0 {
             tracing::info!(started, stopped, subjects = self.fleet.len(), "configuration applied");
         }
@@ -139,6 +140,21 @@ impl Supervisor {
         self.collectors.apply(config, self.fleet.watched(&self.known));
         self.desk.apply(swept, &config.global);
         Ok(())
+    }
+
+    /// Has the tokenizers read that probes want. Beats do not wait for them: until then their usage is
+    /// held against what was streamed alone. One that cannot be had is tried again with the next
+    /// change.
+    fn prepare(&mut self) {
+        for link in self.fleet.unprepared() {
+            self.errands.spawn(async move {
+                if let Err(error) = link.prepare(load::PREPARE).await {
+                    let target = &link.target().name;
+                    tracing::warn!(target = %target, %error, "the tokens of answers are not counted");
+                }
+                Errand::Nothing
+            });
+        }
     }
 
     /// Supervises until a signal asks for the end, then drains.

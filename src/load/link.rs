@@ -162,8 +162,9 @@ impl Link {
         self.history.sweeps.ran_between(from, to)
     }
 
-    /// Reads the target's tokenizer, if it names one that is not read yet: from then on prompts are
-    /// sized exactly. Without it they are sized by what is learnt.
+    /// Reads the target's tokenizer, if it names one that is not read yet: from then on prompts of
+    /// runs are sized exactly and the tokens of answers counted. Without it they are sized by what is
+    /// learnt.
     ///
     /// # Errors
     /// If it cannot be had within `limit`. The next call tries again.

@@ -26,4 +26,5 @@ pub use loader::Loader;
 pub use own::Sweeping;
 pub use run::{Halt, HaltReason, RunOrder, Sight, Witness, run as run_scenario};
 pub use runtime::runtime;
+pub(crate) use sizes::PREPARE;
 pub use sizes::PrepareError;

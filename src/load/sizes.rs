@@ -14,6 +14,9 @@ use crate::workload::{Calibrator, Sizing, Tokenizer, TokenizerError};
 /// Largest `tokenizer.json`. Those of a quarter of a million tokens have some 30 MiB.
 const LARGEST_TOKENIZER: u64 = 128 << 20;
 
+/// Longest reading of a tokenizer: some tens of megabytes, perhaps from a slow disk.
+pub(crate) const PREPARE: Duration = Duration::from_secs(60);
+
 /// Most models of one endpoint that are learnt of; what a further one would teach is not kept.
 const MOST_MODELS: usize = 256;
 

@@ -53,6 +53,17 @@ impl Workload {
         }
     }
 
+    /// Whether the usage of an answer is held against a count of its tokens.
+    pub fn checks_usage(&self) -> bool {
+        match self {
+            Self::Synthetic(synthetic) => synthetic.expect.consistent_usage,
+            Self::Fixed(fixed) => fixed.expect.consistent_usage,
+            Self::Dataset(recorded) => recorded.expect.consistent_usage,
+            Self::Http(_) => false,
+            Self::Mix(parts) => parts.iter().any(|(_, part)| part.checks_usage()),
+        }
+    }
+
     /// Fewest output tokens that are asked for on purpose; see [`super::Length::fewest`]. 0 where
     /// no completion is asked for.
     pub fn fewest_output_tokens(&self) -> u32 {

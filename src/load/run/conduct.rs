@@ -16,11 +16,9 @@ use super::{
 use crate::{
     clock::{Stamp, Wall},
     event::{RunRecord, RunSink, RunStarted, StepRecord},
+    load::PREPARE,
     schedule::Pacer,
 };
-
-/// Longest reading of a tokenizer: some tens of megabytes, perhaps from a slow disk.
-const PREPARE: Duration = Duration::from_secs(60);
 
 /// Carries the run out. It ends in a record whatever happens, with the steps that it had.
 pub async fn run(

@@ -21,8 +21,8 @@ pub(crate) struct ExpectSpec {
     /// The text is this, white space at its ends apart. Only at `temperature: 0`.
     #[schemars(length(min = 1))]
     pub exact: Option<String>,
-    /// The text is JSON of this JSON Schema, which is written as text (`json_schema: |`). Keywords
-    /// that are not known are refused.
+    /// The text is JSON of this JSON Schema (2020-12), which is written as text (`json_schema: |`).
+    /// Keywords that are not known and references to elsewhere are refused.
     #[schemars(length(min = 1))]
     pub json_schema: Option<String>,
     /// The model stops for this reason, or one of these: `stop`, `length` or `tool_calls`.
