@@ -15,7 +15,7 @@ mod populated;
 #[path = "support/real_prometheus.rs"]
 mod real_prometheus;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, io};
 
 use exposition::{Key, Samples};
 use real_prometheus::{Job, RealPrometheus};
@@ -34,7 +34,10 @@ fn a_real_prometheus_reads_back_what_we_expose() {
     let sink = populated::sink();
     let exposed = sink.render(None, None).expect("rendered").body;
     let exposed = exposition::text(&String::from_utf8(exposed).expect("text"));
-    let server = loopback::Server::start(sink);
+    let server = loopback::Server::start(move |asked| {
+        let scrape = sink.render(asked.accept.as_deref(), asked.encoding.as_deref());
+        scrape.map_err(io::Error::other)
+    });
     let mut prometheus = RealPrometheus::start(&program, server.address(), &JOBS);
     for Job { name, native, .. } in &JOBS {
         let up = format!("up{{job=\"{name}\"}} == 1");

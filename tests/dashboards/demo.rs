@@ -11,7 +11,8 @@ use tokenbeat::sim::{Dist, Sim, SimSpec, SpawnedSim};
 
 use crate::{
     daemon::{Daemon, until},
-    planted::Planted,
+    loopback::Server,
+    planted,
     real_prometheus::{RealPrometheus, has_native_field},
 };
 
@@ -37,7 +38,7 @@ impl fmt::Display for Form {
 /// Everything that is scraped.
 pub struct Demo {
     pub daemon: Daemon,
-    planted: Planted,
+    planted: Server,
     _engine: SpawnedSim,
     _gpus: SpawnedSim,
     _folder: tempfile::TempDir,
@@ -55,7 +56,7 @@ impl Demo {
         let data = folder.path().join("data");
         let data = data.to_str().expect("UTF-8");
         let daemon = Daemon::serve(&file, &["--storage.path", data, "--web.enable-lifecycle"]);
-        let planted = Planted::start(PLANTED);
+        let planted = planted::serve(PLANTED);
         Self { daemon, planted, _engine: engine, _gpus: gpus, _folder: folder }
     }
 

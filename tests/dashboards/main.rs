@@ -20,7 +20,6 @@ mod exposition;
 #[path = "../support/externals.rs"]
 mod externals;
 #[path = "../support/loopback.rs"]
-#[expect(dead_code, reason = "shared with tests/prometheus.rs, which uses it all")]
 mod loopback;
 #[path = "../support/real_prometheus.rs"]
 #[expect(dead_code, reason = "shared with tests/prometheus.rs, which uses it all")]

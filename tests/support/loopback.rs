@@ -11,12 +11,18 @@ use std::{
     time::Duration,
 };
 
-use tokenbeat::sinks::prometheus::{Coding, Prometheus};
+use tokenbeat::sinks::prometheus::{Coding, Exposition};
 
 /// Longest wait for one read or write.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Serves a sink's exposition at every path until it is dropped.
+/// What a scraper says that it takes.
+pub struct Asked {
+    pub accept: Option<String>,
+    pub encoding: Option<String>,
+}
+
+/// Serves an exposition at every path until it is dropped.
 pub struct Server {
     address: SocketAddr,
     stop: Arc<AtomicBool>,
@@ -24,8 +30,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds a free port.
-    pub fn start(sink: Prometheus) -> Self {
+    /// Binds a free port. Each scrape is answered with what `scrape` makes of it.
+    pub fn start(scrape: impl Fn(&Asked) -> io::Result<Exposition> + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound");
         let stop = Arc::new(AtomicBool::new(false));
@@ -37,7 +43,7 @@ impl Server {
                         return;
                     }
                     // A scraper that went away is its own affair: what it lacks fails the test.
-                    let _ = answer(stream, &sink);
+                    let _ = answer(stream, &scrape);
                 }
             }
         });
@@ -61,11 +67,10 @@ impl Drop for Server {
     }
 }
 
-fn answer(stream: TcpStream, sink: &Prometheus) -> io::Result<()> {
+fn answer(stream: TcpStream, scrape: impl Fn(&Asked) -> io::Result<Exposition>) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let mut accept = None;
-    let mut encoding = None;
+    let mut asked = Asked { accept: None, encoding: None };
     let mut reader = BufReader::new(stream);
     loop {
         let mut line = String::new();
@@ -74,13 +79,13 @@ fn answer(stream: TcpStream, sink: &Prometheus) -> io::Result<()> {
         }
         if let Some((name, value)) = line.split_once(':') {
             match name.to_ascii_lowercase().as_str() {
-                "accept" => accept = Some(value.trim().to_owned()),
-                "accept-encoding" => encoding = Some(value.trim().to_owned()),
+                "accept" => asked.accept = Some(value.trim().to_owned()),
+                "accept-encoding" => asked.encoding = Some(value.trim().to_owned()),
                 _ => {}
             }
         }
     }
-    let scrape = sink.render(accept.as_deref(), encoding.as_deref()).map_err(io::Error::other)?;
+    let scrape = scrape(&asked)?;
     let coding = match scrape.coding {
         Coding::Identity => "",
         Coding::Gzip => "Content-Encoding: gzip\r\n",
