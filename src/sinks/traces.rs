@@ -24,7 +24,7 @@ pub struct Traces {
     exporter: RwLock<Option<Arc<dyn TraceSink>>>,
 }
 
-/// The traces of one target, the latest last, by why they are kept.
+/// The traces of one target, the latest last, by why they are kept, in the order of [`Kept`].
 type Kinds = [VecDeque<Arc<Trace>>; Kept::ALL.len()];
 
 impl Traces {
@@ -50,9 +50,7 @@ impl Traces {
         }
         let mut targets = self.lock();
         let Some(kinds) = targets.get_mut(&trace.key.target) else { return };
-        if let Some((_, ring)) = Kept::ALL.iter().zip(kinds).find(|(kind, _)| **kind == kept) {
-            insert(ring, trace);
-        }
+        insert(&mut kinds[kept as usize], trace);
     }
 
     /// Begins to remember traces of these targets, and forgets those of all others.
@@ -68,10 +66,7 @@ impl Traces {
     /// All that are remembered for that reason, by target, the latest last.
     pub fn of(&self, kept: Kept) -> BTreeMap<Arc<str>, Vec<Arc<Trace>>> {
         let targets = self.lock();
-        let kind = |kinds: &Kinds| {
-            let ring = Kept::ALL.iter().zip(kinds).find(|(kind, _)| **kind == kept);
-            ring.map(|(_, ring)| ring.iter().cloned().collect()).unwrap_or_default()
-        };
+        let kind = |kinds: &Kinds| kinds[kept as usize].iter().cloned().collect();
         targets.iter().map(|(name, kinds)| (Arc::clone(name), kind(kinds))).collect()
     }
 

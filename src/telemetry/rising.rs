@@ -27,6 +27,41 @@ impl Rising {
     }
 }
 
+/// A counter that is followed over a stretch of time, which begins when it is told so.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Followed {
+    /// What it stood at then.
+    base: f64,
+    rising: Rising,
+}
+
+impl Followed {
+    /// One whose stretch begins at `base`.
+    pub(super) fn from(base: f64) -> Self {
+        Self { base, rising: Rising::default() }
+    }
+
+    /// As [`Rising::observe`].
+    pub(super) fn observe(&mut self, now: f64) -> bool {
+        self.rising.observe(now)
+    }
+
+    /// The stretch begins here.
+    pub(super) fn begin(&mut self) {
+        self.base = self.rising.value();
+    }
+
+    /// What it stood at when the stretch began.
+    pub(super) fn base(&self) -> f64 {
+        self.base
+    }
+
+    /// What it has risen by since.
+    pub(super) fn rose(&self) -> f64 {
+        self.rising.value() - self.base
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -80,9 +80,7 @@ impl Engine {
         let (source, traffic) = (EngineSource::of(link)?, Traffic::default());
         Some(Self { source, account, traffic, recent, until_asked: 0 })
     }
-}
 
-impl Engine {
     /// The beats of the last minutes.
     fn beats(&self) -> Vec<Beats> {
         let window = i64::try_from(TRAFFIC_WINDOW.as_nanos()).unwrap_or(i64::MAX);

@@ -9,7 +9,7 @@ use super::{
     quantity::{Counter, Gauge, Stage},
     told::Told,
 };
-use crate::telemetry::rising::Rising;
+use crate::telemetry::rising::Followed;
 
 /// Most series of counters that are followed.
 const MOST_SERIES: usize = 4096;
@@ -24,13 +24,6 @@ pub struct Stretch {
     gauges: BTreeMap<Gauge, f64>,
     restarts: u32,
     readings: u32,
-}
-
-/// A counter, and what it stood at when the stretch began.
-#[derive(Clone, Copy, Debug, Default)]
-struct Followed {
-    base: f64,
-    rising: Rising,
 }
 
 /// What happened in a stretch. What the engine does not tell is absent.
@@ -91,9 +84,7 @@ impl Stretch {
         let (counters, gauges) = (BTreeMap::new(), BTreeMap::new());
         let mut stretch = Self { counters, gauges, restarts: 0, readings: 0 };
         stretch.told(first);
-        for followed in stretch.counters.values_mut() {
-            followed.base = followed.rising.value();
-        }
+        stretch.counters.values_mut().for_each(Followed::begin);
         stretch
     }
 
@@ -104,7 +95,7 @@ impl Stretch {
             for said in &one.counters {
                 let key = (said.what, place, said.series.clone());
                 if self.counters.len() < MOST_SERIES || self.counters.contains_key(&key) {
-                    anew |= self.counters.entry(key).or_default().rising.observe(said.value);
+                    anew |= self.counters.entry(key).or_default().observe(said.value);
                 }
             }
         }
@@ -143,13 +134,13 @@ impl Stretch {
             waiting_max: gauge(Gauge::Waiting),
             kv_usage_max: gauge(Gauge::KvUsage),
             restarts: self.restarts,
-            was_fresh: self.sum(Counter::GenerationTokens, |of| of.base) == Some(0.0),
+            was_fresh: self.sum(Counter::GenerationTokens, Followed::base) == Some(0.0),
             readings: self.readings,
         }
     }
 
     fn rose(&self, counter: Counter) -> Option<f64> {
-        self.sum(counter, |followed| followed.rising.value() - followed.base)
+        self.sum(counter, Followed::rose)
     }
 
     /// Over all series of `counter`; absent if there is none.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::told::{Gpu, GpuTold};
-use crate::{measure::catalogue::Id, telemetry::rising::Rising};
+use crate::{measure::catalogue::Id, telemetry::rising::Followed};
 
 /// Most GPUs of one target.
 const MOST_GPUS: usize = 1024;
@@ -14,7 +14,7 @@ const MOST_GPUS: usize = 1024;
 /// A stretch of time of the GPUs of one target.
 #[derive(Clone, Debug, Default)]
 pub struct Stretch {
-    counters: BTreeMap<(Gpu, Id, Option<&'static str>), (f64, Rising)>,
+    counters: BTreeMap<(Gpu, Id, Option<&'static str>), Followed>,
     gpus: BTreeSet<Gpu>,
     gauges: BTreeMap<Id, Seen>,
     readings: u32,
@@ -57,9 +57,7 @@ impl Stretch {
     pub fn begin(first: &[GpuTold]) -> Self {
         let mut stretch = Self::default();
         stretch.told(first);
-        for (base, rising) in stretch.counters.values_mut() {
-            *base = rising.value();
-        }
+        stretch.counters.values_mut().for_each(Followed::begin);
         stretch
     }
 
@@ -82,7 +80,7 @@ impl Stretch {
                 let counter = self.counters.entry((one.gpu.clone(), *id, *label));
                 // Counters of a GPU that comes into sight tell of the time before, too.
                 let base = if is_new { *value } else { 0.0 };
-                counter.or_insert((base, Rising::default())).1.observe(*value);
+                counter.or_insert_with(|| Followed::from(base)).observe(*value);
             }
         }
         for (id, all) in now {
@@ -122,7 +120,7 @@ impl Stretch {
     /// What each counter of `id` rose by, with its own label.
     fn rises(&self, id: Id) -> impl Iterator<Item = (Option<&'static str>, f64)> {
         let of = self.counters.iter().filter(move |((_, of, _), _)| *of == id);
-        of.map(|((_, _, label), (base, rising))| (*label, rising.value() - base))
+        of.map(|((_, _, label), counter)| (*label, counter.rose()))
     }
 }
 
