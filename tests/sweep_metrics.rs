@@ -372,6 +372,8 @@ fn no_scrape_sees_half_a_run() {
                 .map(|(_, value)| value.to_bits())
                 .collect();
             assert_eq!(values.len(), 1, "{values:?}");
+            let counted = samples.get("tokenbeat_sweep_runs_total", &[("result", "success")]);
+            assert_eq!(counted, samples.get(RESULT, &[]), "the count is of the same moment");
             if last {
                 break;
             }

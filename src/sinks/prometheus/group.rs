@@ -82,6 +82,19 @@ impl Group {
         })
     }
 
+    /// The counters of the group with what they have counted so far: these count no further.
+    pub(super) fn counted(&self) -> Self {
+        let still = |series: &Series| match &series.instrument {
+            Instrument::Counter { counter: counting, exemplars } => {
+                let (counter, exemplars) = (Counter::default(), exemplars.clone());
+                counter.inc_by(counting.get());
+                Some(Series { instrument: Instrument::Counter { counter, exemplars }, ..*series })
+            }
+            Instrument::Gauge(_) | Instrument::Histogram { .. } => None,
+        };
+        Self { labels: self.labels.clone(), series: self.series.iter().filter_map(still).collect() }
+    }
+
     /// The series of one metric.
     fn of(&self, id: Id) -> impl Iterator<Item = &Series> {
         let first = self.series.partition_point(|series| series.id < id);

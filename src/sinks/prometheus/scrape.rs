@@ -21,7 +21,7 @@ use super::{
 };
 use crate::measure::catalogue::{Family, Kind, Reading, Row};
 
-/// What there is to expose. The instruments go on counting; which of them there are, the gauges of
+/// What there is to expose. The instruments of probes go on counting; which there are, the series of
 /// sweeps, and what was read from the system, stand still.
 #[derive(Debug)]
 pub(super) struct Snapshot {

@@ -156,9 +156,13 @@ impl Sweep {
         }
     }
 
-    /// What there is to expose: the counters, which go on counting, and the gauges of one moment.
-    pub(super) fn snapshot(self: Arc<Self>) -> SweepSnapshot {
-        let standing = self.standing().clone();
+    /// What there is to expose at one moment. The counts are of that moment too: a run that ends
+    /// during the scrape is wholly in the next one.
+    pub(super) fn snapshot(&self) -> SweepSnapshot {
+        let (standing, counters) = {
+            let standing = self.standing();
+            (standing.clone(), self.counters.counted())
+        };
         let mut gauges = Builder::new(self.labels.clone(), None);
         for (id, value) in [
             (Id::SweepRunning, Some(flag(standing.progress.is_some()))),
@@ -175,7 +179,7 @@ impl Sweep {
         }
         let results = standing.results.map(|(_, results)| results);
         let regressions = standing.regressions.map(|(_, regressions)| regressions);
-        SweepSnapshot { gauges: gauges.build(), results, regressions, sweep: self }
+        SweepSnapshot { counters, gauges: gauges.build(), results, regressions }
     }
 
     fn standing(&self) -> MutexGuard<'_, Standing> {
@@ -199,7 +203,7 @@ impl Standing {
 /// The series of one sweep at one moment.
 #[derive(Debug)]
 pub(super) struct SweepSnapshot {
-    sweep: Arc<Sweep>,
+    counters: Group,
     gauges: Group,
     results: Option<Arc<Results>>,
     regressions: Option<Arc<Vec<Group>>>,
@@ -210,6 +214,6 @@ impl SweepSnapshot {
     pub(super) fn groups(&self) -> impl Iterator<Item = &Group> {
         let results = self.results.iter().flat_map(|results| &results.groups);
         let regressions = self.regressions.iter().flat_map(|groups| groups.iter());
-        [&self.sweep.counters, &self.gauges].into_iter().chain(results).chain(regressions)
+        [&self.counters, &self.gauges].into_iter().chain(results).chain(regressions)
     }
 }
