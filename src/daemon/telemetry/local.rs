@@ -84,8 +84,7 @@ impl Local {
         let (target, (none, models)) = (Arc::from(""), watch::channel(Vec::new()));
         let slot = board.slot((Arc::clone(&target), NVML));
         let task = tasks.spawn(watch(gpus, target, models, slot));
-        self.running =
-            Some(Running { shares, interval, task, _watch: watching, _models: none });
+        self.running = Some(Running { shares, interval, task, _watch: watching, _models: none });
     }
 }
 

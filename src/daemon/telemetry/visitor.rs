@@ -66,8 +66,8 @@ impl LocalSource {
     /// Whether a look is still unanswered.
     fn owes(&self) -> bool {
         let mut owed = self.owed.lock().unwrap_or_else(PoisonError::into_inner);
-        let unanswered = (owed.as_mut())
-            .is_some_and(|look| matches!(look.try_recv(), Err(TryRecvError::Empty)));
+        let unanswered =
+            (owed.as_mut()).is_some_and(|look| matches!(look.try_recv(), Err(TryRecvError::Empty)));
         if !unanswered {
             *owed = None;
         }

@@ -92,12 +92,7 @@ impl<'nvml> Session<'nvml> {
     }
 
     /// A GPU and its instances.
-    fn gpu(
-        &mut self,
-        index: u32,
-        memory: &mut Memory,
-        turn: Turn,
-    ) -> Result<Vec<Part>, NvmlError> {
+    fn gpu(&mut self, index: u32, memory: &mut Memory, turn: Turn) -> Result<Vec<Part>, NvmlError> {
         let device = self.nvml.device_by_index(index)?;
         let (uuid, name) = device::identity(&device)?;
         let gpu = Gpu { gpu: index.to_string().into(), uuid: Arc::clone(&uuid), mig: "".into() };
