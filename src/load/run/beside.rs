@@ -193,7 +193,11 @@ impl Beside {
         }
         match self.gpus {
             Part::None => {}
-            Part::Told(gpus) => seen.gpus = Some(gpus.stretched()),
+            Part::Told(gpus) => {
+                let stretched = gpus.stretched();
+                seen.untold.extend(impossible(&stretched));
+                seen.gpus = Some(stretched);
+            }
             Part::Untold(why) => {
                 seen.untold.push(format!("the metrics of the GPUs could not be read: {why}"));
             }
@@ -239,6 +243,17 @@ impl Gpus {
     fn stretched(&self) -> GpuStretched {
         self.stretch.stretched(self.latest.since(self.began))
     }
+}
+
+/// What is left out because it cannot be.
+fn impossible(gpus: &GpuStretched) -> impl Iterator<Item = String> {
+    let long = gpus.seconds;
+    gpus.impossible_seconds.iter().map(move |(reason, seconds)| {
+        format!(
+            "a GPU counts {seconds:.1} s of throttling ({reason}) in {long:.1} s, which is left out: \
+             its source tells of the time before the step, or in another unit"
+        )
+    })
 }
 
 /// Whether a window that has opened had a warm-up.
