@@ -60,7 +60,9 @@ fn a_benchmark_has_the_joules_of_its_tokens_and_what_held_its_gpu() {
         ("temperature_celsius_max", 61.0),
         ("sm_clock_hertz_mean", 1.98e9),
     ] {
-        assert_eq!(number(gpu, key), value, "{key}");
+        // A mean of equal numbers, which is theirs but for a rounding.
+        let found = number(gpu, key);
+        assert!((found / value - 1.0).abs() < 1e-12, "{key} {found}");
     }
     let held = number(&gpu["throttle_ratios"], "power");
     assert!((0.4..0.6).contains(&held), "{held}");
@@ -87,7 +89,7 @@ fn a_benchmark_is_made_without_its_gpus_and_says_why() {
 
     machine.is("hang");
     let step = bench(&machine, &["--gpus", "0", "--concurrency", "1,1"]);
-    assert!(untold(&step).contains("the driver has not answered for 5s"), "{step}");
+    assert!(untold(&step).contains("the driver has not answered for 5.0 s"), "{step}");
     assert!(step["gpu"].is_null() && number(&step["outcomes"], "ok") > 0.0, "{step}");
 
     fs::remove_file(machine.path("libnvidia-ml.so.1")).expect("removed");

@@ -11,11 +11,14 @@ use super::{engine::EngineSource, gpu::DcgmSource, visitor::LocalSource};
 use crate::{
     clock::Stamp,
     load::{Link, Sight, Witness},
-    telemetry::{GpusSeen, Moment, Nvml},
+    telemetry::{GpusSeen, Moment, Nvml, Told},
 };
 
 /// How long one reading may take.
 const LIMIT: Duration = Duration::from_secs(5);
+
+/// What the driver has at least, however long the engine took.
+const LEAST: Duration = Duration::from_millis(500);
 
 /// During a step it is read at least so often, if the target's own interval is longer.
 const OFTEN: Duration = Duration::from_secs(5);
@@ -73,20 +76,34 @@ impl Witness for Onlooker {
 
 impl Sources {
     async fn look(&self, moment: Moment) -> Sight {
-        let engine = async {
-            match &self.engine {
-                Some(source) => Some(source.told(LIMIT).await),
-                None => None,
+        match (&self.gpus, moment) {
+            // The driver is asked last, or the time that the engine takes to answer would be the
+            // step's, with what the GPUs use meanwhile.
+            (Some(Gpus::Local(gpus)), Moment::Begin) => {
+                let asked = Stamp::now();
+                let engine = self.engine().await;
+                let left = LIMIT.saturating_sub(Stamp::now().since(asked)).max(LEAST);
+                Sight { engine, gpus: Some(gpus.told(moment, left).await) }
             }
-        };
-        let gpus = async {
-            match &self.gpus {
-                Some(source) => Some(source.told(moment).await),
-                None => None,
+            _ => {
+                let (engine, gpus) = tokio::join!(self.engine(), self.gpus(moment));
+                Sight { engine, gpus }
             }
-        };
-        let (engine, gpus) = tokio::join!(engine, gpus);
-        Sight { engine, gpus }
+        }
+    }
+
+    async fn engine(&self) -> Option<Result<Vec<Told>, String>> {
+        match &self.engine {
+            Some(source) => Some(source.told(LIMIT).await),
+            None => None,
+        }
+    }
+
+    async fn gpus(&self, moment: Moment) -> Option<Result<GpusSeen, String>> {
+        match &self.gpus {
+            Some(source) => Some(source.told(moment).await),
+            None => None,
+        }
     }
 }
 

@@ -53,12 +53,17 @@ impl LocalSource {
         let mut look = self.visit.look(moment);
         match timeout(limit, &mut look).await {
             Ok(Ok(NvmlLooked { at, told })) => {
-                Ok(GpusSeen { at, gpus: of_target(&self.share, &told?)? })
+                let mut gpus = of_target(&self.share, &told?)?;
+                if moment == Moment::Begin {
+                    // What stands then is of the time before; counters begin there.
+                    gpus.iter_mut().for_each(|gpu| gpu.gauges.clear());
+                }
+                Ok(GpusSeen { at, gpus })
             }
             Ok(Err(_)) => Err("the thread that asks the driver is gone".to_owned()),
             Err(_) => {
                 *self.owed.lock().unwrap_or_else(PoisonError::into_inner) = Some(look);
-                Err(format!("the driver has not answered for {limit:?}"))
+                Err(format!("the driver has not answered for {:.1} s", limit.as_secs_f64()))
             }
         }
     }
