@@ -29,6 +29,8 @@ Examples:
       tokenbeat bench http://localhost:8000 --request-rate 20 --duration 60s --goodput \"ttft:500ms tpot:30ms\"
   The highest rate that meets it
       tokenbeat bench http://localhost:8000 --find-max-goodput --goodput \"ttft:500ms tpot:30ms\"
+  The same beside the GPUs of this machine: joules a token, throttling
+      tokenbeat bench http://localhost:8000 --concurrency 10,50 --gpus all
   A shipped scenario, the record as JSON
       tokenbeat bench http://localhost:8000 --scenario latency_benchmark --output run.json
 
@@ -77,6 +79,10 @@ pub(super) struct WhomArgs {
     /// tokenizer.json of the model, for exact lengths; by default learnt from what the server reports
     #[arg(long, value_name = "FILE")]
     pub(super) tokenizer: Option<PathBuf>,
+    /// GPUs of this machine that the target runs on, read beside every step: all, or indices and
+    /// UUIDs as nvidia-smi -L lists them
+    #[arg(long, value_name = "all|GPU,…", value_delimiter = ',')]
+    pub(super) gpus: Vec<String>,
 }
 
 /// How requests come.
