@@ -151,6 +151,11 @@ impl EngineClues {
     }
 }
 
+/// Whether `misses` of `n` are more than an objective leaves.
+pub(super) fn is_missed(n: u64, misses: u64, objective: f64) -> bool {
+    (n.saturating_sub(misses) as f64) < objective * n as f64
+}
+
 /// A cause, and the numbers that it rests on.
 type Found = (Cause, Vec<(&'static str, Option<f64>)>);
 
@@ -190,11 +195,8 @@ pub fn cause(step: &StepRecord) -> Option<CauseRecord> {
 impl Clues {
     /// Those of a step, if it missed an SLO: of the one that it missed most.
     pub fn of(step: &StepRecord) -> Option<Self> {
-        let share = |misses: u64, n: u64| misses as f64 / n.max(1) as f64;
         let missed = step.standings.iter().filter(|standing| {
-            standing.metric.is_none()
-                && standing.n > 0
-                && share(standing.misses, standing.n) > 1.0 - standing.objective
+            standing.metric.is_none() && is_missed(standing.n, standing.misses, standing.objective)
         });
         let slo = missed.max_by_key(|standing| standing.misses)?;
         let mut failed = Failed::default();

@@ -6,7 +6,7 @@
 
 use std::{cmp::Ordering, sync::Arc};
 
-use super::cause::{Clues, EngineClues, Failed, Missed, cause_of};
+use super::cause::{Clues, EngineClues, Failed, Missed, cause_of, is_missed};
 use crate::{
     event::{Cause, Degraded, StepEngine, StepGpu},
     verdict::{self, Metric, Slo},
@@ -131,15 +131,14 @@ struct Tally<'a> {
 impl<'a> Tally<'a> {
     fn of(place: usize, slo: &'a Slo, beats: &[WindowBeat<'_>]) -> Self {
         let judged = beats.iter().filter_map(|beat| beat.judged.get(place));
-        let (judged, misses) = judged.fold((0, 0), |(judged, misses), bad| {
-            (judged + 1, misses + u64::from(bad.is_some()))
-        });
+        let (judged, misses) = judged
+            .fold((0, 0), |(judged, misses), bad| (judged + 1, misses + u64::from(bad.is_some())));
         Self { place, slo, judged, misses }
     }
 
     fn is_degraded(&self) -> bool {
         let enough = self.judged >= LEAST_BEATS && self.misses >= LEAST_MISSES;
-        enough && self.misses as f64 > (1.0 - self.slo.objective) * self.judged as f64
+        enough && is_missed(self.judged, self.misses, self.slo.objective)
     }
 
     /// What most of the misses missed.

@@ -70,6 +70,9 @@ mod tests {
         assert_eq!(ratio(4.0, 24.0, &[0.2; 5]), None, "19 others");
         assert!(ratio(4.0, 25.0, &[0.2; 5]).is_some());
         let beats = [Beats { model: "m".into(), probe: "p".into(), ttft: vec![0.2; 5] }];
-        assert!(ratios(&"t".into(), Span::default(), &beats).is_empty(), "the engine does not tell");
+        assert!(
+            ratios(&"t".into(), Span::default(), &beats).is_empty(),
+            "the engine does not tell"
+        );
     }
 }

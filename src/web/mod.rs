@@ -30,6 +30,7 @@ mod subject;
 mod summary;
 mod sweeps;
 mod sweeps_view;
+mod telemetry;
 mod trace;
 mod traces;
 mod view;

@@ -13,7 +13,7 @@ use crate::{
         CountSource,
         catalogue::{Id, Reading},
     },
-    sinks::recent::{BeatSummary, ProbeSnapshot, Recent},
+    sinks::recent::{BEATS, BeatSummary, ProbeSnapshot, Recent},
     telemetry::{Beats, Between, Board, Sheet, Sight, WINDOW, traffic_ratios},
     timeline::Outcome,
     web,
@@ -118,18 +118,27 @@ impl<'a> Target<'a> {
         &probe.beats[first.map_or(0, |last| last + 1)..]
     }
 
+    /// From when on the telemetry tells of the same time as `beats`, which are the window's: from
+    /// its begin, unless a sweep or our memory cut the beats off later.
+    fn since(&self, probe: &ProbeSnapshot, beats: &[Arc<BeatSummary>]) -> Option<Stamp> {
+        let first = self.due(beats.first()?);
+        let cut = match probe.beats.len().checked_sub(beats.len() + 1) {
+            Some(before) => probe.beats[before].own_sweep,
+            None => beats.len() == BEATS,
+        };
+        Some(if cut { first } else { self.earliest() })
+    }
+
     fn windows(&self) -> Vec<(Arc<BeatKey>, ProbeWindow)> {
         self.probes.iter().map(|probe| (Arc::clone(&probe.key), self.window(probe))).collect()
     }
 
     fn window(&self, probe: &ProbeSnapshot) -> ProbeWindow {
         let beats = self.beats(probe, self.earliest());
-        let Some(first) = beats.first().map(|beat| self.due(beat)) else {
-            return ProbeWindow::default();
-        };
-        let (engine, gpus) = (self.engine(first), self.gpus(first));
+        let Some(since) = self.since(probe, beats) else { return ProbeWindow::default() };
+        let (engine, gpus) = (self.engine(since), self.gpus(since));
         let begins = [engine.as_ref().map(|one| one.begin), gpus.as_ref().map(|one| one.begin)];
-        let begin = begins.into_iter().flatten().max().unwrap_or(first);
+        let begin = begins.into_iter().flatten().max().unwrap_or(since);
         let all = seen(beats);
         let means = WindowMeans::of(&seen(self.beats(probe, begin)));
         let own = self.own(begin);
