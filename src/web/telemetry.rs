@@ -1,16 +1,16 @@
 //! What engines and GPUs told, for the page and the API: the cause of a degraded window, and how it
 //! stands with the sources.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::Serialize;
 
 use super::{
     filter::Filter,
-    format::{ago, clock_time, ratio},
+    format::{ago, clock_time, duration, ratio},
 };
 use crate::{
-    event::{Degraded, TelemetrySource},
+    event::{Cause, CauseRecord, Degraded, TelemetrySource},
     report::{cause_evidence, cause_words},
 };
 
@@ -24,7 +24,9 @@ const ERROR_CHARS: usize = 120;
 #[derive(Debug)]
 pub(super) struct CauseNote {
     pub(super) cause: &'static str,
-    pub(super) words: &'static str,
+    pub(super) words: String,
+    /// How much of the missed time it is; absent where it is no part of it.
+    pub(super) part: Option<String>,
     pub(super) misses: String,
     /// The numbers that it rests on.
     pub(super) evidence: String,
@@ -35,14 +37,28 @@ impl CauseNote {
         let Degraded { slo, objective_ratio, judged, misses, cause } = degraded;
         Self {
             cause: cause.cause.as_str(),
-            words: cause_words(cause.cause),
-            misses: format!("{misses} of {judged} beats in 5 min missed {slo}"),
+            words: cause_words(cause.cause).replace('`', ""),
+            part: part(cause),
+            misses: format!("{misses} of the last {judged} beats missed {slo}"),
             evidence: std::iter::once(format!("objective {}", ratio(*objective_ratio)))
                 .chain(cause_evidence(cause))
                 .collect::<Vec<_>>()
                 .join(" · "),
         }
     }
+}
+
+/// The mean of the part that a cause names, and of all of what was missed.
+fn part(cause: &CauseRecord) -> Option<String> {
+    let mean = |name: &str| {
+        let seconds = *cause.evidence.get(name)?;
+        Duration::try_from_secs_f64(seconds).ok().map(duration)
+    };
+    let name = match cause.cause {
+        Cause::Client => "client_wait_mean".to_owned(),
+        other => format!("{}_mean", other.as_str()),
+    };
+    Some(format!("{} of {}, on average", mean(&name)?, mean("missed_mean")?))
 }
 
 /// The sources of one target.
@@ -86,7 +102,12 @@ impl SourcesRow {
 
 impl SourceCell {
     fn of(source: &TelemetrySource, now: i64) -> Self {
-        let names = [source.name.as_str(), source.version.as_str()];
+        let version = match (source.source, source.version.as_str()) {
+            ("engine", version) => version.to_owned(),
+            (_, "") => String::new(),
+            (_, driver) => format!("driver {driver}"),
+        };
+        let names = [source.name.clone(), version];
         let known = names.into_iter().filter(|name| !name.is_empty());
         let shorten = |error: &String| {
             let end = error.char_indices().nth(ERROR_CHARS).map(|(end, _)| end);

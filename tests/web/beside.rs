@@ -40,8 +40,9 @@ async fn a_cause_is_shown_with_its_numbers_and_nothing_where_all_is_well() {
     for words in [
         "<b>queue</b>",
         "requests waited in the engine&#39;s queue",
-        "7 of 10 beats in 5 min missed &#60;b&#62;fast",
-        "objective 95 % · missed ttft · missed_mean 1.00 s · queue_mean 0.80 s",
+        "7 of the last 10 beats missed &#60;b&#62;fast",
+        "objective 95 % · missed ttft · missed_mean 1.00 s · queue_mean 800 ms",
+        "<span>800 ms of 1.00 s, on average</span>",
         "vllm &#60;i&#62;0.9",
         "&#60;u&#62;refused",
     ] {

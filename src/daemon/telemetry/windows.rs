@@ -213,15 +213,13 @@ struct Own {
 
 impl Own {
     /// What the engine told, beside our beats of these `means`.
-    fn beside(&self, means: WindowMeans, told: StepEngine) -> StepEngine {
+    fn beside(&self, means: WindowMeans, mut told: StepEngine) -> StepEngine {
         let all = told.generation_tokens.filter(|all| self.counted && *all > 0.0);
         let ours = self.output_tokens as f64;
-        StepEngine {
-            ttft_gap: means.ttft.zip(told.ttft_mean).map(|(ours, theirs)| ours - theirs),
-            own_output_tokens: self.output_tokens,
-            foreign_token_ratio: all.map(|all| ((all - ours) / all).max(0.0)),
-            ..told
-        }
+        told.ttft_gap = means.ttft.zip(told.ttft_mean).map(|(ours, theirs)| ours - theirs);
+        told.own_output_tokens = self.output_tokens;
+        told.foreign_token_ratio = all.map(|all| ((all - ours) / all).max(0.0));
+        told
     }
 }
 
