@@ -102,13 +102,12 @@ impl SourcesRow {
 
 impl SourceCell {
     fn of(source: &TelemetrySource, now: i64) -> Self {
-        let version = match (source.source, source.version.as_str()) {
-            ("engine", version) => version.to_owned(),
-            (_, "") => String::new(),
-            (_, driver) => format!("driver {driver}"),
+        let (name, version) = (source.name.as_str(), source.version.as_str());
+        let name = match (source.source, version) {
+            (_, "") => name.to_owned(),
+            ("engine", version) => format!("{name} {version}"),
+            (_, driver) => format!("{name}, driver {driver}"),
         };
-        let names = [source.name.clone(), version];
-        let known = names.into_iter().filter(|name| !name.is_empty());
         let shorten = |error: &String| {
             let end = error.char_indices().nth(ERROR_CHARS).map(|(end, _)| end);
             let short = end.map_or_else(|| error.clone(), |end| format!("{}…", &error[..end]));
@@ -116,7 +115,7 @@ impl SourceCell {
         };
         Self {
             up: source.is_up(),
-            name: known.collect::<Vec<_>>().join(" "),
+            name,
             source: source.source,
             read: source.read_unix_nanos.map(|at| (ago(now, at), clock_time(at))),
             error: source.error.as_ref().map(shorten),
