@@ -5,7 +5,7 @@
 //! no answer text, header or prompt. Must not know who reads it.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -157,6 +157,17 @@ struct Entry {
     failures: VecDeque<Arc<BeatSummary>>,
 }
 
+impl Entry {
+    fn snapshot(&self, key: &Arc<BeatKey>) -> ProbeSnapshot {
+        ProbeSnapshot {
+            key: Arc::clone(key),
+            view: Arc::clone(&self.view),
+            beats: self.beats.iter().cloned().collect(),
+            failures: self.failures.iter().cloned().collect(),
+        }
+    }
+}
+
 impl Recent {
     /// An empty memory.
     pub const fn new() -> Self {
@@ -227,15 +238,22 @@ impl Recent {
 
     /// All that is remembered, by key.
     pub fn snapshot(&self) -> Vec<ProbeSnapshot> {
-        self.lock()
-            .iter()
-            .map(|(key, entry)| ProbeSnapshot {
-                key: Arc::clone(key),
-                view: Arc::clone(&entry.view),
-                beats: entry.beats.iter().cloned().collect(),
-                failures: entry.failures.iter().cloned().collect(),
-            })
-            .collect()
+        self.lock().iter().map(|(key, entry)| entry.snapshot(key)).collect()
+    }
+
+    /// The targets that have a probe.
+    pub fn targets(&self) -> BTreeSet<Arc<str>> {
+        self.lock().keys().map(|key| Arc::clone(&key.target)).collect()
+    }
+
+    /// All that is remembered of one target, by key. Who asks for one target after the other holds
+    /// up no beat for longer than that takes.
+    pub fn snapshot_of(&self, target: &Arc<str>) -> Vec<ProbeSnapshot> {
+        let first = BeatKey { target: Arc::clone(target), model: "".into(), probe: "".into() };
+        let probes = self.lock();
+        let from = probes.range::<BeatKey, _>(first..);
+        let of_target = from.take_while(|(key, _)| key.target == *target);
+        of_target.map(|(key, entry)| entry.snapshot(key)).collect()
     }
 
     /// A panic while the lock was held leaves at worst one beat out: go on.

@@ -43,18 +43,14 @@ impl Windows {
 
     /// The readings that need both views: ratios, and the causes of what is degraded.
     pub(in crate::daemon) fn readings(&self) -> Vec<Reading> {
-        let (probes, collected) = (self.recent.snapshot(), self.collected());
+        let collected = self.collected();
         let mut readings = Vec::new();
-        for target in Target::all(&probes, &collected) {
-            readings.extend(target.ratios());
-            for (key, window) in target.windows() {
-                let Some(degraded) = window.degraded else { continue };
-                readings.extend(Cause::ALL.map(|cause| {
-                    let names = [&key.target, &key.model, &key.probe].map(Arc::clone);
-                    let labels = [&names[..], &[cause.as_str().into()]].concat();
-                    let value = f64::from(u8::from(cause == degraded.cause.cause));
-                    Reading { id: Id::ProbeWindowCause, labels, value }
-                }));
+        for name in self.recent.targets() {
+            let probes = self.recent.snapshot_of(&name);
+            for target in Target::all(&probes, &collected) {
+                readings.extend(target.ratios());
+                let windows = target.windows();
+                readings.extend(windows.iter().flat_map(|(key, window)| causes(key, window)));
             }
         }
         readings
@@ -201,6 +197,18 @@ impl<'a> Target<'a> {
         let beats: Vec<Beats> = self.probes.iter().map(of).collect();
         traffic_ratios(&first.key.target, engine.what.ttft, &beats)
     }
+}
+
+/// Each cause of a window, if it is degraded: 1 for the one that it has.
+fn causes(key: &BeatKey, window: &ProbeWindow) -> Vec<Reading> {
+    let Some(degraded) = &window.degraded else { return Vec::new() };
+    let reading = |cause: Cause| {
+        let names = [&key.target, &key.model, &key.probe].map(Arc::clone);
+        let labels = [&names[..], &[cause.as_str().into()]].concat();
+        let value = f64::from(u8::from(cause == degraded.cause.cause));
+        Reading { id: Id::ProbeWindowCause, labels, value }
+    };
+    Cause::ALL.map(reading).into()
 }
 
 /// Our own requests of a stretch.
