@@ -1,4 +1,5 @@
-//! What stood beside a step: what its engine and its GPUs told meanwhile, and what made it miss.
+//! What stood beside a step, or beside a probe's last minutes: what the engine and the GPUs told
+//! meanwhile, and what made it miss.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// What the engine's own metrics say of a step, all of its processes and models together. Means
 /// and maxima are of the window; tokens and `foreign_token_ratio` of the whole step, warm-up
-/// included, because at both of its ends nothing of ours is under way.
+/// included, because at both of its ends nothing of ours is under way. Of a probe's last minutes
+/// everything is of the same stretch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepEngine {
     /// Time to first token as the engine sees it: mean, in seconds.
@@ -28,6 +30,8 @@ pub struct StepEngine {
     pub prefix_hit_ratio: Option<f64>,
     /// The most of the KV cache that was in use at a reading, 0 to 1.
     pub kv_usage_max: Option<f64>,
+    /// The part of it that was in use, 0 to 1: mean over readings.
+    pub kv_usage_mean: Option<f64>,
     /// Requests that were put back for want of KV cache.
     pub preemptions: Option<f64>,
     /// Most requests that were worked on at a reading.
@@ -52,7 +56,7 @@ pub struct StepEngine {
     pub readings: u32,
 }
 
-/// What the target's GPUs told during a step.
+/// What the target's GPUs told during a step, or a probe's last minutes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepGpu {
     /// How many told.

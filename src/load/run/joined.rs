@@ -6,7 +6,6 @@
 use super::beside::SeenBeside;
 use crate::{
     event::{Mark, StepEngine, StepGpu, StepRecord, Warning},
-    measure::catalogue::Id,
     telemetry::{EngineStretched, GpuStretched},
 };
 
@@ -53,25 +52,14 @@ fn engine(
     whole: EngineStretched,
     window: EngineStretched,
 ) -> StepEngine {
-    let (ttft, queue) = (window.ttft.mean(), window.queue.mean());
+    let told = window.beside();
     let client = step.latencies.get("ttft").and_then(|ttft| ttft.mean);
     let own_output_tokens = own.answered.saturating_add(own.unanswered);
     // Other counts than the server's may be too low, and would make out others that are not there.
     let counted = step.tokens.count_sources.iter().all(|(by, n)| by == "usage" || *n == 0);
     let foreign = |all: f64| ((all - own_output_tokens as f64) / all).max(0.0);
     StepEngine {
-        ttft_mean: ttft,
-        ttft_gap: client.zip(ttft).map(|(client, engine)| client - engine),
-        queue_mean: queue,
-        queue_ratio: ratio(queue, ttft),
-        prefill_mean: window.prefill.mean(),
-        decode_mean: window.decode.mean(),
-        requests: window.ttft.requests.or(window.queue.requests),
-        prefix_hit_ratio: ratio(window.prefix_hits, window.prefix_queries),
-        kv_usage_max: window.kv_usage_max,
-        preemptions: window.preemptions,
-        running_max: window.running_max,
-        waiting_max: window.waiting_max,
+        ttft_gap: client.zip(told.ttft_mean).map(|(client, engine)| client - engine),
         prompt_tokens: whole.prompt_tokens,
         generation_tokens: whole.generation_tokens,
         own_output_tokens,
@@ -80,40 +68,16 @@ fn engine(
             .filter(|all| counted && *all > 0.0)
             .map(foreign),
         restarts: whole.restarts,
-        was_fresh: window.was_fresh,
         readings: whole.readings,
+        ..told
     }
 }
 
 fn gpu(seen: &GpuStretched, own: Own) -> StepGpu {
-    let mean = |id| seen.means.get(&id).copied();
     let tokens = own.answered as f64;
-    let energy = seen.energy_joules;
-    let watts = energy.map(|joules| joules / seen.seconds.max(f64::MIN_POSITIVE));
-    let gpus = f64::from(seen.gpus);
-    StepGpu {
-        gpus: seen.gpus,
-        utilization_mean: mean(Id::GpuUtilization),
-        sm_active_mean: mean(Id::GpuSmActive),
-        dram_active_mean: mean(Id::GpuDramActive),
-        memory_used_bytes_max: seen.most_of_all.get(&Id::GpuMemoryUsed).copied(),
-        power_watts_mean: watts.or(mean(Id::GpuPower).map(|one| one * gpus)),
-        temperature_celsius_max: seen.most.get(&Id::GpuTemperature).copied(),
-        sm_clock_hertz_mean: mean(Id::GpuSmClock),
-        energy_joules: energy,
-        joules_per_output_token: ratio(energy, (tokens > 0.0).then_some(tokens)),
-        throttle_ratios: seen
-            .throttle_ratios
-            .iter()
-            .map(|(reason, ratio)| ((*reason).to_owned(), *ratio))
-            .collect(),
-        readings: seen.readings,
-    }
-}
-
-fn ratio(part: Option<f64>, whole: Option<f64>) -> Option<f64> {
-    let whole = whole.filter(|whole| *whole > 0.0)?;
-    Some(part? / whole)
+    let joules_per_output_token =
+        seen.energy_joules.filter(|_| tokens > 0.0).map(|joules| joules / tokens);
+    StepGpu { joules_per_output_token, ..seen.beside() }
 }
 
 #[cfg(test)]
