@@ -134,7 +134,7 @@ impl Control {
     }
 
     async fn get(&self, path: &'static str) -> Result<Heard, Silence> {
-        self.fetch(path, self.url(path), self.headers.map.clone()).await
+        self.fetch(path, below(&self.root, path), self.headers.map.clone()).await
     }
 
     async fn fetch(
@@ -162,16 +162,6 @@ impl Control {
         })
     }
 
-    /// `path` below the root of the target. A base URL may name the API's version (`…/v1`), but
-    /// health and versions lie beside that, not below it.
-    fn url(&self, path: &str) -> Url {
-        let base = self.root.path().trim_end_matches('/');
-        let base = base.strip_suffix("/v1").unwrap_or(base);
-        let mut url = self.root.clone();
-        url.set_path(&format!("{base}{path}"));
-        url
-    }
-
     fn silence(&self, error: &reqwest::Error) -> Silence {
         // The outer two errors only say that a request was to be sent, and where to.
         let cause = error.source().and_then(|client| client.source());
@@ -179,6 +169,16 @@ impl Control {
         let line = self.headers.scrub(told);
         if error.is_connect() { Silence::Connect(line) } else { Silence::Broken(line) }
     }
+}
+
+/// `path` below the root of a target. A base URL may name the API's version (`…/v1`), but health,
+/// versions and metrics lie beside that, not below it.
+pub(super) fn below(root: &Url, path: &str) -> Url {
+    let base = root.path().trim_end_matches('/');
+    let base = base.strip_suffix("/v1").unwrap_or(base);
+    let mut url = root.clone();
+    url.set_path(&format!("{base}{path}"));
+    url
 }
 
 fn unusable(error: reqwest::Error) -> CheckError {

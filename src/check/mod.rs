@@ -19,7 +19,7 @@ mod words;
 
 pub use control::CheckError;
 pub use engine::Recognised;
-pub(crate) use engine_metrics::{recognised, text_at};
+pub(crate) use engine_metrics::{own_metrics, recognised, text_at};
 pub(crate) use models::{first_that_speaks, listed as listed_models, survey};
 pub use numbers::Numbers;
 pub use quick::{Ask, quick_test};

@@ -8,6 +8,7 @@ mod daemon;
 #[expect(dead_code, reason = "shared with tests/metrics.rs, which uses it all")]
 #[path = "../support/exposition.rs"]
 mod exposition;
+mod beside;
 mod held;
 mod restarts;
 mod site;

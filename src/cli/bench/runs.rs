@@ -70,6 +70,9 @@ pub(super) async fn all(
     let loader = Loader::start(wall)?;
     let display = Display::of_stderr();
     let mut runs = Runs::default();
+    if let Some(beside) = &subjects.beside {
+        display.say(beside);
+    }
     for model in &subjects.models {
         let now = wall.unix_nanos(Stamp::now());
         let order = RunOrder {

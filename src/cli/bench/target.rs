@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::bail;
 
-use super::args::Args;
+use super::{args::Args, engine};
 use crate::{
     check,
     config::{Config, Global, Models, Retry, Scenario, Target},
@@ -46,6 +46,8 @@ pub(super) struct Subjects {
     pub(super) link: Arc<Link>,
     pub(super) models: Vec<Arc<str>>,
     pub(super) engine: Option<Engine>,
+    /// What came of looking for the engine's own metrics, in words.
+    pub(super) beside: Option<String>,
     pub(super) global: Global,
 }
 
@@ -75,6 +77,7 @@ pub(super) fn target(
         }
         target.tokenizer = Some(file.clone());
     }
+    engine::amend(&args.whom.engine_metrics, &mut target);
     Ok((target, global))
 }
 
@@ -90,9 +93,13 @@ pub(super) async fn survey(
     asks: Asks,
 ) -> anyhow::Result<Surveyed> {
     let link = Link::new(Arc::new(target))?;
-    let (listed, engine) = check::survey(&link, CONTROL).await?;
+    let (listed, recognised) = check::survey(&link, CONTROL).await?;
+    let (link, beside) = match asks {
+        Asks::Models => engine::looked_for(&args.whom.engine_metrics, link).await,
+        Asks::Paths => (link, None),
+    };
     let engine =
-        engine.map(|engine| Engine { name: engine.name.to_owned(), version: engine.version });
+        recognised.map(|engine| Engine { name: engine.name.to_owned(), version: engine.version });
     let known = &link.target().models;
     let models = if args.whom.all_models {
         all(known, listed)
@@ -105,7 +112,7 @@ pub(super) async fn survey(
         .map(|model| vec![model])
     };
     Ok(match models {
-        Ok(models) => Surveyed::Subjects(Subjects { link, models, engine, global }),
+        Ok(models) => Surveyed::Subjects(Subjects { link, models, engine, beside, global }),
         Err(why) => Surveyed::NoModel(why),
     })
 }

@@ -81,6 +81,8 @@ enum For {
 /// What was seen beside a step.
 #[derive(Debug, Default)]
 pub(super) struct SeenBeside {
+    /// How long it was, from the first reading to the last.
+    pub(super) seconds: f64,
     /// The engine: over the whole step, and over its window.
     pub(super) engine: Option<(EngineStretched, EngineStretched)>,
     /// The GPUs, over the whole step.
@@ -172,9 +174,10 @@ impl Beside {
             self.take(sight, what);
         }
         let last = look(self.witness.as_ref()).await;
-        self.engine.end(last.engine, |engine, told| engine.told(&told));
+        self.engine.end(last.engine, |engine, told| engine.end(&told));
         self.gpus.end(last.gpus, |gpus, told| gpus.told(&told));
-        let mut seen = SeenBeside::default();
+        let seconds = ago(self.began).as_secs_f64();
+        let mut seen = SeenBeside { seconds, ..SeenBeside::default() };
         match self.engine {
             Part::None => {}
             Part::Told(Engine { whole, window }) => {
@@ -215,6 +218,13 @@ impl Engine {
         self.whole.told(told);
         if let Some(window) = &mut self.window {
             window.told(told);
+        }
+    }
+
+    fn end(&mut self, told: &[Told]) {
+        self.whole.end(told);
+        if let Some(window) = &mut self.window {
+            window.end(told);
         }
     }
 }

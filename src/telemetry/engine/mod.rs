@@ -2,9 +2,10 @@
 //!
 //! - `names`: the table of names, `quantity`: what they mean
 //! - `told`: one exposition, `account`: what it adds up to over time and processes
-//! - `stretch`: what happened between two moments
+//! - `stretch`: what happened between two moments, `inferred`: and what of it is not counted
 
 mod account;
+mod inferred;
 mod names;
 mod quantity;
 mod stretch;

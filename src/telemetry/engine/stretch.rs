@@ -22,7 +22,16 @@ type Series = (Counter, usize, String);
 pub struct Stretch {
     counters: BTreeMap<Series, Followed>,
     gauges: BTreeMap<Gauge, f64>,
+    waited: Waited,
     restarts: u32,
+    readings: u32,
+}
+
+/// Requests that waited, over the readings between the first and the last: at both ends of a
+/// stretch the engine may rest, which says nothing of the time between.
+#[derive(Clone, Copy, Debug, Default)]
+struct Waited {
+    sum: f64,
     readings: u32,
 }
 
@@ -51,6 +60,8 @@ pub struct Stretched {
     pub running_max: Option<f64>,
     /// Most requests in the queue at a reading.
     pub waiting_max: Option<f64>,
+    /// Requests in the queue, on average over the readings between the first and the last.
+    pub waiting_mean: Option<f64>,
     /// The fullest that the KV cache was at a reading.
     pub kv_usage_max: Option<f64>,
     /// Readings at which a process had begun anew.
@@ -82,14 +93,28 @@ impl Stretch {
     /// Begins with what every process of the engine tells, in the order of their places.
     pub fn begin(first: &[Told]) -> Self {
         let (counters, gauges) = (BTreeMap::new(), BTreeMap::new());
-        let mut stretch = Self { counters, gauges, restarts: 0, readings: 0 };
-        stretch.told(first);
+        let waited = Waited::default();
+        let mut stretch = Self { counters, gauges, waited, restarts: 0, readings: 0 };
+        stretch.take(first);
         stretch.counters.values_mut().for_each(Followed::begin);
         stretch
     }
 
     /// Takes in what they tell later on. A series that was not there before has risen from 0.
     pub fn told(&mut self, told: &[Told]) {
+        if let Some(waiting) = self.take(told).get(&Gauge::Waiting) {
+            self.waited.sum += waiting;
+            self.waited.readings += 1;
+        }
+    }
+
+    /// Takes in what they tell at the end.
+    pub fn end(&mut self, told: &[Told]) {
+        self.take(told);
+    }
+
+    /// Takes in a reading. Returns what its gauges say, of all processes together.
+    fn take(&mut self, told: &[Told]) -> BTreeMap<Gauge, f64> {
         let mut anew = false;
         for (place, one) in told.iter().enumerate() {
             for said in &one.counters {
@@ -105,12 +130,13 @@ impl Stretch {
             held.and_modify(|held| *held = said.what.together(*held, said.value))
                 .or_insert(said.value);
         }
-        for (gauge, value) in now {
-            let most = self.gauges.entry(gauge).or_insert(value);
-            *most = most.max(value);
+        for (gauge, value) in &now {
+            let most = self.gauges.entry(*gauge).or_insert(*value);
+            *most = most.max(*value);
         }
         self.restarts += u32::from(anew);
         self.readings += 1;
+        now
     }
 
     /// What happened.
@@ -132,6 +158,8 @@ impl Stretch {
             generation_tokens: self.rose(Counter::GenerationTokens),
             running_max: gauge(Gauge::Running),
             waiting_max: gauge(Gauge::Waiting),
+            waiting_mean: (self.waited.readings > 0)
+                .then(|| self.waited.sum / f64::from(self.waited.readings)),
             kv_usage_max: gauge(Gauge::KvUsage),
             restarts: self.restarts,
             was_fresh: self.sum(Counter::GenerationTokens, Followed::base) == Some(0.0),
@@ -168,11 +196,13 @@ mod tests {
     fn counters_count_from_the_begin_and_gauges_by_their_most() {
         let mut stretch = Stretch::begin(&[told(100.0, 5.0, 10.0, 0.0)]);
         stretch.told(&[told(150.0, 7.0, 12.0, 9.0)]);
-        stretch.told(&[told(180.0, 9.0, 14.0, 1.0)]);
+        stretch.told(&[told(160.0, 8.0, 13.0, 2.0)]);
+        stretch.end(&[told(180.0, 9.0, 14.0, 1.0)]);
         let stretched = stretch.stretched();
+        assert_eq!(stretched.waiting_mean, Some(5.5), "of what is between the ends");
         assert_eq!(stretched.generation_tokens, Some(80.0));
         assert_eq!(stretched.queue.mean(), Some(1.0));
-        assert_eq!((stretched.waiting_max, stretched.readings), (Some(9.0), 3));
+        assert_eq!((stretched.waiting_max, stretched.readings), (Some(9.0), 4));
         assert_eq!((stretched.ttft.mean(), stretched.preemptions), (None, None));
         assert_eq!((stretched.restarts, stretched.was_fresh), (0, false));
     }
