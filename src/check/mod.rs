@@ -4,6 +4,7 @@
 //! engines, and the report with its two forms. Knows nothing of flags and files. No logic here:
 //! see `quick`.
 
+mod addresses;
 mod completion;
 mod control;
 mod engine;
@@ -17,9 +18,11 @@ mod render;
 mod report;
 mod words;
 
+pub(crate) use addresses::Addresses;
 pub use control::CheckError;
 pub use engine::Recognised;
-pub(crate) use engine_metrics::{own_metrics, recognised, text_at};
+pub use engine_metrics::Metrics;
+pub(crate) use engine_metrics::{own_metrics, recognised};
 pub(crate) use models::{first_that_speaks, listed as listed_models, survey};
 pub use numbers::Numbers;
 pub use quick::{Ask, quick_test};

@@ -26,7 +26,7 @@ mod traffic;
 
 pub use board::{Board, Slot, SlotKey};
 pub use cgroup::Cgroup;
-pub use engine::{EngineAccount, EngineStretch, EngineStretched, Span, Told, Untold};
+pub use engine::{EngineAccount, EngineFamily, EngineStretch, EngineStretched, Span, Told, Untold};
 pub use exposition::{Malformed, Sample, samples};
 pub use gpu::{DcgmMatching, Gpu, GpuAccount, GpuStretch, GpuStretched, GpuTold, Xids, read_dcgm};
 pub use log_counter::LogCounter;

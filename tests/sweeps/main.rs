@@ -2,13 +2,13 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+mod beside;
 #[path = "../support/daemon.rs"]
 #[expect(dead_code, reason = "shared with tests/serve.rs, which uses it all")]
 mod daemon;
 #[expect(dead_code, reason = "shared with tests/metrics.rs, which uses it all")]
 #[path = "../support/exposition.rs"]
 mod exposition;
-mod beside;
 mod held;
 mod restarts;
 mod site;

@@ -2,11 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{
-    fetch::Addresses,
-    watch::{Collect, limit},
-};
+use super::watch::{Collect, limit};
 use crate::{
+    check::Addresses,
     clock::Wall,
     config::{Dcgm, GpuSource},
     load::Link,

@@ -4,13 +4,12 @@
 //! `crate::telemetry`'s. It runs beside the web side, so that no scrape of ours delays a stamp.
 //!
 //! - `collectors`: which tasks there are; `watch`: one task
-//! - `engine`, `gpu`: one collection of each kind; `fetch`: their texts
+//! - `engine`, `gpu`: one collection of each kind
 //! - `local`: this machine's own GPUs, which are collected once for all targets
 //! - `onlooker`: readings beside a run, when it asks
 
 mod collectors;
 mod engine;
-mod fetch;
 mod gpu;
 mod local;
 mod onlooker;

@@ -41,7 +41,8 @@ pub(super) struct Own {
 
 /// Adds to the record of a step what was seen beside it, and the mark if others loaded the engine.
 pub(super) fn joined(record: &mut StepRecord, seen: SeenBeside, own: Own) {
-    record.engine = seen.engine.map(|(whole, window)| engine(record, own, (whole, window), seen.seconds));
+    record.engine =
+        seen.engine.map(|(whole, window)| engine(record, own, (whole, window), seen.seconds));
     record.gpu = seen.gpus.as_ref().map(|gpus| gpu(gpus, own));
     let warning = |text| Warning { code: UNTOLD.to_owned(), text };
     record.warnings.extend(seen.untold.into_iter().map(warning));
@@ -95,7 +96,8 @@ fn engine(
         true => whole.of_requests(own.requests as f64, seconds),
         false => EngineStretched::default(),
     };
-    let mean = |of: fn(&EngineStretched) -> Span| of(&window).mean().or_else(|| of(&inferred).mean());
+    let mean =
+        |of: fn(&EngineStretched) -> Span| of(&window).mean().or_else(|| of(&inferred).mean());
     let (ttft, queue) = (window.ttft.mean(), mean(|seen| seen.queue));
     StepEngine {
         ttft_mean: ttft,
@@ -249,6 +251,7 @@ mod tests {
             prefill: uncounted(5.0),
             decode: uncounted(20.0),
             waiting_mean: Some(4.0),
+            readings: 9,
             generation_tokens: Some(10_000.0),
             ..EngineStretched::default()
         };

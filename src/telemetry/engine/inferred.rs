@@ -6,6 +6,9 @@
 
 use super::stretch::{Span, Stretched};
 
+/// With fewer readings, those at both ends included, an average of the queue says nothing.
+const LEAST_READINGS: u32 = 5;
+
 impl Stretched {
     /// The same with the gaps filled, for a stretch of so many seconds in which the engine answered
     /// so many requests and no other.
@@ -14,7 +17,8 @@ impl Stretched {
             Span { seconds: Some(_), requests: None } => Span { requests: Some(requests), ..span },
             known => known,
         };
-        let queue = match (self.ttft.seconds, self.queue.seconds, self.waiting_mean) {
+        let waiting = self.waiting_mean.filter(|_| self.readings >= LEAST_READINGS);
+        let queue = match (self.ttft.seconds, self.queue.seconds, waiting) {
             // By Little's law: as many as wait on average, over all of the time, are the seconds
             // that were waited. Not of an engine that knows its time to first token: what such a
             // one calls waiting may be all that is before it.
@@ -38,6 +42,7 @@ mod tests {
             prefill: seconds(Some(4.0)),
             decode: Span { seconds: Some(9.0), requests: Some(3.0) },
             waiting_mean: Some(1.5),
+            readings: LEAST_READINGS,
             ..Stretched::default()
         }
     }
@@ -49,6 +54,8 @@ mod tests {
         assert_eq!(filled.decode.mean(), Some(3.0), "the engine's own count goes before ours");
         assert_eq!(filled.queue.mean(), Some(0.75), "1.5 waited for 10 s, 20 of them");
         assert_eq!(told(None).of_requests(0.0, 10.0).queue.mean(), None);
+        let few = Stretched { readings: LEAST_READINGS - 1, ..told(None) };
+        assert_eq!(few.of_requests(20.0, 10.0).queue.mean(), None);
     }
 
     #[test]
