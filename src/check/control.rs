@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, header};
 use reqwest::{Client, ClientBuilder, redirect};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio::{net::lookup_host, time::timeout};
-use url::Url;
+use url::{Origin, Url};
 
 use super::heard::Heard;
 use crate::{
@@ -59,6 +59,8 @@ pub(super) enum Silence {
 /// The control requests of one check, and what they heard.
 pub(super) struct Control {
     client: Client,
+    /// The target's own origin, and its root under the name that is verified.
+    origin: Origin,
     root: Url,
     headers: Headers,
     limit: Duration,
@@ -73,7 +75,7 @@ impl Control {
             .await
             .map_err(|error| CheckError::Headers(error.to_string()))?;
         let target = link.target();
-        let mut root = target.url.clone();
+        let (origin, mut root) = (target.url.origin(), target.url.clone());
         let mut client = Client::builder().redirect(redirect::Policy::none()).no_proxy();
         if let Some(proxy) = &target.proxy_url {
             client = client.proxy(reqwest::Proxy::all(proxy.clone()).map_err(unusable)?);
@@ -88,7 +90,7 @@ impl Control {
             _ => client,
         };
         let client = client.build().map_err(unusable)?;
-        Ok(Self { client, root, headers, limit, heard: Vec::new() })
+        Ok(Self { client, origin, root, headers, limit, heard: Vec::new() })
     }
 
     /// Asks for `path`, once: what has been heard before is not asked for again.
@@ -117,11 +119,16 @@ impl Control {
     /// What stands at `url`, which the configuration names. The target's headers, and with them its
     /// credentials, go along only if that is the target's own origin.
     pub(super) async fn text_at(&self, url: &Url) -> Result<String, String> {
-        let headers = match url.origin() == self.root.origin() {
-            true => self.headers.map.clone(),
+        let mut url = url.clone();
+        let headers = match url.origin() == self.origin {
+            true => {
+                // It has the same host in other words; one that cannot be set stays as it was.
+                let _ = url.set_host(self.root.host_str());
+                self.headers.map.clone()
+            }
             false => HeaderMap::new(),
         };
-        let fetched = timeout(self.limit, self.fetch("", url.clone(), headers)).await;
+        let fetched = timeout(self.limit, self.fetch("", url, headers)).await;
         match fetched.unwrap_or(Err(Silence::Timeout(self.limit))) {
             // A part of an exposition must not pass for the whole.
             Ok(heard) if heard.body.len() >= MAX_BODY => {

@@ -96,7 +96,10 @@ fn remedy(recognised: Option<&Recognised>) -> &'static str {
     match recognised.map(|engine| engine.name) {
         Some("llama.cpp") => "start llama-server with --metrics",
         Some("SGLang") => "start the server with --enable-metrics",
-        Some("vLLM") => "start the server without --disable-log-stats",
+        Some("vLLM") => {
+            "start the server without --disable-log-stats; where a gateway keeps them back, name the \
+             engine's own address with engine_metrics"
+        }
         Some("Ollama" | "OpenAI" | "LM Studio") => "this server has none",
         _ => "if the engine shows them elsewhere, name that with engine_metrics",
     }

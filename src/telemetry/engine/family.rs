@@ -69,17 +69,17 @@ impl Family {
     /// What is not known without it, and what stands in for it if something does.
     pub const fn without(self) -> &'static str {
         match self {
-            Self::Running => "how many requests are worked on at once",
-            Self::Waiting => "the queue: guard.engine_requests_waiting holds no sweep back",
-            Self::KvUsage => "how full the KV cache is",
-            Self::PrefixCache => "how much of the prompts came from the prefix cache",
-            Self::Preemptions => "preemptions: no step has them as its cause",
-            Self::PromptTokens => "the engine's count of prompt tokens, to hold ours against",
-            Self::OutputTokens => "the load of others: no step is marked contaminated",
-            Self::Ttft => "the engine's own time to first token; queue and prefill stand in for it",
-            Self::Queue => "the time in the queue; steps infer it from how many wait",
-            Self::Prefill => "the time at prompts; ttft less queue stands in for it",
-            Self::Decode => "the engine's pace: a missed tpot has no cause",
+            Self::Running => "how many requests it works on at once is not known",
+            Self::Waiting => "guard.engine_requests_waiting holds no sweep back",
+            Self::KvUsage => "how full the KV cache is, is not known",
+            Self::PrefixCache => "what came from the prefix cache is not known",
+            Self::Preemptions => "no step has them as its cause",
+            Self::PromptTokens => "ours are held against nothing",
+            Self::OutputTokens => "load of others marks no step",
+            Self::Ttft => "queue and prefill stand in for it",
+            Self::Queue => "steps infer it from how many wait, if the engine has no ttft either",
+            Self::Prefill => "ttft less queue stands in for it",
+            Self::Decode => "a missed tpot or e2e has no cause",
         }
     }
 
