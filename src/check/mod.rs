@@ -1,7 +1,7 @@
 //! The quick test of one target: does it answer, what is it, and can it be measured?
 //!
 //! Owns the order of the checks, the control requests beside the measured one, the recognition of
-//! engines, and the report with its two forms. Knows nothing of flags and files. No logic here:
+//! engines, the fetching of what they tell of themselves, and the report with its two forms. Knows nothing of flags and files. No logic here:
 //! see `quick`.
 
 mod addresses;
