@@ -2,7 +2,10 @@
 //!
 //! Owns every reading of a clock in the crate (`clippy.toml` bans the others). A [`Stamp`] is a
 //! reading of `CLOCK_MONOTONIC` in nanoseconds, so stamps taken by two processes on one machine
-//! compare, which is how `benches/` holds our anchors against the simulator's.
+//! compare, which is how `benches/` holds our anchors against the simulator's. `kernel` has the clock
+//! of the socket: when bytes came in, as the kernel saw it.
+
+pub(crate) mod kernel;
 
 use std::time::Duration;
 

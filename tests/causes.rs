@@ -28,6 +28,7 @@ use tokenbeat::{
     event::{Cause, Mark, StepRecord},
     load::{Halt, Loader},
     sim::{Dist, Sim, SimSpec},
+    telemetry::Nvml,
 };
 
 /// Scenarios a cause.
@@ -229,7 +230,7 @@ fn ran(
         .enable_all()
         .build()
         .expect("a runtime");
-    order.witness = serving.block_on(async { Onlooker::of(&order.link) });
+    order.witness = serving.block_on(async { Onlooker::of(&order.link, &Nvml::default()) });
     assert_eq!(order.witness.is_some(), !tells.is_empty());
     let loader = Loader::start(Wall::anchor()).expect("a thread");
     let record = loader.run(order, Arc::new(Deaf), Halt::default());

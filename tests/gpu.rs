@@ -1,6 +1,9 @@
-//! The GPUs of a machine that has some, as a daemon tells of them: what it reads is printed, and
-//! must be possible. `cargo test --test gpu -- --ignored --nocapture`, under load for numbers that
-//! say something, as root and as nobody.
+//! The GPUs of a machine that has some, as a daemon tells of them and as a benchmark reads them beside
+//! its steps: what is read is printed, and must be possible.
+//!
+//! `cargo test --test gpu -- --ignored --nocapture`, with something at work on the GPU, or the numbers
+//! say little; once as root, and once as somebody else, who may be told less. Without a driver it
+//! fails, and says what is missing.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
@@ -13,8 +16,10 @@ mod exposition;
 
 use std::{collections::BTreeMap, fs, io::Write as _};
 
-use daemon::{Daemon, until};
+use daemon::{Daemon, tokenbeat, until};
 use exposition::Samples;
+use serde_json::Value;
+use tokenbeat::sim::{Dist, Sim, SimSpec};
 
 const CONFIG: &str = "telemetry: {nvml: {interval: 1s}}\n\
                       targets: [{name: t, url: \"http://127.0.0.1:9\", models: [m]}]\n\
@@ -52,6 +57,21 @@ fn throttled(told: &Samples) -> BTreeMap<String, f64> {
     of.map(|((_, labels), seconds)| (format!("{labels:?}"), *seconds)).collect()
 }
 
+/// Whether a kernel runs on a GPU.
+fn busy(told: &Samples) -> bool {
+    told.values.iter().any(|((name, _), value)| name.ends_with("utilization_ratio") && *value > 0.0)
+}
+
+/// Who runs this: what a driver tells may depend on it.
+fn user() -> String {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().find(|line| line.starts_with("Uid:")).unwrap_or_default().to_owned()
+}
+
+fn say(words: &str) {
+    writeln!(std::io::stderr(), "{words}").expect("stderr takes it");
+}
+
 #[test]
 #[ignore = "needs a GPU"]
 fn what_a_real_gpu_tells_is_possible() {
@@ -66,7 +86,7 @@ fn what_a_real_gpu_tells_is_possible() {
             .then(|| (told.get("tokenbeat_gpu_collector_up", &of), told))
     };
     let (up, first) = until("an answer of the driver", || answered(&daemon));
-    assert_eq!(up, 1.0, "{}", daemon.output());
+    assert_eq!(up, 1.0, "no GPU can be read on this machine:\n{}", daemon.output());
     // Some seconds later, so that windows have ended and counters have risen.
     let last = |told: &Samples| {
         let of = [("target", ""), ("source", "nvml")];
@@ -78,17 +98,17 @@ fn what_a_real_gpu_tells_is_possible() {
     });
     let lasted = last(&second) - began;
 
-    let mut out = std::io::stderr();
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let user = status.lines().find(|line| line.starts_with("Uid:")).unwrap_or_default();
-    writeln!(out, "{user}").expect("stderr takes it");
+    say(&user());
     for ((name, labels), value) in &second.values {
         if name.starts_with("tokenbeat_gpu_") && *value != 0.0 {
-            writeln!(out, "{name} {labels:?} {value}").expect("stderr takes it");
+            say(&format!("{name} {labels:?} {value}"));
         }
     }
     let watts = (joules(&second) - joules(&first)) / lasted;
-    writeln!(out, "mean power by the energy counter: {watts:.1} W").expect("stderr takes it");
+    say(&format!("mean power by the energy counter: {watts:.1} W"));
+    if !busy(&second) {
+        say("nothing is at work on any GPU: ratios, clocks and throttling say little");
+    }
 
     for ((name, labels), value) in &second.values {
         if let Some((_, least, most)) = POSSIBLE.iter().find(|(possible, ..)| possible == name) {
@@ -103,5 +123,48 @@ fn what_a_real_gpu_tells_is_possible() {
     for (series, seconds) in throttled(&second) {
         let more = seconds - before.get(&series).copied().unwrap_or_default();
         assert!((-1e-9..=lasted + 2.0).contains(&more), "{series}: {more} s in {lasted} s");
+    }
+}
+
+#[test]
+#[ignore = "needs a GPU"]
+fn what_a_step_has_of_a_real_gpu_is_possible() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("run.json");
+    let file = file.to_str().expect("UTF-8");
+    let (ttft, itl) = (Dist::constant_ms(20.0), Dist::constant_ms(2.0));
+    let sim = Sim::spawn(SimSpec { ttft, itl, ..SimSpec::default() }).expect("an engine");
+    let flags = ["--isl", "8", "--osl", "8", "--duration", "5s", "--gpus", "all", "--output", file];
+    let bench = tokenbeat(&[&["bench", sim.base_url()][..], &flags].concat()).output();
+    let words = String::from_utf8_lossy(&bench.expect("it runs").stderr).into_owned();
+    let record = fs::read(file).unwrap_or_else(|error| panic!("{error}: {words}"));
+    let record: Value = serde_json::from_slice(&record).expect("JSON");
+    let (step, gpu) = (&record["steps"][0], &record["steps"][0]["gpu"]);
+    assert!(gpu.is_object(), "no GPU can be read on this machine: {}", step["warnings"]);
+    say(&user());
+    say(&serde_json::to_string_pretty(gpu).expect("JSON"));
+
+    let at_least_one = gpu["gpus"].as_u64().filter(|gpus| *gpus > 0);
+    let gpus = at_least_one.expect("a GPU") as f64;
+    for (key, least, most) in [
+        ("utilization_mean", 0.0, 1.0),
+        ("sm_active_mean", 0.0, 1.01),
+        ("dram_active_mean", 0.0, 1.01),
+        ("memory_used_bytes_max", 0.0, 1e12 * gpus),
+        ("power_watts_mean", 1.0, 3000.0 * gpus),
+        ("temperature_celsius_max", 5.0, 120.0),
+        ("sm_clock_hertz_mean", 1e7, 5e9),
+        // Of five seconds, and of what the begin and the end of the run add to them.
+        ("energy_joules", 1.0, 3000.0 * gpus * 60.0),
+    ] {
+        if let Some(value) = gpu[key].as_f64() {
+            assert!((least..=most).contains(&value), "{key}: {value}");
+        }
+    }
+    for (reason, ratio) in gpu["throttle_ratios"].as_object().expect("shares") {
+        assert!((0.0..=1.0).contains(&ratio.as_f64().expect("a share")), "{reason}: {ratio}");
+    }
+    for needed in ["memory_used_bytes_max", "temperature_celsius_max"] {
+        assert!(gpu[needed].is_number(), "{needed}");
     }
 }

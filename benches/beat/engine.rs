@@ -60,13 +60,15 @@ impl Engine {
         Ok(self.records()?.into_iter().map(|record| (key(&record), record)).collect())
     }
 
-    /// When the requests that were answered had been read, in ascending order, in seconds from the
-    /// first.
+    /// When the engine's kernel had received the requests that were answered, in ascending order,
+    /// in seconds from the first.
     pub(crate) fn arrivals(&self) -> anyhow::Result<Vec<f64>> {
-        let mut read: Vec<u64> = self.records()?.iter().map(|record| record.arrived_ns).collect();
-        read.sort_unstable();
-        let first = read.first().copied().unwrap_or(0);
-        Ok(read.iter().map(|at| (at - first) as f64 / 1e9).collect())
+        let received: Option<Vec<u64>> =
+            self.records()?.iter().map(|record| record.received_ns).collect();
+        let mut received = received.context("the kernel does not stamp what it receives")?;
+        received.sort_unstable();
+        let first = received.first().copied().unwrap_or(0);
+        Ok(received.iter().map(|at| (at - first) as f64 / 1e9).collect())
     }
 
     fn records(&self) -> anyhow::Result<Vec<StampRecord>> {

@@ -121,6 +121,7 @@ pub fn cause(step: &StepRecord) -> Option<CauseRecord> {
             ("stamp_late_p99", validity.stamp_late_p99),
             ("stall_p99", validity.stall_p99),
             ("throttled_seconds", validity.throttled_seconds),
+            ("cpu_pressure_ratio", validity.own_cpu_pressure()),
         ];
         let known = evidence.into_iter().filter_map(|(name, of)| Some((name.to_owned(), of?)));
         record.evidence.extend(known);

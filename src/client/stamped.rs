@@ -14,8 +14,11 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{kernel, marks::Marks};
-use crate::clock::Stamp;
+use super::marks::Marks;
+use crate::{
+    clock::{Stamp, kernel},
+    timeline::StampSource,
+};
 
 /// Largest read. Bytes go through a scratch buffer, one a thread, because filling hyper's own
 /// buffer in place is not possible without `unsafe`; the copy of an event does not show.
@@ -29,6 +32,11 @@ struct Scratch {
 thread_local! {
     static SCRATCH: RefCell<Scratch> =
         RefCell::new(Scratch { bytes: vec![0; READ], control: kernel::control_buffer() });
+}
+
+/// Has the kernel stamp what this process receives from now on, and tells whose stamps to expect.
+pub fn keep_stamping_on() -> StampSource {
+    if kernel::keep_on() { StampSource::Kernel } else { StampSource::Read }
 }
 
 /// The stamping stream.
@@ -131,7 +139,7 @@ mod tests {
     /// those of the arrivals, not of the reads.
     #[tokio::test]
     async fn a_late_read_keeps_the_arrival() {
-        kernel::keep_stamping_on();
+        kernel::keep_on();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("loopback");
         let address = listener.local_addr().expect("bound");
         let (client, server) = tokio::join!(TcpStream::connect(address), listener.accept());

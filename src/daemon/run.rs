@@ -126,7 +126,8 @@ async fn serve(
     prometheus.add_source(move || log_counter.readings());
     let board = Arc::new(telemetry::Board::default());
     let recent = Arc::new(Recent::new());
-    let collectors = Collectors::new(Arc::clone(&board), Arc::clone(&recent));
+    let driver = telemetry::Nvml::default();
+    let collectors = Collectors::new(Arc::clone(&board), Arc::clone(&recent), driver.clone());
     prometheus.add_source(move || board.readings());
     let otlp = Otlp::new(Arc::clone(&prometheus), wall);
     let (sweeps, history) = (Arc::new(Sweeps::default()), Arc::new(History::default()));
@@ -158,7 +159,7 @@ async fn serve(
     }
     serving.spawn(web::serve(listeners, web::router(state), stop_serving.clone()));
 
-    let desk = Desk::new(Arc::clone(&sinks), history, options.storage.clone());
+    let desk = Desk::new(Arc::clone(&sinks), history, options.storage.clone(), driver);
     let mut supervisor = Supervisor::new(options, sinks, measuring, desk, collectors, otlp, status);
     supervisor.apply(&config)?;
     let ended = supervisor.run(config, signals, orders).await;

@@ -27,5 +27,5 @@ pub use spans::of as spans_of;
 pub use trace::{
     Attribute, Kept, Span, SpanId, Trace, TraceContext, TraceId, TraceShare, TraceSink,
 };
-pub use validity::{Mark, Validity};
+pub use validity::{Mark, PressureOf, Validity};
 pub use workload::{LengthRecord, PartRecord, WorkloadRecord};

@@ -58,9 +58,32 @@ pub struct Validity {
     pub stall_p99: Option<f64>,
     /// Seconds for which the cgroup throttled us.
     pub throttled_seconds: Option<f64>,
+    /// Share of the step in which at least one task waited for a CPU, from 0 to 1; absent where the
+    /// kernel does not tell.
+    pub cpu_pressure_ratio: Option<f64>,
+    /// Whose tasks these were.
+    pub cpu_pressure_of: Option<PressureOf>,
+}
+
+/// Whose tasks waited for a CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PressureOf {
+    /// Ours: those of our control group, whose CPU time we used nearly alone. Only this one can
+    /// mark a step.
+    Own,
+    /// Those of our control group, which others keep busy too.
+    Group,
+    /// Those of the whole machine.
+    Machine,
 }
 
 impl Validity {
+    /// The share of the step in which something of our own waited for a CPU, where that is known.
+    pub fn own_cpu_pressure(&self) -> Option<f64> {
+        self.cpu_pressure_ratio.filter(|_| self.cpu_pressure_of == Some(PressureOf::Own))
+    }
+
     /// Whether nothing speaks against the numbers.
     pub fn is_valid(&self) -> bool {
         self.marks.is_empty()

@@ -192,11 +192,14 @@ fn why(mark: Mark, step: &StepRecord) -> String {
     match mark {
         Mark::ClientSaturated => format!(
             "this machine itself sent or read late (p99 of the send lag {}, of late stamps {}, of \
-             stalls {}; {} is tolerated): use a quieter machine or a lower load",
+             stalls {}; {} is tolerated{}): use a quieter machine or a lower load",
             known(validity.send_lag_p99),
             known(validity.stamp_late_p99),
             known(validity.stall_p99),
-            seconds(validity.tolerated)
+            seconds(validity.tolerated),
+            validity.own_cpu_pressure().map_or_else(String::new, |ratio| {
+                format!("; it waited for a CPU in {} of the time", percent(ratio))
+            })
         ),
         Mark::RateNotMet => format!(
             "{} of the intended rate was sent: raise --max-concurrency, or lower the rate",

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::{
     event::{
-        Achieved, Calibration, Engine, Environment, Findings, Latency, LoadRecord, Mark, Rates,
-        Retried, RunRecord, RunResult, SCHEMA_VERSION, Standing, StepRecord, Tokens, Trigger,
-        Validity, Warning, Window,
+        Achieved, Calibration, Engine, Environment, Findings, Latency, LoadRecord, Mark,
+        PressureOf, Rates, Retried, RunRecord, RunResult, SCHEMA_VERSION, Standing, StepRecord,
+        Tokens, Trigger, Validity, Warning, Window,
     },
     verdict::State,
 };
@@ -33,6 +33,8 @@ pub(crate) fn sweep() -> RunRecord {
         tolerated: 0.005,
         stall_p99: Some(0.002),
         throttled_seconds: None,
+        cpu_pressure_ratio: Some(0.31),
+        cpu_pressure_of: Some(PressureOf::Own),
     };
     late.stopped = Some("more than 5 % of the exchanges failed".to_owned());
     late.standings = standings(600, 61, State::Fail);

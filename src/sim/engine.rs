@@ -35,6 +35,8 @@ pub(super) struct Order<'a> {
     pub(super) prompt: &'a str,
     pub(super) prompt_tokens: u32,
     pub(super) arrived: Stamp,
+    /// When the kernel had it, if it tells.
+    pub(super) received: Option<Stamp>,
 }
 
 impl Engine {
@@ -96,6 +98,7 @@ impl Engine {
             metrics: Arc::clone(metrics),
             _permit: permit,
             arrived: order.arrived,
+            received: order.received,
             admitted,
             tokens_sent: None,
             cached,
@@ -133,6 +136,7 @@ pub(super) struct Slot {
     _permit: OwnedSemaphorePermit,
     key: String,
     arrived: Stamp,
+    received: Option<Stamp>,
     admitted: Stamp,
     /// First and latest send.
     tokens_sent: Option<(Stamp, Stamp)>,
@@ -209,6 +213,7 @@ impl Drop for Slot {
         self.engine.stamps.push(StampRecord {
             prompt: std::mem::take(&mut self.key),
             arrived_ns: self.arrived.as_nanos(),
+            received_ns: self.received.map(Stamp::as_nanos),
             first_token_ns: self.tokens_sent.map(|(first, _)| first.as_nanos()),
             last_token_ns: self.tokens_sent.map(|(_, last)| last.as_nanos()),
             tokens: self.tokens,

@@ -180,6 +180,7 @@ impl Job<'_> {
             prompt: &self.ask.prompt,
             prompt_tokens: self.prompt_tokens,
             arrived: self.arrived,
+            received: self.wire.received_at(),
         };
         let metrics = &self.state.metrics[self.ask.model];
         self.state.engine.admit(metrics, self.wire, order).await

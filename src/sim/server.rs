@@ -25,6 +25,7 @@ use super::spec::SimSpec;
 use super::state::State;
 use super::tls;
 use super::wire::Wire;
+use crate::clock::kernel;
 
 /// A client that has not finished its TLS handshake by then is dropped.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -47,6 +48,10 @@ impl Sim {
         let unsound = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
         spec.check().map_err(unsound)?;
         let acceptor = spec.tls.as_ref().map(tls::acceptor).transpose().map_err(unsound)?;
+        if spec.stamps {
+            // Before the first request can come.
+            kernel::keep_on();
+        }
         let listener = TcpListener::bind(addr).await?;
         let addr = listener.local_addr()?;
         Ok(Self { listener, addr, acceptor, state: Arc::new(State::new(spec)) })
@@ -160,6 +165,7 @@ async fn connection(
     tcp.set_nodelay(true)?;
     sleep(Duration::from_millis(state.spec.accept_delay_ms)).await;
     let wire = match acceptor {
+        None if state.spec.stamps => Wire::stamped(tcp),
         None => Wire::plain(tcp),
         Some(acceptor) => Wire::tls(timeout(HANDSHAKE, acceptor.accept(tcp)).await??),
     };

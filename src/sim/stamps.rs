@@ -20,6 +20,8 @@ pub struct StampRecord {
     pub prompt: String,
     /// When the last byte of the request had been read.
     pub arrived_ns: u64,
+    /// When the kernel had received that byte; absent on TLS, and where it does not stamp.
+    pub received_ns: Option<u64>,
     /// Right before the write of the first event with a token.
     pub first_token_ns: Option<u64>,
     /// Right before the write of the last event with a token.

@@ -7,15 +7,17 @@ use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::server::TlsStream;
 
-use crate::clock::Stamp;
+use crate::clock::{Stamp, kernel};
 
 /// A peer that reads nothing for this long is given up.
 const WRITE_PATIENCE: Duration = Duration::from_secs(60);
+/// Read at once.
+const READ: usize = 4 * 1024;
 /// What a peer may send ahead while it waits for an answer.
 const READ_AHEAD: usize = 64 * 1024;
 
@@ -24,20 +26,33 @@ pub(super) struct Wire {
     io: Io,
     buffer: BytesMut,
     read_at: Stamp,
+    received_at: Option<Stamp>,
 }
 
 enum Io {
     Plain(TcpStream),
+    /// With room for the kernel's stamps of what is read.
+    Stamped(TcpStream, Vec<u8>),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Wire {
     pub(super) fn plain(tcp: TcpStream) -> Self {
-        Self { io: Io::Plain(tcp), buffer: BytesMut::new(), read_at: Stamp::now() }
+        Self::over(Io::Plain(tcp))
+    }
+
+    /// With the kernel's stamps, where it gives any.
+    pub(super) fn stamped(tcp: TcpStream) -> Self {
+        kernel::enable(&tcp);
+        Self::over(Io::Stamped(tcp, kernel::control_buffer()))
     }
 
     pub(super) fn tls(tls: TlsStream<TcpStream>) -> Self {
-        Self { io: Io::Tls(Box::new(tls)), buffer: BytesMut::new(), read_at: Stamp::now() }
+        Self::over(Io::Tls(Box::new(tls)))
+    }
+
+    fn over(io: Io) -> Self {
+        Self { io, buffer: BytesMut::new(), read_at: Stamp::now(), received_at: None }
     }
 
     /// What was read and not yet taken.
@@ -50,13 +65,23 @@ impl Wire {
         self.read_at
     }
 
+    /// When the kernel had received them, if it tells.
+    pub(super) const fn received_at(&self) -> Option<Stamp> {
+        self.received_at
+    }
+
     /// Reads more into the buffer; 0 is the end of the stream. Safe to cancel.
     pub(super) async fn fill(&mut self) -> io::Result<usize> {
-        self.buffer.reserve(4 * 1024);
+        self.buffer.reserve(READ);
         let read = match &mut self.io {
-            Io::Plain(tcp) => tcp.read_buf(&mut self.buffer).await,
-            Io::Tls(tls) => tls.read_buf(&mut self.buffer).await,
-        }?;
+            Io::Plain(tcp) => tcp.read_buf(&mut self.buffer).await?,
+            Io::Stamped(tcp, control) => {
+                let (read, at) = receive(tcp, &mut self.buffer, control).await?;
+                self.received_at = at;
+                read
+            }
+            Io::Tls(tls) => tls.read_buf(&mut self.buffer).await?,
+        };
         self.read_at = Stamp::now();
         Ok(read)
     }
@@ -65,7 +90,7 @@ impl Wire {
     /// them.
     pub(super) async fn send(&mut self, bytes: &[u8]) -> io::Result<Stamp> {
         match &mut self.io {
-            Io::Plain(tcp) => send_plain(tcp, bytes).await,
+            Io::Plain(tcp) | Io::Stamped(tcp, _) => send_plain(tcp, bytes).await,
             Io::Tls(tls) => {
                 let at = Stamp::now();
                 let write = async {
@@ -110,7 +135,7 @@ impl Wire {
     pub(super) async fn close(mut self) {
         let shutdown = async {
             match &mut self.io {
-                Io::Plain(tcp) => tcp.shutdown().await,
+                Io::Plain(tcp) | Io::Stamped(tcp, _) => tcp.shutdown().await,
                 Io::Tls(tls) => tls.shutdown().await,
             }
         };
@@ -121,10 +146,26 @@ impl Wire {
     /// Breaks the connection with a TCP reset.
     pub(super) fn reset(self) -> io::Result<()> {
         match &self.io {
-            Io::Plain(tcp) => tcp.set_zero_linger(),
+            Io::Plain(tcp) | Io::Stamped(tcp, _) => tcp.set_zero_linger(),
             Io::Tls(tls) => tls.get_ref().0.set_zero_linger(),
         }
     }
+}
+
+/// Reads with the kernel's stamp of the latest byte.
+async fn receive(
+    tcp: &TcpStream,
+    buffer: &mut BytesMut,
+    control: &mut [u8],
+) -> io::Result<(usize, Option<Stamp>)> {
+    let before = buffer.len();
+    let mut read = || {
+        buffer.resize(before + READ, 0);
+        let received = kernel::receive(tcp, &mut buffer[before..], control);
+        buffer.truncate(before + received.as_ref().map_or(0, |(count, ..)| *count));
+        received.map(|(count, _, at)| (count, at))
+    };
+    tcp.async_io(Interest::READABLE, &mut read).await
 }
 
 /// Tries the write before it waits for room, so that nothing stands between stamp and system call.

@@ -16,4 +16,4 @@ mod warnings;
 mod window;
 
 pub use step::StepTally;
-pub use told::{Ended, Looked, Phase, Surroundings, TallySpec};
+pub use told::{Ended, Looked, Phase, Pressure, Surroundings, TallySpec};

@@ -216,6 +216,7 @@ impl StepTally {
             window: self.window.seconds(),
             rate_ratio,
             throttled: surroundings.throttled,
+            pressure: surroundings.pressure,
         });
         let too_short = validity.marks.contains(&Mark::WindowTooShort);
         let sums = Sums {

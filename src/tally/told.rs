@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     arrival::Arrival,
+    event::PressureOf,
     measure::Compat,
     timeline::Exchange,
     verdict::{Clustered, Slo},
@@ -67,11 +68,22 @@ pub struct Looked {
     pub output_tokens: u64,
 }
 
+/// Tasks that waited for a CPU.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pressure {
+    /// The share of the time in which at least one did, from 0 to 1.
+    pub ratio: f64,
+    /// Whose.
+    pub of: PressureOf,
+}
+
 /// What the tally cannot know by itself, at the end.
 #[derive(Clone, Debug, Default)]
 pub struct Surroundings {
     /// Seconds for which our cgroup was throttled during the step; absent where it cannot be told.
     pub throttled: Option<Duration>,
+    /// For what share of it tasks waited for a CPU; likewise.
+    pub pressure: Option<Pressure>,
     /// Why the step ended early.
     pub stopped: Option<String>,
     /// Exchanges due in the window by the schedule, whether begun or not: what the achieved rate is

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::{
     event::{Mark, Validity},
     measure::Summary,
+    tally::Pressure,
 };
 
 /// Lateness that is always tolerated: what an ordinary machine cannot promise to stay below.
@@ -18,6 +19,13 @@ const TOLERATED_SHARE: f64 = 0.01;
 
 /// The most that the runtime may stall, at p99.
 const STALL: f64 = 0.010;
+
+/// The most of the time in which something of ours may wait for a CPU. What such waits do to stamps
+/// and to the moments of sending is judged above. This is for what is not seen there: users whose
+/// answers are read late ask again later, so that less is asked. Short waits at every wake-up are usual
+/// on a machine with neighbours, and add up to a share that harms nothing; half of the time is more
+/// than that.
+const PRESSURE: f64 = 0.5;
 
 /// The least share of the schedule that must have been sent.
 const RATE: f64 = 0.99;
@@ -46,6 +54,8 @@ pub(super) struct Seen {
     pub(super) rate_ratio: Option<f64>,
     /// For how long the cgroup throttled us.
     pub(super) throttled: Option<Duration>,
+    /// Who waited for a CPU, and for how much of the time.
+    pub(super) pressure: Option<Pressure>,
 }
 
 impl Evidence {
@@ -76,11 +86,14 @@ impl Evidence {
                 .map_or(TOLERATED, |ttft| TOLERATED.max(ttft * TOLERATED_SHARE)),
             stall_p99: p99(&self.stalls),
             throttled_seconds: seen.throttled.map(|throttled| throttled.as_secs_f64()),
+            cpu_pressure_ratio: seen.pressure.map(|pressure| pressure.ratio),
+            cpu_pressure_of: seen.pressure.map(|pressure| pressure.of),
         };
         let exceeds = |found: Option<f64>, most: f64| found.is_some_and(|found| found > most);
         let saturated = exceeds(validity.send_lag_p99, validity.tolerated)
             || exceeds(validity.stamp_late_p99, validity.tolerated)
-            || exceeds(validity.stall_p99, STALL);
+            || exceeds(validity.stall_p99, STALL)
+            || exceeds(validity.own_cpu_pressure(), PRESSURE);
         let too_short =
             seen.window <= 0.0 || seen.e2e_p50.is_some_and(|e2e| seen.window < EXCHANGES * e2e);
         for (mark, holds) in [
@@ -100,6 +113,7 @@ impl Evidence {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::PressureOf;
 
     const CLEAN: Seen = Seen {
         ttft_p50: Some(0.2),
@@ -107,6 +121,7 @@ mod tests {
         window: 60.0,
         rate_ratio: Some(1.0),
         throttled: Some(Duration::ZERO),
+        pressure: Some(Pressure { ratio: 0.0, of: PressureOf::Own }),
     };
 
     fn micros(micros: u64) -> Duration {
@@ -145,12 +160,28 @@ mod tests {
     }
 
     #[test]
+    fn only_our_own_wait_for_a_cpu_marks_a_step() {
+        for (ratio, of, marks) in [
+            (0.5, PressureOf::Own, vec![]),
+            (0.501, PressureOf::Own, vec![Mark::ClientSaturated]),
+            (1.0, PressureOf::Group, vec![]),
+            (1.0, PressureOf::Machine, vec![]),
+        ] {
+            let seen = Seen { pressure: Some(Pressure { ratio, of }), ..CLEAN };
+            let validity = Evidence::default().judge(seen);
+            assert_eq!(validity.marks, marks, "{ratio} {of:?}");
+            let told = (validity.cpu_pressure_ratio, validity.cpu_pressure_of);
+            assert_eq!(told, (Some(ratio), Some(of)));
+        }
+    }
+
+    #[test]
     fn each_reason_has_its_mark() {
         for (seen, marks) in [
             (CLEAN, vec![]),
             (Seen { rate_ratio: Some(0.99), ..CLEAN }, vec![]),
             (Seen { rate_ratio: Some(0.989), ..CLEAN }, vec![Mark::RateNotMet]),
-            (Seen { rate_ratio: None, throttled: None, ..CLEAN }, vec![]),
+            (Seen { rate_ratio: None, throttled: None, pressure: None, ..CLEAN }, vec![]),
             (Seen { throttled: Some(micros(1)), ..CLEAN }, vec![Mark::Throttled]),
             (Seen { window: 2.0, ..CLEAN }, vec![]),
             (Seen { window: 1.999, ..CLEAN }, vec![Mark::WindowTooShort]),

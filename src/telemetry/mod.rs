@@ -25,11 +25,14 @@ mod scale;
 mod traffic;
 
 pub use board::{Board, Slot, SlotKey};
-pub use cgroup::Cgroup;
+pub use cgroup::{Cgroup, CpuPressure, CpuTold, Waiting};
 pub use engine::{EngineAccount, EngineFamily, EngineStretch, EngineStretched, Span, Told, Untold};
 pub use exposition::{Malformed, Sample, samples};
-pub use gpu::{DcgmMatching, Gpu, GpuAccount, GpuStretch, GpuStretched, GpuTold, Xids, read_dcgm};
+pub use gpu::{
+    DcgmMatching, Gpu, GpuAccount, GpuStretch, GpuStretched, GpuTold, GpusSeen, Moment, Xids,
+    read_dcgm,
+};
 pub use log_counter::LogCounter;
-pub use nvml::{Heard, LocalGpu, Nvml, NvmlTold, Part, Share};
-pub use process::readings as process_readings;
+pub use nvml::{Heard, LocalGpu, Nvml, NvmlLooked, NvmlTold, NvmlVisit, NvmlWatch, Part, Share};
+pub use process::{cpu_time as process_cpu_time, readings as process_readings};
 pub use traffic::{Beats, Traffic, WINDOW as TRAFFIC_WINDOW};

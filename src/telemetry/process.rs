@@ -28,6 +28,11 @@ pub fn readings() -> Vec<Reading> {
     known.map(|(id, value)| Reading::plain(id, value)).collect()
 }
 
+/// CPU time that this process has used so far, in seconds; absent where the system does not tell.
+pub fn cpu_time() -> Option<f64> {
+    cpu_seconds(&fs::read_to_string("/proc/self/stat").ok()?)
+}
+
 /// User and system time of `/proc/self/stat`, fields 14 and 15.
 fn cpu_seconds(stat: &str) -> Option<f64> {
     Some((stat_field(stat, 14)? + stat_field(stat, 15)?) / TICKS_PER_SECOND)

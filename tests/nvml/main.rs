@@ -9,6 +9,7 @@ mod daemon;
 #[expect(dead_code, reason = "shared with tests/metrics.rs, which uses it all")]
 #[path = "../support/exposition.rs"]
 mod exposition;
+mod runs;
 
 use std::{
     fs,
@@ -53,10 +54,15 @@ impl Machine {
     /// A daemon on it.
     fn serve(&self, config: &str) -> Daemon {
         let file = self.configure(config);
-        let arguments = ["serve", "--config.file", &file, "--web.listen-address", "127.0.0.1:0"];
-        let mut command = daemon::tokenbeat(&arguments);
+        let fixed = ["serve", "--config.file", &file, "--web.listen-address", "127.0.0.1:0"];
+        Daemon::start(&mut self.tokenbeat(&fixed))
+    }
+
+    /// The binary on it.
+    fn tokenbeat(&self, arguments: &[&str]) -> Command {
+        let mut command = daemon::tokenbeat(arguments);
         command.env("LD_LIBRARY_PATH", self.0.path()).env("STUB_STATE", self.path("state"));
-        Daemon::start(&mut command)
+        command
     }
 
     fn configure(&self, config: &str) -> String {

@@ -1,5 +1,7 @@
 /* A driver's library that does what the file named by STUB_STATE says:
  *   ok     two H200; the second is divided, with instances at places 0 and 2
+ *   busy   the same at work: each uses 500 J from one read to the next, and the power limit holds
+ *          the first one down for half of the time
  *   xid    the same, and one error 63 of the first GPU
  *   lost   the second GPU has fallen off the bus, with an error 79 that does not say of whom
  *   hang   the power of the first GPU is never told
@@ -8,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { OK = 0, INVALID = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, TIMEOUT = 10, LOST = 15 };
@@ -98,8 +101,10 @@ int nvmlDeviceGetClockInfo(Device *device, int clock, unsigned *mhz) {
     return OK;
 }
 int nvmlDeviceGetTotalEnergyConsumption(Device *device, unsigned long long *millijoules) {
+    static unsigned long long used[2];
     CHECK(device);
-    *millijoules = 7250000 + device->index;
+    if (is("busy")) used[device->index] += 500000;
+    *millijoules = 7250000 + device->index + used[device->index];
     return OK;
 }
 
@@ -108,6 +113,11 @@ int nvmlDeviceGetViolationStatus(Device *device, int policy, unsigned long long 
     CHECK(device);
     times[0] = 1;
     times[1] = (policy + 1) * 1500000000ull;
+    if (policy == 0 && is("busy")) {
+        struct timespec now;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        times[1] = (now.tv_sec * 1000000000ull + now.tv_nsec) / 2;
+    }
     return device->index == 0 && policy < 5 ? OK : NOT_SUPPORTED;
 }
 int nvmlDeviceGetCurrentClocksThrottleReasons(Device *device, unsigned long long *reasons) {
@@ -163,7 +173,7 @@ int nvmlDeviceGetComputeRunningProcesses_v3(Device *device, unsigned *count, Pro
     return there && !processes ? 7 : OK; /* 7: more room is needed */
 }
 
-/* Two averages come of samples that follow each other only. */
+/* The averages of two samples that follow each other are others than those of two that do not. */
 typedef struct { int of; unsigned number; } Sample;
 static unsigned taken[16];
 typedef struct {
@@ -193,11 +203,13 @@ int nvmlGpmMigSampleGet(Device *device, unsigned instance, Sample *sample) {
     return OK;
 }
 int nvmlGpmMetricsGet(Metrics *request) {
-    int follow = request->second->of == request->first->of && request->second->number == request->first->number + 1;
+    int same = request->second->of == request->first->of;
+    int follow = request->second->number == request->first->number + 1;
+    int after = same && request->second->number > request->first->number;
     for (unsigned at = 0; at < request->count; at++) {
         Metric *metric = &request->metrics[at];
-        metric->code = follow && metric->id != 10 ? OK : NOT_SUPPORTED; /* no DRAM here */
-        metric->value = metric->id == 2 ? 42.5 : metric->id == 3 ? 12.5 : request->second->of;
+        metric->code = after && metric->id != 10 ? OK : NOT_SUPPORTED; /* no DRAM here */
+        metric->value = metric->id == 2 ? (follow ? 42.5 : 30) : metric->id == 3 ? 12.5 : request->second->of;
     }
     return OK;
 }

@@ -1,8 +1,10 @@
 //! Queue, batch, cache, metrics and stamps.
 
 use serde_json::json;
+use tokenbeat::client::keep_stamping_on;
 use tokenbeat::clock::Stamp;
 use tokenbeat::sim::{Dist, SimSpec, SpawnedSim, StampRecord};
+use tokenbeat::timeline::StampSource;
 
 use super::answers::{chat, quick, sim};
 use super::client::Client;
@@ -182,6 +184,11 @@ fn stamps_tell_when_events_were_sent() {
     assert_eq!((record.prompt.as_str(), record.tokens), ("p".repeat(64).as_str(), 5));
     let (first, last) = (record.first_token_ns.unwrap(), record.last_token_ns.unwrap());
     assert!(before < record.arrived_ns && record.arrived_ns + 2_000_000 <= first);
+    if keep_stamping_on() == StampSource::Kernel {
+        let received = record.received_ns.expect("the kernel stamps");
+        // The conversion from the wall clock may be off by a little.
+        assert!(before < received + 50_000 && received <= record.arrived_ns, "{record:?}");
+    }
     assert!(first + 3_000_000 <= last && last < after);
     client.send("DELETE", "/sim/stamps", &[], "");
     assert_eq!(client.answer().status, 204);

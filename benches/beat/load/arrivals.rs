@@ -1,7 +1,7 @@
 //! Section: how Poisson a Poisson load still is where it arrives.
 //!
-//! All but the send lag is from the engine's own stamps of when it had read each request. What is
-//! random in the schedule itself is in every figure too: the numbers of requests are such that the
+//! All but the send lag is from the engine's own stamps of when it had received each request. What
+//! is random in the schedule itself is in every figure too: the numbers of requests are such that the
 //! promises are some standard errors wide.
 
 use std::time::Duration;

@@ -32,6 +32,8 @@ Examples:
       tokenbeat bench http://localhost:8000 --request-rate 20 --duration 60s --goodput \"ttft:500ms tpot:30ms\"
   The highest rate that meets it
       tokenbeat bench http://localhost:8000 --find-max-goodput --goodput \"ttft:500ms tpot:30ms\"
+  The same beside the GPUs of this machine: joules a token, throttling
+      tokenbeat bench http://localhost:8000 --concurrency 10,50 --gpus all
   A shipped scenario, the record as JSON
       tokenbeat bench http://localhost:8000 --scenario latency_benchmark --output run.json
 
@@ -85,6 +87,10 @@ pub(super) struct WhomArgs {
     /// one a process
     #[arg(long, value_name = "auto|off|URL,…", default_value = "auto", value_parser = engine::parse)]
     pub(super) engine_metrics: EngineMetricsArg,
+    /// GPUs of this machine that the target runs on, read beside every step: all, or indices and
+    /// UUIDs as nvidia-smi -L lists them
+    #[arg(long, value_name = "all|GPU,…", value_delimiter = ',')]
+    pub(super) gpus: Vec<String>,
 }
 
 /// How requests come.

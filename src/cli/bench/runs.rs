@@ -20,6 +20,7 @@ use crate::{
     daemon::Onlooker,
     event::{Calibration, RunKey, RunRecord, Trigger},
     load::{Halt, HaltReason, Loader, RunOrder},
+    telemetry::Nvml,
 };
 
 /// Name of the sweep of a one-shot run.
@@ -73,6 +74,8 @@ pub(super) async fn all(
     if let Some(beside) = &subjects.beside {
         display.say(beside);
     }
+    // One for all of them: a driver that was loaded stays so.
+    let witness = Onlooker::of(&subjects.link, &Nvml::default());
     for model in &subjects.models {
         let now = wall.unix_nanos(Stamp::now());
         let order = RunOrder {
@@ -94,7 +97,7 @@ pub(super) async fn all(
             compat: args.judging.compat,
             engine: subjects.engine.clone(),
             calibration: calibration.clone(),
-            witness: Onlooker::of(&subjects.link),
+            witness: witness.clone(),
         };
         display.say(&format!(
             "{} of {model} at {}",

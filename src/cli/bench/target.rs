@@ -7,7 +7,7 @@ use anyhow::bail;
 use super::{args::Args, engine};
 use crate::{
     check,
-    config::{Config, Global, Models, Retry, Scenario, Target},
+    config::{Config, Global, GpuSource, Models, Retry, Scenario, Target},
     event::Engine,
     load::Link,
     workload::Workload,
@@ -17,6 +17,9 @@ use crate::{
 const CONTROL: Duration = Duration::from_secs(10);
 /// Pause before the second attempt, where attempts are repeated; then twice as long each time.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// What stands for every GPU of this machine.
+const ALL_GPUS: &str = "all";
 
 /// What stands for the model where only paths are asked for and the target names none.
 const NO_MODEL: &str = "-";
@@ -78,7 +81,24 @@ pub(super) fn target(
         target.tokenizer = Some(file.clone());
     }
     engine::amend(&args.whom.engine_metrics, &mut target);
+    if !args.whom.gpus.is_empty() {
+        target.gpu = Some(GpuSource::Nvml(gpus(&args.whom.gpus)?));
+    }
     Ok((target, global))
+}
+
+/// The names of `--gpus`; none for all of them.
+fn gpus(named: &[String]) -> anyhow::Result<Vec<String>> {
+    if named == [ALL_GPUS] {
+        return Ok(Vec::new());
+    }
+    if let Some(wrong) = named.iter().find(|name| !GpuSource::is_local_name(name)) {
+        bail!(
+            "--gpus: `{wrong}` names no GPU: give all, an index such as 0, a UUID such as GPU-… or \
+             MIG-…, or a list of these (nvidia-smi -L lists them)"
+        );
+    }
+    Ok(named.to_vec())
 }
 
 /// Asks the target what it is and which models it has, in a few control requests. `asks` says
@@ -172,6 +192,17 @@ mod tests {
         }
         let why = one(None, &none, Err("no connection".to_owned())).expect_err("none");
         assert!(why.contains("no connection") && why.contains("--model"), "{why}");
+    }
+
+    #[test]
+    fn gpus_are_all_or_named() {
+        let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(gpus(&names(&["all"])).expect("all"), names(&[]));
+        assert_eq!(gpus(&names(&["0", "GPU-a"])).expect("two"), names(&["0", "GPU-a"]));
+        for wrong in [&["all", "0"][..], &["first"], &["01"], &[""]] {
+            let why = gpus(&names(wrong)).expect_err("no GPU").to_string();
+            assert!(why.contains("--gpus") && why.contains("nvidia-smi -L"), "{why}");
+        }
     }
 
     #[test]

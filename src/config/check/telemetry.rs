@@ -71,8 +71,7 @@ fn local(
     }
     let nodes = item.node.at(&path).map_or(&[][..], |node| node.items());
     for (at, name) in gpus.iter().enumerate() {
-        let index = name.parse::<u32>().is_ok_and(|index| index.to_string() == *name);
-        if index || name.starts_with("GPU-") || name.starts_with("MIG-") {
+        if GpuSource::is_local_name(name) {
             continue;
         }
         let message = format!("`{name}` names no GPU");

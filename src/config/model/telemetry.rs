@@ -25,6 +25,14 @@ pub enum GpuSource {
     Nvml(Vec<String>),
 }
 
+impl GpuSource {
+    /// Whether `name` can be that of a GPU of this machine: an index, or a UUID.
+    pub fn is_local_name(name: &str) -> bool {
+        let index = name.parse::<u32>().is_ok_and(|index| index.to_string() == name);
+        index || name.starts_with("GPU-") || name.starts_with("MIG-")
+    }
+}
+
 /// `telemetry.nvml`: how the driver of this machine's GPUs is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Nvml {

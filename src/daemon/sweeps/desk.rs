@@ -28,6 +28,7 @@ use crate::{
     schedule::{Due, HeldBack, Plan, Planned},
     sinks::{prometheus::SweepSeries, sweeps::SweepView},
     store::{Latest, RunId, Settings, Store},
+    telemetry::Nvml,
     web::{CancelRefused, SweepReply},
 };
 
@@ -45,6 +46,8 @@ pub(in crate::daemon) struct Desk {
     pub(super) sinks: Arc<Listeners>,
     pub(super) history: Arc<History>,
     pub(super) storage: Settings,
+    /// The driver of this machine's GPUs, for runs at targets that have some of them.
+    pub(super) driver: Nvml,
     pub(super) store: Option<Arc<Store>>,
     pub(super) loader: Option<Loader>,
     pub(super) plan: Plan,
@@ -97,11 +100,13 @@ impl Desk {
         sinks: Arc<Listeners>,
         history: Arc<History>,
         storage: Settings,
+        driver: Nvml,
     ) -> Self {
         Self {
             sinks,
             history,
             storage,
+            driver,
             store: None,
             loader: None,
             plan: Plan::default(),

@@ -145,7 +145,7 @@ impl Desk {
             compat: None,
             engine,
             calibration: None,
-            witness: Onlooker::of(&subject.link),
+            witness: Onlooker::of(&subject.link, &self.driver),
         })
     }
 

@@ -17,7 +17,7 @@ use crate::{
     config::Config,
     load::Link,
     sinks::recent::Recent,
-    telemetry::{Board, SlotKey},
+    telemetry::{Board, Nvml, SlotKey},
 };
 
 /// The kinds of sources.
@@ -48,10 +48,10 @@ impl Drop for Running {
 }
 
 impl Collectors {
-    /// Nothing yet; what comes stands on `board`.
-    pub(in crate::daemon) fn new(board: Arc<Board>, recent: Arc<Recent>) -> Self {
+    /// Nothing yet; what comes stands on `board`, and `driver` is that of this machine's GPUs.
+    pub(in crate::daemon) fn new(board: Arc<Board>, recent: Arc<Recent>, driver: Nvml) -> Self {
         let (running, tasks) = (BTreeMap::new(), JoinSet::new());
-        Self { board, recent, running, local: Local::default(), tasks }
+        Self { board, recent, running, local: Local::new(driver), tasks }
     }
 
     /// Takes over the targets that there are, with the models that are known of each, and what is

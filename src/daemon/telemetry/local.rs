@@ -11,9 +11,9 @@ use tokio::{
 use super::watch::{Collect, Models, watch};
 use crate::{
     clock::Wall,
-    config::{Config, GpuSource, Unclaimed},
+    config::{Config, GpuSource, Target, Unclaimed},
     measure::catalogue::Reading,
-    telemetry::{Board, GpuAccount, Nvml, NvmlTold, Share},
+    telemetry::{Board, GpuAccount, Nvml, NvmlTold, NvmlWatch, Share},
 };
 
 /// The kind of the source.
@@ -27,10 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 type Shares = Vec<(Arc<str>, Share)>;
 
 /// The collection from this machine's driver, if anybody asks for it.
-#[derive(Default)]
 pub(super) struct Local {
-    /// Never ended: it may hang in the driver, and a second one would hang too.
-    driver: Option<Nvml>,
+    driver: Nvml,
     running: Option<Running>,
 }
 
@@ -38,6 +36,8 @@ struct Running {
     shares: Shares,
     interval: Duration,
     task: AbortHandle,
+    /// The driver is asked as long as it is there.
+    _watch: NvmlWatch,
     /// The task ends with it.
     _models: watch::Sender<Models>,
 }
@@ -49,24 +49,32 @@ impl Drop for Running {
 }
 
 impl Local {
+    /// Nothing yet; `driver` is that of the process.
+    pub(super) const fn new(driver: Nvml) -> Self {
+        Self { driver, running: None }
+    }
+
     /// Takes over what a configuration asks for; what it asked for before goes on undisturbed.
     pub(super) fn apply(&mut self, config: &Config, board: &Arc<Board>, tasks: &mut JoinSet<()>) {
         let (shares, interval) = (shares(config), config.nvml.interval);
         if shares.is_empty() {
             self.running = None;
-            if let Some(driver) = &self.driver {
-                driver.watch(None);
-            }
             return;
         }
         if self.running.as_ref().is_some_and(|it| it.shares == shares && it.interval == interval) {
             return;
         }
+        // Before the last one goes, so that the driver stays loaded.
+        let watching = match self.driver.watch(interval) {
+            Ok(watching) => watching,
+            Err(error) => {
+                tracing::error!(%error, "no thread for the GPUs of this machine");
+                self.running = None;
+                return;
+            }
+        };
         self.running = None;
-        let Some(driver) = self.driver() else { return };
-        // Listens before it asks, so that no answer is missed.
-        let told = driver.told();
-        driver.watch(Some(interval));
+        let told = watching.told();
         let account = |(target, share): &(Arc<str>, Share)| {
             (share.clone(), GpuAccount::new(Arc::clone(target), NVML))
         };
@@ -76,18 +84,7 @@ impl Local {
         let (target, (none, models)) = (Arc::from(""), watch::channel(Vec::new()));
         let slot = board.slot((Arc::clone(&target), NVML));
         let task = tasks.spawn(watch(gpus, target, models, slot));
-        self.running = Some(Running { shares, interval, task, _models: none });
-    }
-
-    /// The thread that asks the driver; started when it is first needed.
-    fn driver(&mut self) -> Option<&Nvml> {
-        if self.driver.is_none() {
-            match Nvml::start() {
-                Ok(driver) => self.driver = Some(driver),
-                Err(error) => tracing::error!(%error, "no thread for the GPUs of this machine"),
-            }
-        }
-        self.driver.as_ref()
+        self.running = Some(Running { shares, interval, task, _watch: watching, _models: none });
     }
 }
 
@@ -95,16 +92,22 @@ impl Local {
 fn shares(config: &Config) -> Shares {
     let mut shares: Shares = Vec::new();
     for target in &config.targets {
-        if let Some(GpuSource::Nvml(gpus)) = &target.gpu {
-            let share = if gpus.is_empty() { Share::All } else { Share::Named(gpus.clone()) };
-            shares.push((Arc::clone(&target.name), share));
-        }
+        shares.extend(share(target).map(|share| (Arc::clone(&target.name), share)));
     }
     if config.nvml.unclaimed == Unclaimed::Told {
         let claimed = shares.iter().map(|(_, share)| share.clone()).collect();
         shares.push(("".into(), Share::Rest(claimed)));
     }
     shares
+}
+
+/// Which of this machine's GPUs a target has, if they are here.
+pub(super) fn share(target: &Target) -> Option<Share> {
+    match target.gpu.as_ref()? {
+        GpuSource::Nvml(gpus) if gpus.is_empty() => Some(Share::All),
+        GpuSource::Nvml(gpus) => Some(Share::Named(gpus.clone())),
+        GpuSource::Dcgm(_) => None,
+    }
 }
 
 /// The collections of this machine's GPUs.

@@ -6,13 +6,14 @@
 //! - `collectors`: which tasks there are; `watch`: one task
 //! - `engine`, `gpu`: one collection of each kind
 //! - `local`: this machine's own GPUs, which are collected once for all targets
-//! - `onlooker`: readings beside a run, when it asks
+//! - `onlooker`: readings beside a run, when it asks; `visitor`: those of this machine's GPUs
 
 mod collectors;
 mod engine;
 mod gpu;
 mod local;
 mod onlooker;
+mod visitor;
 mod watch;
 
 pub(super) use collectors::Collectors;

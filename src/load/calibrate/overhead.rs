@@ -159,6 +159,7 @@ mod tests {
         let truth = |read: u64, first: u64| StampRecord {
             prompt: String::new(),
             arrived_ns: read * 1_000,
+            received_ns: None,
             first_token_ns: Some(first * 1_000),
             last_token_ns: None,
             tokens: 1,

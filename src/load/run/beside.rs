@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     clock::Stamp,
-    telemetry::{EngineStretch, EngineStretched, GpuStretch, GpuStretched, GpuTold, Told},
+    telemetry::{EngineStretch, EngineStretched, GpuStretch, GpuStretched, GpusSeen, Moment, Told},
 };
 
 /// How long a reading before or after the step may take.
@@ -26,7 +26,7 @@ pub trait Witness: Send + Sync {
     fn interval(&self) -> Duration;
 
     /// Begins to read; returns at once. Whoever gives up waiting drops the receiver.
-    fn look(&self) -> Receiver<Sight>;
+    fn look(&self, moment: Moment) -> Receiver<Sight>;
 }
 
 /// What was read at one moment. `None` is what the target does not have.
@@ -35,16 +35,14 @@ pub struct Sight {
     /// What every process of the engine tells, or why not, in words for a person.
     pub engine: Option<Result<Vec<Told>, String>>,
     /// What the GPUs tell, likewise.
-    pub gpus: Option<Result<Vec<GpuTold>, String>>,
+    pub gpus: Option<Result<GpusSeen, String>>,
 }
 
 /// The readings beside one step.
 pub(super) struct Beside {
     witness: Option<Arc<dyn Witness>>,
     engine: Part<Engine>,
-    gpus: Part<GpuStretch>,
-    /// When the step's first reading was.
-    began: Stamp,
+    gpus: Part<Gpus>,
     /// The reading that is under way, and what it is for.
     pending: Option<(Receiver<Sight>, For)>,
     /// When it was last asked for one.
@@ -57,6 +55,15 @@ pub(super) struct Beside {
 struct Engine {
     whole: EngineStretch,
     window: Option<EngineStretch>,
+    /// When its first reading was.
+    began: Stamp,
+}
+
+/// The GPUs, from their first reading to their latest.
+struct Gpus {
+    stretch: GpuStretch,
+    began: Stamp,
+    latest: Stamp,
 }
 
 /// What is known of the engine, or of the GPUs.
@@ -81,10 +88,10 @@ enum For {
 /// What was seen beside a step.
 #[derive(Debug, Default)]
 pub(super) struct SeenBeside {
-    /// How long it was, from the first reading to the last.
-    pub(super) seconds: f64,
     /// The engine: over the whole step, and over its window.
     pub(super) engine: Option<(EngineStretched, EngineStretched)>,
+    /// Seconds from its first reading to its last.
+    pub(super) engine_seconds: f64,
     /// The GPUs, over the whole step.
     pub(super) gpus: Option<GpuStretched>,
     /// What should have been read and could not be: why.
@@ -121,14 +128,15 @@ impl<T> Part<T> {
 impl Beside {
     /// The first reading. Nothing of the step may have been sent.
     pub(super) async fn begin(witness: Option<Arc<dyn Witness>>) -> Self {
-        let first = look(witness.as_ref()).await;
+        let first = look(witness.as_ref(), Moment::Begin).await;
+        let now = Stamp::now();
         let engine = Part::begin(first.engine, |told| Engine {
             whole: EngineStretch::begin(&told),
             window: None,
+            began: now,
         });
-        let gpus = Part::begin(first.gpus, |told| GpuStretch::begin(&told));
-        let now = Stamp::now();
-        Self { witness, engine, gpus, began: now, pending: None, asked: now, opened: false }
+        let gpus = Part::begin(first.gpus, |seen| Gpus::begin(&seen));
+        Self { witness, engine, gpus, pending: None, asked: now, opened: false }
     }
 
     /// To be called often while the step runs: asks for a reading when it is time, and takes in
@@ -161,7 +169,7 @@ impl Beside {
         };
         let due = ago(self.asked) >= witness.interval();
         if let Some(what) = what.or(due.then_some(For::Gauges)) {
-            self.pending = Some((witness.look(), what));
+            self.pending = Some((witness.look(Moment::Within), what));
             self.asked = Stamp::now();
         }
     }
@@ -173,14 +181,14 @@ impl Beside {
         {
             self.take(sight, what);
         }
-        let last = look(self.witness.as_ref()).await;
+        let last = look(self.witness.as_ref(), Moment::End).await;
         self.engine.end(last.engine, |engine, told| engine.end(&told));
-        self.gpus.end(last.gpus, |gpus, told| gpus.told(&told));
-        let seconds = ago(self.began).as_secs_f64();
-        let mut seen = SeenBeside { seconds, ..SeenBeside::default() };
+        self.gpus.end(last.gpus, |gpus, seen| gpus.told(&seen));
+        let mut seen = SeenBeside::default();
         match self.engine {
             Part::None => {}
-            Part::Told(Engine { whole, window }) => {
+            Part::Told(Engine { whole, window, began }) => {
+                seen.engine_seconds = ago(began).as_secs_f64();
                 let whole = whole.stretched();
                 let window = window.map_or(whole, |window| window.stretched());
                 seen.engine = Some((whole, window));
@@ -191,7 +199,11 @@ impl Beside {
         }
         match self.gpus {
             Part::None => {}
-            Part::Told(gpus) => seen.gpus = Some(gpus.stretched(ago(self.began))),
+            Part::Told(gpus) => {
+                let stretched = gpus.stretched();
+                seen.untold.extend(impossible(&stretched));
+                seen.gpus = Some(stretched);
+            }
             Part::Untold(why) => {
                 seen.untold.push(format!("the metrics of the GPUs could not be read: {why}"));
             }
@@ -207,8 +219,8 @@ impl Beside {
                 engine.window = Some(EngineStretch::begin(&told));
             }
         }
-        if let (Some(gpus), Some(Ok(told))) = (self.gpus.told(), sight.gpus) {
-            gpus.told(&told);
+        if let (Some(gpus), Some(Ok(seen))) = (self.gpus.told(), sight.gpus) {
+            gpus.told(&seen);
         }
     }
 }
@@ -229,6 +241,34 @@ impl Engine {
     }
 }
 
+impl Gpus {
+    fn begin(first: &GpusSeen) -> Self {
+        Self { stretch: GpuStretch::begin(&first.gpus), began: first.at, latest: first.at }
+    }
+
+    fn told(&mut self, seen: &GpusSeen) {
+        self.stretch.told(&seen.gpus);
+        self.latest = seen.at;
+    }
+
+    /// Over the time between their own first and last readings: those of the engine beside them may
+    /// have taken longer.
+    fn stretched(&self) -> GpuStretched {
+        self.stretch.stretched(self.latest.since(self.began))
+    }
+}
+
+/// What is left out because it cannot be.
+fn impossible(gpus: &GpuStretched) -> impl Iterator<Item = String> {
+    let long = gpus.seconds;
+    gpus.impossible_seconds.iter().map(move |(reason, seconds)| {
+        format!(
+            "a GPU counts {seconds:.1} s of throttling ({reason}) in {long:.1} s, which is left out: \
+             its source tells of the time before the step, or in another unit"
+        )
+    })
+}
+
 /// Whether a window that has opened had a warm-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Warmed {
@@ -239,9 +279,9 @@ pub(super) enum Warmed {
 }
 
 /// A reading that is waited for. What did not come in time has not been told.
-async fn look(witness: Option<&Arc<dyn Witness>>) -> Sight {
+async fn look(witness: Option<&Arc<dyn Witness>>, moment: Moment) -> Sight {
     let Some(witness) = witness else { return Sight::default() };
-    match timeout(LONGEST, witness.look()).await {
+    match timeout(LONGEST, witness.look(moment)).await {
         Ok(Ok(sight)) => sight,
         Ok(Err(_)) | Err(_) => Sight::default(),
     }

@@ -41,8 +41,9 @@ pub(super) struct Own {
 
 /// Adds to the record of a step what was seen beside it, and the mark if others loaded the engine.
 pub(super) fn joined(record: &mut StepRecord, seen: SeenBeside, own: Own) {
-    record.engine =
-        seen.engine.map(|(whole, window)| engine(record, own, (whole, window), seen.seconds));
+    record.engine = seen
+        .engine
+        .map(|(whole, window)| engine(record, own, (whole, window), seen.engine_seconds));
     record.gpu = seen.gpus.as_ref().map(|gpus| gpu(gpus, own));
     let warning = |text| Warning { code: UNTOLD.to_owned(), text };
     record.warnings.extend(seen.untold.into_iter().map(warning));
@@ -258,7 +259,8 @@ mod tests {
         for (answered, means) in [(10_000, [0.8, 0.1, 0.4].map(Some)), (9_000, [None; 3])] {
             let mut record = sample::sweep().steps.remove(1);
             record.tokens.count_sources = [("usage".to_owned(), 50)].into();
-            let seen = SeenBeside { engine: Some((told, told)), seconds: 10.0, ..<_>::default() };
+            let seen =
+                SeenBeside { engine: Some((told, told)), engine_seconds: 10.0, ..<_>::default() };
             joined(&mut record, seen, Own { requests: 50, answered, ..Own::default() });
             let engine = record.engine.expect("told");
             assert_eq!([engine.queue_mean, engine.prefill_mean, engine.decode_mean], means);

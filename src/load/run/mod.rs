@@ -11,7 +11,7 @@
 //! | `drive` | what the exchanges of a step share: begin, end, tally |
 //! | `drive_closed`, `drive_open`, `talk` | users, schedules and the gate; the turns of a session |
 //! | `ground`, `seeds`, `drain` | clock, alarms and exchanges; seeds of the draws; the last exchanges |
-//! | `record`, `asked`, `environment`, `failures`, `throttle`, `words` | the record and what stands in it |
+//! | `record`, `asked`, `environment`, `failures`, `held`, `words` | the record and what stands in it |
 //! | `beside`, `joined` | what engine and GPUs tell during a step, and what follows from it |
 //! | `progress` | where a run stands |
 
@@ -30,6 +30,7 @@ mod failures;
 mod fake;
 mod ground;
 mod halt;
+mod held;
 mod joined;
 mod order;
 mod progress;
@@ -41,7 +42,6 @@ mod stop;
 mod talk;
 #[cfg(test)]
 mod tests;
-mod throttle;
 mod words;
 
 pub use beside::{Sight, Witness};

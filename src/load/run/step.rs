@@ -18,11 +18,11 @@ use super::{
     drive_open::open,
     failures::Failures,
     ground::{Alarm, Ground, Waiting},
+    held::Held,
     joined::{Own, joined},
     progress::{EVERY, Teller},
     seeds::{Draw, seed},
     stop::{is_hopeless, stops},
-    throttle::Throttle,
     words,
 };
 use crate::{
@@ -98,7 +98,7 @@ pub(super) async fn step<G: Ground>(
     let beaten = ground.beaten();
     let mut beside = Beside::begin(common.witness.cloned()).await;
     let start = ground.now();
-    let throttle = Throttle::begin();
+    let held = Held::begin();
     let (course, of) = course(common.scenario, plan, start);
     let teller = Teller {
         key: Arc::clone(common.key),
@@ -140,8 +140,10 @@ pub(super) async fn step<G: Ground>(
     watch(driving, &drive, common, plan, &mut beside, tell).await;
     let remains = drive.remains().filter(|remains| remains.counts.begun > 0)?;
     let looked = remains.tally.look();
+    let (throttled, pressure) = held.since();
     let surroundings = Surroundings {
-        throttled: throttle.since(),
+        throttled,
+        pressure,
         stopped: stopped(&remains.ending, &remains.failures, remains.counts, common.halt),
         scheduled: matches!(plan.arrival, Arrival::Open(_)).then_some(remains.counts.in_window),
     };

@@ -44,6 +44,9 @@ const GAUGES: &[(&str, Id, Scale)] = &[
 const MEMORY: [&str; 3] = ["DCGM_FI_DEV_FB_USED", "DCGM_FI_DEV_FB_FREE", "DCGM_FI_DEV_FB_RESERVED"];
 
 /// Fields that are counters; of one metric and label, the first that is there.
+///
+/// The times of throttling are nanoseconds, as the driver keeps them, whatever their HELP says: that of
+/// older exporters calls them microseconds, for the same numbers.
 const COUNTERS: &[(&str, Id, Option<&str>, Scale)] = &[
     ("DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", Id::GpuEnergy, None, Milli),
     ("DCGM_FI_DEV_POWER_VIOLATION", Id::GpuThrottle, Some("power"), Nano),

@@ -11,6 +11,10 @@ use crate::{measure::catalogue::Id, telemetry::rising::Followed};
 /// Most GPUs of one target.
 const MOST_GPUS: usize = 1024;
 
+/// Readings are not taken at one instant: a counter may rise by so much more than the stretch was long,
+/// a share of it and seconds.
+const SKEW: (f64, f64) = (0.05, 0.1);
+
 /// A stretch of time of the GPUs of one target.
 #[derive(Clone, Debug, Default)]
 pub struct Stretch {
@@ -46,6 +50,9 @@ pub struct Stretched {
     pub energy_joules: Option<f64>,
     /// Share of the time for which clocks were held down, of the GPU that was so longest, by reason.
     pub throttle_ratios: BTreeMap<&'static str, f64>,
+    /// Seconds of throttling that a GPU counted in less time than that, by reason; they are in no
+    /// share. An exporter that is slow to update counts them in lumps.
+    pub impossible_seconds: BTreeMap<&'static str, f64>,
     /// How long the stretch was.
     pub seconds: f64,
     /// Readings, the first included.
@@ -97,13 +104,18 @@ impl Stretch {
             self.gauges.iter().map(|(id, seen)| (*id, value(seen))).collect::<BTreeMap<_, _>>()
         };
         let energy: f64 = self.rises(Id::GpuEnergy).map(|(_, rise)| rise).sum();
-        let mut throttle_ratios: BTreeMap<&'static str, f64> = BTreeMap::new();
+        let seconds = long.as_secs_f64();
+        let possible = seconds * (1.0 + SKEW.0) + SKEW.1;
+        let (mut throttle_ratios, mut impossible_seconds) = (BTreeMap::new(), BTreeMap::new());
         for (label, rise) in self.rises(Id::GpuThrottle) {
-            let ratio = rise / long.as_secs_f64().max(f64::MIN_POSITIVE);
-            if let Some(reason) = label {
-                let most = throttle_ratios.entry(reason).or_default();
-                *most = most.max(ratio.min(1.0));
-            }
+            let Some(reason) = label else { continue };
+            let (most, value) = if rise > possible {
+                (&mut impossible_seconds, rise)
+            } else {
+                (&mut throttle_ratios, (rise / seconds.max(f64::MIN_POSITIVE)).min(1.0))
+            };
+            let most: &mut f64 = most.entry(reason).or_default();
+            *most = most.max(value);
         }
         Stretched {
             gpus: u32::try_from(self.gpus.len()).unwrap_or(u32::MAX),
@@ -112,7 +124,8 @@ impl Stretch {
             most_of_all: of(|seen| seen.most_of_all),
             energy_joules: (energy > 0.0).then_some(energy),
             throttle_ratios,
-            seconds: long.as_secs_f64(),
+            impossible_seconds,
+            seconds,
             readings: self.readings,
         }
     }
@@ -157,6 +170,20 @@ mod tests {
         assert_eq!(stretched.means[&Id::GpuPower], 250.0);
         assert_eq!(stretched.most[&Id::GpuPower], 400.0);
         assert_eq!(stretched.most_of_all[&Id::GpuPower], 850.0);
+    }
+
+    #[test]
+    fn no_clock_is_held_down_for_longer_than_there_was_time() {
+        let held = |rise: f64, seconds| {
+            let mut stretch = Stretch::begin(&[gpu("0", 1.0, 1.0, 7.0), gpu("1", 1.0, 1.0, 7.0)]);
+            stretch.told(&[gpu("0", 1.0, 1.0, 7.0 + rise), gpu("1", 1.0, 1.0, 8.0)]);
+            let stretched = stretch.stretched(Duration::from_secs(seconds));
+            (stretched.throttle_ratios["power"], stretched.impossible_seconds.get("power").copied())
+        };
+        assert_eq!(held(9.0, 10), (0.9, None));
+        assert_eq!(held(10.4, 10), (1.0, None), "two readings are not taken at one instant");
+        assert_eq!(held(30.0, 10), (0.1, Some(30.0)), "of the other GPU it is known");
+        assert_eq!(held(2.5e6, 2), (0.5, Some(2.5e6)));
     }
 
     #[test]

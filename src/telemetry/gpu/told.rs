@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::measure::catalogue::Id;
+use crate::{clock::Stamp, measure::catalogue::Id};
 
 /// A GPU, or an instance of one that is divided.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,4 +43,24 @@ pub enum Xids {
     OfLate(Vec<(u32, f64)>),
     /// How many of each there were since somebody listens to this GPU.
     Counted(Vec<(u32, f64)>),
+}
+
+/// Where a look lies in the stretch of time that it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// At its begin.
+    Begin,
+    /// In between.
+    Within,
+    /// At its end.
+    End,
+}
+
+/// What GPUs told when somebody looked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GpusSeen {
+    /// When they were asked.
+    pub at: Stamp,
+    /// What each told.
+    pub gpus: Vec<GpuTold>,
 }

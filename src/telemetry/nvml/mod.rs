@@ -5,13 +5,14 @@
 //! comes of it are the same `GpuTold`s that any other source makes. Must not know of targets: a
 //! share says which of the GPUs somebody wants to hear of.
 //!
-//! - `thread`: when the driver is asked, and what stands of its answers; `session`: one life of
-//!   the library; `memory`: what outlives it
+//! - `handle`: what others hold of it: a watch, or a visit; `thread`: when the driver is asked;
+//!   `session`: one life of the library; `memory`: what outlives it
 //! - `device`: the values of one GPU; `window`: averages between two samples; `throttle`: time that
 //!   its clocks were held down, where the driver keeps no count; `xid`: its errors, as they come
 //! - `share`: whose GPUs are whose
 
 mod device;
+mod handle;
 mod local;
 mod memory;
 mod session;
@@ -21,6 +22,7 @@ mod throttle;
 mod window;
 mod xid;
 
+pub use handle::{Nvml, Visit as NvmlVisit, Watch as NvmlWatch};
 pub use local::{LocalGpu, Part};
 pub use share::{Heard, Share};
-pub use thread::{Nvml, Told as NvmlTold};
+pub use thread::{Looked as NvmlLooked, Told as NvmlTold};

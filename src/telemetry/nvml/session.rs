@@ -8,7 +8,7 @@ use super::{
     device,
     local::{LocalGpu, Part},
     memory::{Known, Memory},
-    window::Windows,
+    window::{Turn, Whose, Windows},
     xid::Ear,
 };
 use crate::telemetry::gpu::{Gpu, GpuTold, Xids};
@@ -52,16 +52,26 @@ impl<'nvml> Session<'nvml> {
         self.ear.as_ref().is_some_and(|ear| ear.listen(time, memory))
     }
 
+    /// Somebody looks no more.
+    pub(super) fn leave(&mut self, whose: Whose) {
+        self.windows.leave(whose);
+    }
+
     /// What each GPU tells now.
     ///
     /// # Errors
     /// In words for a person, if there are not as many as there were: the session is over.
-    pub(super) fn collect(&mut self, memory: &mut Memory) -> Result<Vec<LocalGpu>, String> {
+    pub(super) fn collect(
+        &mut self,
+        memory: &mut Memory,
+        turn: Turn,
+    ) -> Result<Vec<LocalGpu>, String> {
         let count = self.nvml.device_count().map_err(|error| error.to_string())?.min(MOST);
         if count != self.count {
             return Err(format!("the driver shows {count} GPUs, and showed {}", self.count));
         }
-        let read: Vec<_> = (0..self.count).map(|index| (index, self.gpu(index, memory))).collect();
+        let read: Vec<_> =
+            (0..self.count).map(|index| (index, self.gpu(index, memory, turn))).collect();
         let lost = read.iter().filter(|(_, parts)| parts.is_err()).map(|(index, _)| *index);
         memory.settle(&lost.collect::<Vec<_>>());
         let listening = self.ear.is_some();
@@ -82,7 +92,7 @@ impl<'nvml> Session<'nvml> {
     }
 
     /// A GPU and its instances.
-    fn gpu(&mut self, index: u32, memory: &mut Memory) -> Result<Vec<Part>, NvmlError> {
+    fn gpu(&mut self, index: u32, memory: &mut Memory, turn: Turn) -> Result<Vec<Part>, NvmlError> {
         let device = self.nvml.device_by_index(index)?;
         let (uuid, name) = device::identity(&device)?;
         let gpu = Gpu { gpu: index.to_string().into(), uuid: Arc::clone(&uuid), mig: "".into() };
@@ -91,17 +101,22 @@ impl<'nvml> Session<'nvml> {
         let mut gauges = device::gauges(&device)?;
         let counters = device::counters(&device, memory.throttled(&uuid))?;
         if device.gpm_support().unwrap_or(false) {
-            gauges.extend(self.windows.turn(&uuid, device.gpm_sample()));
+            gauges.extend(self.windows.turn(turn, &uuid, || device.gpm_sample()));
         }
         let driver = Arc::clone(&self.driver);
         let told = GpuTold { gpu, name, driver, gauges, counters, xids: Xids::Untold };
         let mut parts = vec![Part { uuid, told }];
-        self.instances(&device, &mut parts)?;
+        self.instances(&device, turn, &mut parts)?;
         Ok(parts)
     }
 
     /// Adds the instances of a GPU to its parts.
-    fn instances(&mut self, whole: &Device<'nvml>, parts: &mut Vec<Part>) -> Result<(), NvmlError> {
+    fn instances(
+        &mut self,
+        whole: &Device<'nvml>,
+        turn: Turn,
+        parts: &mut Vec<Part>,
+    ) -> Result<(), NvmlError> {
         let divided = whole.mig_mode().is_ok_and(|mode| mode.current != 0);
         let most = if divided { whole.mig_device_count().unwrap_or(0).min(MOST) } else { 0 };
         for place in 0..most {
@@ -110,7 +125,7 @@ impl<'nvml> Session<'nvml> {
             let Ok((uuid, name)) = device::identity(&instance) else { continue };
             let mut gauges = device::memory(&instance)?;
             if let Some(number) = self.number(&instance, &uuid) {
-                gauges.extend(self.windows.turn(&uuid, whole.gpm_mig_sample(number)));
+                gauges.extend(self.windows.turn(turn, &uuid, || whole.gpm_mig_sample(number)));
             }
             let gpu = Gpu { mig: place.to_string().into(), ..parts[0].told.gpu.clone() };
             let (driver, counters) = (Arc::clone(&self.driver), Vec::new());

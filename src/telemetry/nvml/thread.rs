@@ -1,163 +1,247 @@
 //! The thread that asks the driver.
 //!
-//! It is never waited for. Whoever wants an answer waits as long as they like, and the thread ends
-//! by itself when nobody can ask any more, unless the driver holds it.
+//! It is never waited for. It has the library loaded for as long as somebody wants it, asks at the
+//! shortest interval of those that watch, and in between answers whoever looks. It ends by itself
+//! when nobody can order anything any more, unless the driver holds it.
 
 use std::{
-    ops::ControlFlow,
+    collections::BTreeMap,
     sync::{
         Arc,
-        mpsc::{self, RecvTimeoutError, TryRecvError},
+        mpsc::{Receiver, RecvTimeoutError, TryRecvError},
     },
-    thread,
     time::Duration,
 };
 
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
-use super::{local::LocalGpu, memory::Memory, session::Session};
-use crate::clock::Stamp;
+use super::{
+    local::LocalGpu,
+    memory::Memory,
+    session::Session,
+    window::{Turn, Whose},
+};
+use crate::{clock::Stamp, telemetry::gpu::Moment};
 
-/// How long the thread may listen to the driver before it looks whether it is wanted.
+/// How long the thread may listen to the driver before it looks what was ordered.
 const SLICE: Duration = Duration::from_millis(250);
+
+/// The same while a visitor may look: what it waits is in what it reads.
+const BRISK: Duration = Duration::from_millis(10);
+
+/// After so long a library that was of no use is loaded anew, where nobody watches.
+const RETRY: Duration = Duration::from_secs(5);
 
 /// What the driver told when it was last asked: the GPUs of this machine, or why there are none, in
 /// words for a person. Absent before the first answer.
-pub type Told = Option<Arc<Result<Vec<LocalGpu>, String>>>;
+pub type Told = Option<Arc<Answer>>;
 
-/// The thread, for as long as anybody may ask.
-#[derive(Debug)]
-pub struct Nvml {
-    orders: mpsc::Sender<Option<Duration>>,
-    told: watch::Receiver<Told>,
+/// What the driver told once.
+pub(super) type Answer = Result<Vec<LocalGpu>, String>;
+
+/// What somebody saw that looked.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// When the driver was asked.
+    pub at: Stamp,
+    /// The GPUs of this machine, or why there are none, in words for a person.
+    pub told: Result<Vec<LocalGpu>, String>,
 }
 
-impl Nvml {
-    /// Starts the thread; it rests until it is told to watch.
-    ///
-    /// # Errors
-    /// If the system has no thread for it.
-    pub fn start() -> std::io::Result<Self> {
-        let (orders, ordered) = mpsc::channel();
-        let (tell, told) = watch::channel(None);
-        let asker = Asker { ordered, tell, memory: Memory::default() };
-        thread::Builder::new().name("nvml".to_owned()).spawn(move || asker.run())?;
-        Ok(Self { orders, told })
-    }
-
-    /// Has it ask the driver at `interval` from now on; without one it lets go of the driver.
-    pub fn watch(&self, interval: Option<Duration>) {
-        // A thread that is gone has closed what it tells, which is where it is missed.
-        let _ = self.orders.send(interval);
-    }
-
-    /// What it tells from now on: every answer is a change, also one that says the same.
-    pub fn told(&self) -> watch::Receiver<Told> {
-        let mut told = self.told.clone();
-        told.mark_unchanged();
-        told
-    }
+/// What the thread is told to do.
+pub(super) enum Order {
+    /// Somebody wants the driver from now on.
+    Come(Whose, Wants),
+    /// Not any more.
+    Leave(Whose),
+    /// One that has come looks.
+    Look { by: Whose, moment: Moment, answer: oneshot::Sender<Looked> },
 }
 
-struct Asker {
-    ordered: mpsc::Receiver<Option<Duration>>,
-    tell: watch::Sender<Told>,
-    memory: Memory,
+/// What somebody wants the driver for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wants {
+    /// To be told so often.
+    Every(Duration),
+    /// To look when it likes.
+    Looks,
 }
 
-/// Goes on with an interval, or breaks off what is under way to look at what was ordered.
-type Next = ControlFlow<Ordered, Duration>;
-
-/// What was ordered, that ends a session.
-enum Ordered {
-    Rest,
+/// What comes next.
+enum Next {
+    /// The session goes on.
+    Collect,
+    /// The library is loaded anew, if anybody wants it.
+    Load,
+    /// Nobody can order anything any more.
     End,
 }
 
+/// The thread.
+pub(super) struct Asker {
+    ordered: Receiver<Order>,
+    tell: watch::Sender<Told>,
+    memory: Memory,
+    wanted: BTreeMap<Whose, Wants>,
+}
+
 impl Asker {
-    fn run(mut self) {
-        let mut order = Ordered::Rest;
-        while let Ordered::Rest = order {
-            let Ok(ordered) = self.ordered.recv() else { return };
-            let Some(interval) = ordered else { continue };
-            order = self.watch(interval);
-        }
+    pub(super) fn new(ordered: Receiver<Order>, tell: watch::Sender<Told>) -> Self {
+        Self { ordered, tell, memory: Memory::default(), wanted: BTreeMap::new() }
     }
 
-    /// Asks until it is told to stop, whatever becomes of the driver.
-    fn watch(&mut self, mut interval: Duration) -> Ordered {
+    /// Does as it is told, until nobody can tell it anything any more.
+    pub(super) fn run(mut self) {
         loop {
-            let loaded = nvml_wrapper::Nvml::init();
-            let next = match &loaded {
-                Ok(nvml) => self.ask(nvml, interval),
-                Err(error) => {
-                    self.say(Err(unavailable(error)));
-                    self.pause(interval, Stamp::now().after(interval), None)
-                }
-            };
-            match next {
-                ControlFlow::Continue(same_or_other) => interval = same_or_other,
-                ControlFlow::Break(order) => return order,
+            let next = if self.wanted.is_empty() { self.rest() } else { self.live() };
+            if matches!(next, Next::End) {
+                return;
             }
         }
     }
 
-    /// Asks a library that was loaded, until it is of no use or something else is ordered.
-    fn ask(&mut self, nvml: &nvml_wrapper::Nvml, mut interval: Duration) -> Next {
-        let mut session = match Session::begin(nvml) {
-            Ok(session) => session,
-            Err(why) => {
-                self.say(Err(why));
-                return self.pause(interval, Stamp::now().after(interval), None);
+    /// Waits for somebody to come.
+    fn rest(&mut self) -> Next {
+        match self.ordered.recv() {
+            Ok(Order::Come(whose, wants)) => {
+                self.wanted.insert(whose, wants);
+                Next::Load
             }
+            Ok(Order::Leave(_) | Order::Look { .. }) => Next::Load,
+            Err(_) => Next::End,
+        }
+    }
+
+    /// One life of the library, until it is of no use, or of none to anybody.
+    fn live(&mut self) -> Next {
+        let loaded = nvml_wrapper::Nvml::init();
+        let session = match &loaded {
+            Ok(nvml) => Session::begin(nvml),
+            Err(error) => Err(unavailable(error)),
         };
-        loop {
-            let due = Stamp::now().after(interval);
-            let told = session.collect(&mut self.memory);
-            let readable = |gpus: &Vec<LocalGpu>| gpus.iter().any(|gpu| gpu.failure.is_none());
-            let of_use = told.as_ref().is_ok_and(readable);
-            self.say(told);
-            interval = self.pause(interval, due, Some(&session).filter(|_| of_use))?;
-            if !of_use {
-                // Only a library that is loaded anew sees a GPU that came back.
-                return Next::Continue(interval);
+        match session {
+            Ok(session) => self.attend(session),
+            Err(why) => {
+                let now = Stamp::now();
+                self.say(Err(why.clone()));
+                self.wait(now, Err(why))
             }
         }
     }
 
-    fn say(&self, told: Result<Vec<LocalGpu>, String>) {
+    /// Asks a library that was loaded.
+    fn attend(&mut self, mut session: Session<'_>) -> Next {
+        loop {
+            let began = Stamp::now();
+            let mut driver = Ok(&mut session);
+            if self.interval().is_some()
+                && let Ok(session) = &mut driver
+            {
+                let told = session.collect(&mut self.memory, Turn::Next);
+                if let Some(why) = useless(&told) {
+                    driver = Err(why);
+                }
+                self.say(told);
+            }
+            match self.wait(began, driver) {
+                Next::Collect => {}
+                other => return other,
+            }
+        }
+    }
+
+    fn say(&self, told: Answer) {
         self.tell.send_replace(Some(Arc::new(told)));
     }
 
-    /// Waits until `due`, listening to the driver where it can be heard.
-    fn pause(
-        &mut self,
-        mut interval: Duration,
-        mut due: Stamp,
-        session: Option<&Session<'_>>,
-    ) -> Next {
+    /// How often somebody wants to be told.
+    fn interval(&self) -> Option<Duration> {
+        let every = |wants: &Wants| match wants {
+            Wants::Every(interval) => Some(*interval),
+            Wants::Looks => None,
+        };
+        self.wanted.values().filter_map(every).min()
+    }
+
+    /// Does what is ordered until it is time to ask again, counted from `began`. `driver` is the
+    /// session, or why there is none: only a library that is loaded anew sees a GPU that came back.
+    fn wait(&mut self, began: Stamp, mut driver: Result<&mut Session<'_>, String>) -> Next {
         loop {
-            let left = due.since(Stamp::now());
-            if left.is_zero() {
-                return Next::Continue(interval);
+            let pause = self.interval().or(driver.is_err().then_some(RETRY));
+            let left = pause.map(|pause| began.after(pause).since(Stamp::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return if driver.is_ok() { Next::Collect } else { Next::Load };
             }
-            let heard =
-                session.is_some_and(|session| session.listen(left.min(SLICE), &mut self.memory));
-            let ordered = if heard {
-                self.ordered.try_recv().map_err(|error| error == TryRecvError::Disconnected)
-            } else {
-                let ordered = self.ordered.recv_timeout(left);
-                ordered.map_err(|error| error == RecvTimeoutError::Disconnected)
+            let order = match self.order(left, driver.as_deref().ok()) {
+                Ok(order) => order,
+                Err(Gone) => return Next::End,
             };
-            match ordered {
-                Ok(Some(other)) => {
-                    interval = other;
-                    due = due.min(Stamp::now().after(other));
+            match order {
+                None => {}
+                Some(Order::Come(whose, wants)) => {
+                    self.wanted.insert(whose, wants);
                 }
-                Ok(None) => return Next::Break(Ordered::Rest),
-                Err(true) => return Next::Break(Ordered::End),
-                Err(false) => {}
+                Some(Order::Leave(whose)) => {
+                    self.wanted.remove(&whose);
+                    if let Ok(session) = &mut driver {
+                        session.leave(whose);
+                    }
+                    if self.wanted.is_empty() {
+                        return Next::Load;
+                    }
+                }
+                Some(Order::Look { by, moment, answer }) => {
+                    let at = Stamp::now();
+                    let told = match &mut driver {
+                        Ok(session) => session.collect(&mut self.memory, Turn::Of(by, moment)),
+                        Err(why) => Err(why.clone()),
+                    };
+                    if let (Ok(_), Some(why)) = (&driver, useless(&told)) {
+                        driver = Err(why);
+                    }
+                    // Whoever gave up waiting does not want it any more.
+                    let _ = answer.send(Looked { at, told });
+                }
             }
+        }
+    }
+
+    /// What is ordered next, if anything is before `left` has passed; or nothing yet. Listens to the
+    /// driver meanwhile, where it can be heard.
+    fn order(
+        &mut self,
+        left: Option<Duration>,
+        session: Option<&Session<'_>>,
+    ) -> Result<Option<Order>, Gone> {
+        let Some(left) = left else { return self.ordered.recv().map(Some).map_err(|_| Gone) };
+        let visited = self.wanted.values().any(|wants| *wants == Wants::Looks);
+        let slice = left.min(if visited { BRISK } else { SLICE });
+        if session.is_some_and(|session| session.listen(slice, &mut self.memory)) {
+            return match self.ordered.try_recv() {
+                Ok(order) => Ok(Some(order)),
+                Err(TryRecvError::Empty) => Ok(None),
+                Err(TryRecvError::Disconnected) => Err(Gone),
+            };
+        }
+        match self.ordered.recv_timeout(left) {
+            Ok(order) => Ok(Some(order)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => Err(Gone),
+        }
+    }
+}
+
+/// Nobody is left who could order anything.
+struct Gone;
+
+/// Why a session is of no use any more after this answer, if it is not.
+fn useless(told: &Answer) -> Option<String> {
+    match told {
+        Err(why) => Some(why.clone()),
+        Ok(gpus) if gpus.iter().any(|gpu| gpu.failure.is_none()) => None,
+        Ok(gpus) => {
+            let why = gpus.iter().find_map(|gpu| gpu.failure.as_deref()).unwrap_or_default();
+            Some(format!("no GPU can be read: {why}"))
         }
     }
 }

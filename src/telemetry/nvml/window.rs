@@ -1,4 +1,7 @@
 //! What a GPU did between two looks at it: averages over exactly that time, from Hopper on.
+//!
+//! Windows are of the collection, one after the other, or of a visitor, from the begin of a stretch
+//! to its end whatever is looked at meanwhile.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -9,7 +12,10 @@ use nvml_wrapper::{
     gpm::{GpmSample, gpm_metrics_get},
 };
 
-use crate::{measure::catalogue::Id, telemetry::scale::Scale};
+use crate::{
+    measure::catalogue::Id,
+    telemetry::{gpu::Moment, scale::Scale},
+};
 
 /// What is asked for, and the gauge that it is.
 const METRICS: [(GpmMetricId, Id); 4] = [
@@ -19,10 +25,23 @@ const METRICS: [(GpmMetricId, Id); 4] = [
     (GpmMetricId::DramBwUtil, Id::GpuDramActive),
 ];
 
-/// The samples at which the windows that are open began, by the UUID of what they are of.
+/// Who has come to look, by number.
+pub(super) type Whose = u64;
+
+/// What a look does to windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It ends those of the collection and begins the next.
+    Next,
+    /// It begins those of a visitor, or ends them, or leaves them as they are.
+    Of(Whose, Moment),
+}
+
+/// The samples at which the windows that are open began, by whose they are and the UUID of what
+/// they are of; the collection is nobody's.
 pub(super) struct Windows<'nvml> {
     nvml: &'nvml Nvml,
-    began: BTreeMap<Arc<str>, GpmSample<'nvml>>,
+    began: BTreeMap<(Option<Whose>, Arc<str>), GpmSample<'nvml>>,
 }
 
 impl<'nvml> Windows<'nvml> {
@@ -31,20 +50,33 @@ impl<'nvml> Windows<'nvml> {
         Self { nvml, began: BTreeMap::new() }
     }
 
-    /// Ends the window of `uuid` with a sample and begins the next one: the averages over it,
-    /// empty for the first sample and where the driver keeps none.
+    /// Takes a sample of `uuid` where a window ends or begins: the averages over the one that ends,
+    /// empty where none does and where the driver keeps none.
     pub(super) fn turn(
         &mut self,
+        turn: Turn,
         uuid: &Arc<str>,
-        sample: Result<GpmSample<'nvml>, NvmlError>,
+        sample: impl FnOnce() -> Result<GpmSample<'nvml>, NvmlError>,
     ) -> Vec<(Id, f64)> {
-        let Ok(end) = sample else {
-            self.began.remove(uuid);
-            return Vec::new();
+        let (whose, ends, begins) = match turn {
+            Turn::Next => (None, true, true),
+            Turn::Of(whose, Moment::Begin) => (Some(whose), false, true),
+            Turn::Of(whose, Moment::End) => (Some(whose), true, false),
+            Turn::Of(_, Moment::Within) => return Vec::new(),
         };
-        let averages = self.began.get(uuid).map(|began| self.averages(began, &end));
-        self.began.insert(Arc::clone(uuid), end);
+        let key = (whose, Arc::clone(uuid));
+        let began = self.began.remove(&key).filter(|_| ends);
+        let Ok(now) = sample() else { return Vec::new() };
+        let averages = began.map(|began| self.averages(&began, &now));
+        if begins {
+            self.began.insert(key, now);
+        }
         averages.unwrap_or_default()
+    }
+
+    /// Forgets the windows of a visitor.
+    pub(super) fn leave(&mut self, whose: Whose) {
+        self.began.retain(|(of, _), _| *of != Some(whose));
     }
 
     fn averages(&self, began: &GpmSample<'nvml>, end: &GpmSample<'nvml>) -> Vec<(Id, f64)> {

@@ -26,7 +26,7 @@ fn desk(folder: &tempfile::TempDir) -> Desk {
         Arc::new(Sweeps::default()),
     );
     let storage = Settings { path: folder.path().to_owned(), retention: Duration::MAX };
-    let mut desk = Desk::new(Arc::new(sinks), Arc::default(), storage);
+    let mut desk = Desk::new(Arc::new(sinks), Arc::default(), storage, Nvml::default());
     let (mut fleet, known) = (Fleet::default(), Known::default());
     fleet.apply(&config, &known).expect("a target");
     desk.apply(fleet.sweeps(&config, &known), &config.global);

@@ -23,6 +23,14 @@ DCGM_FI_PROF_SM_ACTIVE{gpu="1",UUID="GPU-b",GPU_I_PROFILE="3g.71gb",GPU_I_ID="2"
 DCGM_FI_PROF_DRAM_ACTIVE{gpu="0",UUID="GPU-c",hostname="node-8"} 0.25
 "#;
 
+/// What older exporters write, whose HELP has the wrong unit, and newer ones.
+const THROTTLED: [&str; 2] = [
+    "# HELP DCGM_FI_DEV_POWER_VIOLATION Throttling duration due to power constraints (in us).\n\
+     DCGM_FI_DEV_POWER_VIOLATION{gpu=\"0\",UUID=\"GPU-a\"} 2500000000\n",
+    "# HELP DCGM_FI_DEV_POWER_VIOLATION Throttling duration due to power constraints (in ns).\n\
+     DCGM_FI_DEV_POWER_VIOLATION{gpu=\"0\",UUID=\"GPU-a\"} 2500000000\n",
+];
+
 fn matching(name: &str, values: &[&str]) -> Matching {
     [(name.to_owned(), values.iter().map(|&value| value.to_owned()).collect())].into()
 }
@@ -96,5 +104,13 @@ fn every_label_is_one_of_its_row() {
             label.map_or(values.is_empty(), |label| values.contains(&label)),
             "{id:?} {label:?}"
         );
+    }
+}
+
+#[test]
+fn throttling_is_in_nanoseconds_whatever_its_help_says() {
+    for text in THROTTLED {
+        let gpus = read(text, &Matching::new()).expect("an exposition");
+        assert_eq!(gpus[0].counters, [(Id::GpuThrottle, Some("power"), 2.5)], "{text}");
     }
 }

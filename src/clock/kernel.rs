@@ -1,4 +1,4 @@
-//! The kernel's own receive time of what we read (`SO_TIMESTAMPING`, software).
+//! The kernel's own receive time of what is read (`SO_TIMESTAMPING`, software).
 //!
 //! Below it lies the reason why our numbers do not depend on our own load: bytes that wait in the
 //! socket while this process is busy keep the time at which they came. Linux only; elsewhere, and
@@ -13,10 +13,7 @@ use nix::sys::{
     time::TimeSpec,
 };
 
-use crate::{
-    clock::{Stamp, Wall},
-    timeline::StampSource,
-};
+use super::{Stamp, Wall};
 
 /// A kernel time this far in the future of the read means that the wall clock was stepped between
 /// the two; it is then no time at all. Smaller differences are the conversion's own error.
@@ -29,16 +26,16 @@ pub(crate) fn enable(socket: &impl std::os::fd::AsFd) -> bool {
     setsockopt(socket, Timestamping, &flags).is_ok()
 }
 
-/// Keeps one stamped socket open for the life of the process, and tells whose stamps to expect.
-/// The kernel switches stamping on with its first user, and not at once: without this the first
-/// answer may carry no stamp.
-pub fn keep_stamping_on() -> StampSource {
+/// Keeps one stamped socket open for the life of the process, and tells whether the kernel stamps.
+/// It switches stamping on with its first user, and not at once: without this the first bytes may
+/// carry no stamp.
+pub(crate) fn keep_on() -> bool {
     static KEPT: OnceLock<Option<UdpSocket>> = OnceLock::new();
-    let kept = KEPT.get_or_init(|| {
+    let open = || {
         let socket = UdpSocket::bind(("127.0.0.1", 0)).ok()?;
         enable(&socket).then_some(socket)
-    });
-    if kept.is_some() { StampSource::Kernel } else { StampSource::Read }
+    };
+    KEPT.get_or_init(open).is_some()
 }
 
 /// Room for the control message of one read.
