@@ -274,8 +274,9 @@ impl Split {
     fn first(engine: EngineClues, sent: f64, client: f64) -> Option<Self> {
         let theirs = engine.ttft.or_else(|| Some(engine.queue? + engine.prefill?))?;
         let queue = engine.queue?;
-        // What an engine does before its first token and does not call its queue is prefill.
-        let prefill = engine.prefill.unwrap_or(theirs - queue).max(0.0);
+        // What an engine does before its first token and does not call its queue is prefill, also
+        // what stands in none of its own histograms: a busy front end, the step that was under way.
+        let prefill = (theirs - queue).max(0.0);
         let network = (sent - theirs).max(0.0);
         Some(Self { client, network, queue, prefill, ..Self::default() })
     }

@@ -4,12 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 
-use super::{
-    fetch::Addresses,
-    watch::{Collect, limit},
-};
+use super::watch::{Collect, limit};
 use crate::{
-    check,
+    check::{self, Addresses},
     clock::{Stamp, Wall},
     load::Link,
     telemetry::{EngineAccount, EngineStretch, Lately, Sheet, Sight, Standing, Told},

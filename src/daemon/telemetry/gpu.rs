@@ -3,11 +3,11 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    fetch::Addresses,
     gpus::Gpus,
     watch::{Collect, limit},
 };
 use crate::{
+    check::Addresses,
     config::{Dcgm, GpuSource},
     load::Link,
     telemetry::{GpuTold, Sheet, read_dcgm},

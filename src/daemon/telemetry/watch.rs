@@ -9,7 +9,9 @@ use tokio::{
 
 use crate::telemetry::{Sheet, Slot};
 
-/// How long one request of a collection may take, whatever the interval.
+/// How long one request of a collection may take, whatever the interval: an engine such as llama.cpp
+/// answers between two batches, which under load is later than the shortest intervals.
+const SHORTEST: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// The models of a target, as they are known now.
@@ -33,7 +35,7 @@ pub(super) trait Collect: Send {
 
 /// What one request of a collection may take.
 pub(super) fn limit(interval: Duration) -> Duration {
-    interval.min(LONGEST)
+    interval.clamp(SHORTEST, LONGEST)
 }
 
 /// Collects until the task is dropped; the sheets go with their slots.

@@ -22,6 +22,9 @@ type Series = (Counter, usize, String);
 pub struct Stretch {
     counters: BTreeMap<Series, Followed>,
     gauges: BTreeMap<Gauge, Seen>,
+    /// Requests that waited, over the readings between the first and the last: at both ends of a
+    /// stretch the engine may rest, which says nothing of the time between.
+    waited: Seen,
     restarts: u32,
     readings: u32,
 }
@@ -32,6 +35,18 @@ struct Seen {
     sum: f64,
     count: f64,
     most: f64,
+}
+
+impl Seen {
+    fn take(&mut self, value: f64) {
+        self.sum += value;
+        self.count += 1.0;
+        self.most = self.most.max(value);
+    }
+
+    fn mean(self) -> Option<f64> {
+        (self.count > 0.0).then(|| self.sum / self.count)
+    }
 }
 
 /// What happened in a stretch. What the engine does not tell is absent.
@@ -59,6 +74,8 @@ pub struct Stretched {
     pub running_max: Option<f64>,
     /// Most requests in the queue at a reading.
     pub waiting_max: Option<f64>,
+    /// Requests in the queue, on average over the readings between the first and the last.
+    pub waiting_mean: Option<f64>,
     /// The fullest that the KV cache was at a reading.
     pub kv_usage_max: Option<f64>,
     /// How full it was, mean over readings.
@@ -92,14 +109,27 @@ impl Stretch {
     /// Begins with what every process of the engine tells, in the order of their places.
     pub fn begin(first: &[Told]) -> Self {
         let (counters, gauges) = (BTreeMap::new(), BTreeMap::new());
-        let mut stretch = Self { counters, gauges, restarts: 0, readings: 0 };
-        stretch.told(first);
+        let waited = Seen::default();
+        let mut stretch = Self { counters, gauges, waited, restarts: 0, readings: 0 };
+        stretch.take(first);
         stretch.counters.values_mut().for_each(Followed::begin);
         stretch
     }
 
     /// Takes in what they tell later on. A series that was not there before has risen from 0.
     pub fn told(&mut self, told: &[Told]) {
+        if let Some(waiting) = self.take(told).get(&Gauge::Waiting) {
+            self.waited.take(*waiting);
+        }
+    }
+
+    /// Takes in what they tell at the end.
+    pub fn end(&mut self, told: &[Told]) {
+        self.take(told);
+    }
+
+    /// Takes in a reading. Returns what its gauges say, of all processes together.
+    fn take(&mut self, told: &[Told]) -> BTreeMap<Gauge, f64> {
         let mut anew = false;
         for (place, one) in told.iter().enumerate() {
             for said in &one.counters {
@@ -115,14 +145,12 @@ impl Stretch {
             held.and_modify(|held| *held = said.what.together(*held, said.value))
                 .or_insert(said.value);
         }
-        for (gauge, value) in now {
-            let seen = self.gauges.entry(gauge).or_default();
-            seen.sum += value;
-            seen.count += 1.0;
-            seen.most = seen.most.max(value);
+        for (gauge, value) in &now {
+            self.gauges.entry(*gauge).or_default().take(*value);
         }
         self.restarts += u32::from(anew);
         self.readings += 1;
+        now
     }
 
     /// What happened.
@@ -132,7 +160,7 @@ impl Stretch {
             requests: self.rose(Counter::Requests(stage)),
         };
         let most = |gauge| self.gauges.get(&gauge).map(|seen| seen.most);
-        let mean = |gauge| self.gauges.get(&gauge).map(|seen| seen.sum / seen.count);
+        let mean = |gauge| self.gauges.get(&gauge).and_then(|seen| seen.mean());
         Stretched {
             ttft: span(Stage::Ttft),
             queue: span(Stage::Queue),
@@ -145,6 +173,7 @@ impl Stretch {
             generation_tokens: self.rose(Counter::GenerationTokens),
             running_max: most(Gauge::Running),
             waiting_max: most(Gauge::Waiting),
+            waiting_mean: self.waited.mean(),
             kv_usage_max: most(Gauge::KvUsage),
             kv_usage_mean: mean(Gauge::KvUsage),
             restarts: self.restarts,
@@ -194,11 +223,13 @@ mod tests {
     fn counters_count_from_the_begin_and_gauges_by_their_most() {
         let mut stretch = Stretch::begin(&[told(100.0, 5.0, 10.0, 0.0)]);
         stretch.told(&[told(150.0, 7.0, 12.0, 9.0)]);
-        stretch.told(&[told(180.0, 9.0, 14.0, 1.0)]);
+        stretch.told(&[told(160.0, 8.0, 13.0, 2.0)]);
+        stretch.end(&[told(180.0, 9.0, 14.0, 1.0)]);
         let stretched = stretch.stretched();
+        assert_eq!(stretched.waiting_mean, Some(5.5), "of what is between the ends");
         assert_eq!(stretched.generation_tokens, Some(80.0));
         assert_eq!(stretched.queue.mean(), Some(1.0));
-        assert_eq!((stretched.waiting_max, stretched.readings), (Some(9.0), 3));
+        assert_eq!((stretched.waiting_max, stretched.readings), (Some(9.0), 4));
         assert_eq!((stretched.ttft.mean(), stretched.preemptions), (None, None));
         assert_eq!((stretched.restarts, stretched.was_fresh), (0, false));
     }
