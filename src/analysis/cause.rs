@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{Cause, CauseRecord, Mark, StepRecord};
+use crate::event::{Cause, CauseRecord, Mark, StepEngine, StepRecord};
 
 /// The misses that are failures from which on they are what was missed.
 const FAILURES: f64 = 0.5;
@@ -176,7 +176,7 @@ impl Clues {
             service_ttft: mean("service_ttft"),
             ttft_spread: spread,
             e2e: mean("e2e"),
-            engine: step.engine.as_ref().map(|engine| {
+            engine: step.engine.as_ref().filter(|engine| is_told(engine, missed)).map(|engine| {
                 let requests = engine.requests.filter(|requests| *requests > 0.0);
                 EngineClues {
                     ttft: engine.ttft_mean,
@@ -198,6 +198,14 @@ impl Clues {
     }
 }
 
+/// Whether the engine tells enough to look for a cause: in its metrics, or in answers that say where
+/// their time went. Whether a process of it began anew is in its metrics only, and without that
+/// nobody knows who refused a connection.
+fn is_told(engine: &StepEngine, missed: Missed) -> bool {
+    let timed = engine.prefill_mean.is_some() || engine.decode_mean.is_some();
+    engine.readings > 0 || timed && missed != Missed::OnTheWay
+}
+
 /// The missed latency, split into what each cause has of it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Split {
@@ -208,6 +216,9 @@ struct Split {
     queue: f64,
     prefill: f64,
     decode: f64,
+    /// Before the first token, and nobody says where: an engine that tells of no queue leaves it
+    /// open what was the queue and what was the way.
+    untold: f64,
 }
 
 impl Split {
@@ -237,21 +248,27 @@ impl Split {
     /// The parts up to the first token, of a request that waited so long on our side and was then
     /// answered after `sent`.
     fn first(engine: EngineClues, sent: f64, client: f64) -> Option<Self> {
-        let theirs = engine.ttft.or_else(|| Some(engine.queue? + engine.prefill?))?;
-        let queue = engine.queue?;
+        let Some(queue) = engine.queue else {
+            let prefill = engine.prefill?;
+            let theirs = engine.ttft.unwrap_or(sent);
+            let (network, untold) = ((sent - theirs).max(0.0), (theirs - prefill).max(0.0));
+            return Some(Self { client, network, prefill, untold, ..Self::default() });
+        };
+        let theirs = engine.ttft.or_else(|| Some(queue + engine.prefill?))?;
         // What an engine does before its first token and does not call its queue is prefill.
         let prefill = engine.prefill.unwrap_or(theirs - queue).max(0.0);
         let network = (sent - theirs).max(0.0);
         Some(Self { client, network, queue, prefill, ..Self::default() })
     }
 
-    fn parts(self) -> [(Cause, f64); 5] {
+    fn parts(self) -> [(Cause, f64); 6] {
         [
             (Cause::Client, self.client),
             (Cause::Network, self.network),
             (Cause::Queue, self.queue),
             (Cause::Prefill, self.prefill),
             (Cause::Decode, self.decode),
+            (Cause::Unknown, self.untold),
         ]
     }
 }
@@ -268,6 +285,7 @@ fn parts(clues: &Clues) -> Vec<(&'static str, Option<f64>)> {
         ("queue_mean", Some(split.queue)),
         ("prefill_mean", Some(split.prefill)),
         ("decode_mean", Some(split.decode)),
+        ("untold_mean", Some(split.untold).filter(|untold| *untold > 0.0)),
     ]
 }
 

@@ -14,7 +14,7 @@ mod validity;
 mod workload;
 
 pub use beat::{Beat, BeatKey, Skipped};
-pub use beside::{Cause, CauseRecord, StepEngine, StepGpu};
+pub use beside::{Cause, CauseRecord, EngineSource, StepEngine, StepGpu};
 pub use regression::{Compared, Regression};
 pub use run::{
     Achieved, Calibration, Engine, Environment, Findings, Latency, LoadRecord, Rates, Retried,

@@ -16,7 +16,7 @@ use crate::{
     event::{Beat, BeatKey, TraceId},
     measure::{CountSource, Phase, Spoiled},
     protocol::Api,
-    timeline::{Outcome, Retries, StampSource},
+    timeline::{EngineTold, Outcome, Retries, Spent, StampSource},
     verdict::{Cause, Slo},
 };
 
@@ -96,6 +96,8 @@ pub struct BeatSummary {
     pub retries: Retries,
     /// The parts of the exchange that happened.
     pub phases: Box<[(Phase, Duration)]>,
+    /// What the engine told in the answer of its own time.
+    pub told: Box<[(Spent, Duration)]>,
 }
 
 impl BeatSummary {
@@ -120,6 +122,7 @@ impl BeatSummary {
             source: timeline.source,
             retries: timeline.retries,
             phases: measurement.phases.as_slice().into(),
+            told: timeline.told.iter().flat_map(EngineTold::times).collect(),
         }
     }
 }

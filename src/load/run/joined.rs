@@ -3,11 +3,15 @@
 //! Owns what follows from both: how much of the load was not ours, the gap between the two views of
 //! the first token, energy a token. Pure.
 
+use std::collections::BTreeMap;
+
 use super::beside::SeenBeside;
 use crate::{
-    event::{Mark, StepEngine, StepGpu, StepRecord, Warning},
+    event::{EngineSource, Mark, StepEngine, StepGpu, StepRecord, Warning},
     measure::catalogue::Id,
+    tally::Answers,
     telemetry::{EngineStretched, GpuStretched},
+    timeline::Spent,
 };
 
 /// The share of generated tokens that may be for others.
@@ -28,9 +32,13 @@ pub(super) struct Own {
     pub(super) unanswered: u64,
 }
 
-/// Adds to the record of a step what was seen beside it, and the mark if others loaded the engine.
-pub(super) fn joined(record: &mut StepRecord, seen: SeenBeside, own: Own) {
-    record.engine = seen.engine.map(|(whole, window)| engine(record, own, whole, window));
+/// Adds to the record of a step what was seen beside it and what its answers told, and the mark if
+/// others loaded the engine.
+pub(super) fn joined(record: &mut StepRecord, seen: SeenBeside, answers: &Answers, own: Own) {
+    record.engine = match (seen.engine, answers.n()) {
+        (None, 0) => None,
+        (told, _) => Some(engine(record, own, answers, told.unwrap_or_default())),
+    };
     record.gpu = seen.gpus.as_ref().map(|gpus| gpu(gpus, own));
     let warning = |text| Warning { code: UNTOLD.to_owned(), text };
     record.warnings.extend(seen.untold.into_iter().map(warning));
@@ -50,10 +58,22 @@ fn is_contaminated(engine: &StepEngine) -> bool {
 fn engine(
     step: &StepRecord,
     own: Own,
-    whole: EngineStretched,
-    window: EngineStretched,
+    answers: &Answers,
+    (whole, window): (EngineStretched, EngineStretched),
 ) -> StepEngine {
-    let (ttft, queue) = (window.ttft.mean(), window.queue.mean());
+    let mut sources = BTreeMap::new();
+    let mut told = |name: &str, counters: Option<f64>, answers: Option<f64>| {
+        let counted = counters.map(|value| (value, EngineSource::Counters));
+        let (value, source) = counted.or(answers.map(|value| (value, EngineSource::Answers)))?;
+        sources.insert(name.to_owned(), source);
+        Some(value)
+    };
+    let ttft = told("ttft_mean", window.ttft.mean(), None);
+    let queue = told("queue_mean", window.queue.mean(), answers.mean(Spent::Queue));
+    let prefill = told("prefill_mean", window.prefill.mean(), answers.mean(Spent::Prefill));
+    let decode = told("decode_mean", window.decode.mean(), answers.mean(Spent::Decode));
+    let hits = ratio(window.prefix_hits, window.prefix_queries);
+    let prefix_hit_ratio = told("prefix_hit_ratio", hits, answers.prefix_hit_ratio());
     let client = step.latencies.get("ttft").and_then(|ttft| ttft.mean);
     let own_output_tokens = own.answered.saturating_add(own.unanswered);
     // Other counts than the server's may be too low, and would make out others that are not there.
@@ -64,10 +84,10 @@ fn engine(
         ttft_gap: client.zip(ttft).map(|(client, engine)| client - engine),
         queue_mean: queue,
         queue_ratio: ratio(queue, ttft),
-        prefill_mean: window.prefill.mean(),
-        decode_mean: window.decode.mean(),
+        prefill_mean: prefill,
+        decode_mean: decode,
         requests: window.ttft.requests.or(window.queue.requests),
-        prefix_hit_ratio: ratio(window.prefix_hits, window.prefix_queries),
+        prefix_hit_ratio,
         kv_usage_max: window.kv_usage_max,
         preemptions: window.preemptions,
         running_max: window.running_max,
@@ -82,6 +102,8 @@ fn engine(
         restarts: whole.restarts,
         was_fresh: window.was_fresh,
         readings: whole.readings,
+        answers: answers.n(),
+        sources,
     }
 }
 
@@ -118,8 +140,10 @@ fn ratio(part: Option<f64>, whole: Option<f64>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::{report::sample, telemetry::Span};
+    use crate::{measure::Measurement, report::sample, telemetry::Span, timeline::EngineTold};
 
     fn told(generated: f64) -> EngineStretched {
         let span = |seconds| Span { seconds: Some(seconds), requests: Some(100.0) };
@@ -141,7 +165,7 @@ mod tests {
         record.tokens.count_sources = [(counted.to_owned(), 100)].into();
         let engine = Some((told(generated), told(generated)));
         let seen = SeenBeside { engine, ..SeenBeside::default() };
-        joined(&mut record, seen, Own { answered, unanswered });
+        joined(&mut record, seen, &Answers::default(), Own { answered, unanswered });
         record
     }
 
@@ -180,6 +204,51 @@ mod tests {
         assert_eq!(engine.foreign_token_ratio, Some(0.0));
     }
 
+    /// So many answers, each of which tells of a queue of 1 s, a prefill of 2 s, and half a prompt
+    /// that was cached.
+    fn answers(n: u32) -> Answers {
+        let mut told = EngineTold::default();
+        told.note(Spent::Queue, Duration::from_secs(1));
+        told.note(Spent::Prefill, Duration::from_secs(2));
+        let numbers = Measurement {
+            input_tokens: Some(10),
+            cached_input_tokens: Some(5),
+            ..Measurement::default()
+        };
+        let mut answers = Answers::default();
+        (0..n).for_each(|_| answers.push(Some(&told), &numbers));
+        answers
+    }
+
+    #[test]
+    fn answers_tell_what_the_counters_do_not() {
+        let mut record = sample::sweep().steps.remove(1);
+        let seen = SeenBeside { engine: Some((told(9.0), told(9.0))), ..SeenBeside::default() };
+        joined(&mut record, seen, &answers(3), Own::default());
+        let engine = record.engine.expect("told");
+        assert_eq!((engine.queue_mean, engine.prefill_mean), (Some(0.15), Some(2.0)));
+        assert_eq!((engine.prefix_hit_ratio, engine.decode_mean), (Some(0.25), None));
+        let sources: Vec<_> =
+            engine.sources.iter().map(|(name, source)| (name.as_str(), *source)).collect();
+        let expected = [
+            ("prefill_mean", EngineSource::Answers),
+            ("prefix_hit_ratio", EngineSource::Counters),
+            ("queue_mean", EngineSource::Counters),
+            ("ttft_mean", EngineSource::Counters),
+        ];
+        assert_eq!((sources.as_slice(), engine.answers, engine.readings), (&expected[..], 3, 2));
+    }
+
+    #[test]
+    fn answers_are_enough_for_a_record() {
+        let mut record = sample::sweep().steps.remove(1);
+        joined(&mut record, SeenBeside::default(), &answers(2), Own::default());
+        let engine = record.engine.expect("told");
+        assert_eq!((engine.queue_mean, engine.prefix_hit_ratio), (Some(1.0), Some(0.5)));
+        assert_eq!((engine.ttft_mean, engine.readings, engine.answers), (None, 0, 2));
+        assert_eq!((engine.foreign_token_ratio, engine.requests), (None, None));
+    }
+
     #[test]
     fn energy_is_that_of_our_tokens() {
         let seen = GpuStretched {
@@ -199,7 +268,8 @@ mod tests {
     fn what_could_not_be_read_is_said() {
         let mut record = sample::sweep().steps.remove(1);
         let untold = vec!["the engine's own metrics could not be read: refused".to_owned()];
-        joined(&mut record, SeenBeside { untold, ..SeenBeside::default() }, Own::default());
+        let seen = SeenBeside { untold, ..SeenBeside::default() };
+        joined(&mut record, seen, &Answers::default(), Own::default());
         assert_eq!(record.warnings.last().map(|warning| warning.code.as_str()), Some(UNTOLD));
         assert!(record.validity.is_valid() && record.engine.is_none());
     }

@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{
     Halt,
-    beside::{Beside, Witness},
+    beside::{Beside, SeenBeside, Witness},
     course::Course,
     decide::Decider,
     drain::drain,
@@ -137,7 +137,7 @@ pub(super) async fn step<G: Ground>(
     let tell = || teller.driving(&drive, &load.text);
     watch(driving, &drive, common, plan, &mut beside, tell).await;
     let remains = drive.remains().filter(|remains| remains.counts.begun > 0)?;
-    let looked = remains.tally.look();
+    let (looked, answers) = (remains.tally.look(), remains.tally.answers());
     let surroundings = Surroundings {
         throttled: throttle.since(),
         stopped: stopped(&remains.ending, &remains.failures, remains.counts, common.halt),
@@ -146,10 +146,12 @@ pub(super) async fn step<G: Ground>(
     let mut record = remains.tally.finish(load, surroundings);
     let (ending, counts, failures) = (remains.ending, remains.counts, remains.failures);
     // Whoever stops the run does not wait for an engine that may be gone.
-    if !common.halt.is_draining() {
-        let own = Own { answered: looked.output_tokens, unanswered: counts.unanswered_tokens };
-        joined(&mut record, beside.end().await, own);
-    }
+    let seen = match common.halt.is_draining() {
+        true => SeenBeside::default(),
+        false => beside.end().await,
+    };
+    let own = Own { answered: looked.output_tokens, unanswered: counts.unanswered_tokens };
+    joined(&mut record, seen, &answers, own);
     record.cause = cause(&record);
     Some(Done { record, ending, counts, failures, looked })
 }
