@@ -1,4 +1,5 @@
-//! What stood beside a step: what its engine and its GPUs told meanwhile, and what made it miss.
+//! What stood beside a step, or beside a probe's last minutes: what the engine and the GPUs told
+//! meanwhile, and what made it miss.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// What the engine says of a step: in its own metrics, all of its processes and models together,
 /// and, where those do not have a quantity, in its answers. Means and maxima are of the window;
 /// tokens and `foreign_token_ratio` of the whole step, warm-up included, because at both of its ends
-/// nothing of ours is under way.
+/// nothing of ours is under way. Of a probe's last minutes everything is of the same stretch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepEngine {
     /// Time to first token as the engine sees it: mean, in seconds.
@@ -29,6 +30,8 @@ pub struct StepEngine {
     pub prefix_hit_ratio: Option<f64>,
     /// The most of the KV cache that was in use at a reading, 0 to 1.
     pub kv_usage_max: Option<f64>,
+    /// The part of it that was in use, 0 to 1: mean over readings.
+    pub kv_usage_mean: Option<f64>,
     /// Requests that were put back for want of KV cache.
     pub preemptions: Option<f64>,
     /// Most requests that were worked on at a reading.
@@ -60,6 +63,23 @@ pub struct StepEngine {
     pub sources: BTreeMap<String, EngineSource>,
 }
 
+impl StepEngine {
+    /// Says of the numbers that can have several sources, are there and have none yet, that they
+    /// come from `source`.
+    pub fn credit(&mut self, source: EngineSource) {
+        let numbers = [
+            ("ttft_mean", self.ttft_mean),
+            ("queue_mean", self.queue_mean),
+            ("prefill_mean", self.prefill_mean),
+            ("decode_mean", self.decode_mean),
+            ("prefix_hit_ratio", self.prefix_hit_ratio),
+        ];
+        for (name, _) in numbers.into_iter().filter(|(_, value)| value.is_some()) {
+            self.sources.entry(name.to_owned()).or_insert(source);
+        }
+    }
+}
+
 /// Where a number of the engine comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -70,7 +90,7 @@ pub enum EngineSource {
     Answers,
 }
 
-/// What the target's GPUs told during a step.
+/// What the target's GPUs told during a step, or a probe's last minutes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepGpu {
     /// How many told.

@@ -75,10 +75,14 @@ pub struct BeatSummary {
     pub status: Option<u16>,
     /// Time to first token.
     pub ttft: Option<Duration>,
+    /// The same from when its last attempt was sent.
+    pub service_ttft: Option<Duration>,
     /// Time per output token.
     pub tpot: Option<Duration>,
     /// End to end.
     pub e2e: Option<Duration>,
+    /// Tokens of the prompt.
+    pub input_tokens: Option<u64>,
     /// Tokens of the answer.
     pub output_tokens: Option<u64>,
     /// Where `output_tokens` comes from.
@@ -112,8 +116,10 @@ impl BeatSummary {
             detail: beat.exchange.detail.as_deref().map(shorten),
             status: timeline.status,
             ttft: measurement.ttft,
+            service_ttft: measurement.service_ttft,
             tpot: measurement.tpot,
             e2e: measurement.e2e,
+            input_tokens: measurement.input_tokens,
             output_tokens: measurement.output_tokens,
             count_source: measurement.count_source,
             judged: judgements.iter().map(|judgement| judgement.bad).collect(),
@@ -214,22 +220,6 @@ impl Recent {
         beats.fold((0, 0), |(measured, failed), beat| {
             (measured + 1, failed + u64::from(beat.outcome.is_failure()))
         })
-    }
-
-    /// For each probe of `target`, the times to first token of its remembered beats that were ok and
-    /// due after `since`, in nanoseconds since the Unix epoch. Beats beside our own sweeps, and those
-    /// that the client spoiled, are left out.
-    pub fn ttft_of(&self, target: &str, since: i64) -> Vec<(Arc<BeatKey>, Vec<Duration>)> {
-        let is_told = |beat: &&Arc<BeatSummary>| {
-            let ours = beat.own_sweep || beat.spoiled.is_some();
-            beat.outcome == Outcome::Ok && !ours && beat.due_unix_nanos > since
-        };
-        let probes = self.lock();
-        let of_target = probes.iter().filter(|(key, _)| &*key.target == target);
-        let ttft = |entry: &Entry| {
-            entry.beats.iter().filter(is_told).filter_map(|beat| beat.ttft).collect()
-        };
-        of_target.map(|(key, entry)| (Arc::clone(key), ttft(entry))).collect()
     }
 
     /// Every probe with its view, by key.

@@ -5,17 +5,22 @@
 //!
 //! - `collectors`: which tasks there are; `watch`: one task
 //! - `engine`, `gpu`: one collection of each kind; `fetch`: their texts
+//! - `gpus`: what is kept of a target's GPUs, whoever collects them
 //! - `local`: this machine's own GPUs, which are collected once for all targets
 //! - `onlooker`: readings beside a run, when it asks
+//! - `windows`: the last minutes of every probe, beside what was collected
 
 mod collectors;
 mod engine;
 mod fetch;
 mod gpu;
+mod gpus;
 mod local;
 mod onlooker;
 mod watch;
+mod windows;
 
 pub(super) use collectors::Collectors;
 pub(super) use engine::EngineSource;
 pub use onlooker::Onlooker;
+pub(super) use windows::Windows;

@@ -3,12 +3,9 @@
 //! Owns what follows from both: how much of the load was not ours, the gap between the two views of
 //! the first token, energy a token. Pure.
 
-use std::collections::BTreeMap;
-
 use super::beside::SeenBeside;
 use crate::{
     event::{EngineSource, Mark, StepEngine, StepGpu, StepRecord, Warning},
-    measure::catalogue::Id,
     tally::Answers,
     telemetry::{EngineStretched, GpuStretched},
     timeline::Spent,
@@ -61,37 +58,19 @@ fn engine(
     answers: &Answers,
     (whole, window): (EngineStretched, EngineStretched),
 ) -> StepEngine {
-    let mut sources = BTreeMap::new();
-    let mut told = |name: &str, counters: Option<f64>, answers: Option<f64>| {
-        let counted = counters.map(|value| (value, EngineSource::Counters));
-        let (value, source) = counted.or(answers.map(|value| (value, EngineSource::Answers)))?;
-        sources.insert(name.to_owned(), source);
-        Some(value)
-    };
-    let ttft = told("ttft_mean", window.ttft.mean(), None);
-    let queue = told("queue_mean", window.queue.mean(), answers.mean(Spent::Queue));
-    let prefill = told("prefill_mean", window.prefill.mean(), answers.mean(Spent::Prefill));
-    let decode = told("decode_mean", window.decode.mean(), answers.mean(Spent::Decode));
-    let hits = ratio(window.prefix_hits, window.prefix_queries);
-    let prefix_hit_ratio = told("prefix_hit_ratio", hits, answers.prefix_hit_ratio());
+    let mut told = window.beside();
+    told.queue_mean = told.queue_mean.or(answers.mean(Spent::Queue));
+    told.prefill_mean = told.prefill_mean.or(answers.mean(Spent::Prefill));
+    told.decode_mean = told.decode_mean.or(answers.mean(Spent::Decode));
+    told.prefix_hit_ratio = told.prefix_hit_ratio.or(answers.prefix_hit_ratio());
+    told.credit(EngineSource::Answers);
     let client = step.latencies.get("ttft").and_then(|ttft| ttft.mean);
     let own_output_tokens = own.answered.saturating_add(own.unanswered);
     // Other counts than the server's may be too low, and would make out others that are not there.
     let counted = step.tokens.count_sources.iter().all(|(by, n)| by == "usage" || *n == 0);
     let foreign = |all: f64| ((all - own_output_tokens as f64) / all).max(0.0);
     StepEngine {
-        ttft_mean: ttft,
-        ttft_gap: client.zip(ttft).map(|(client, engine)| client - engine),
-        queue_mean: queue,
-        queue_ratio: ratio(queue, ttft),
-        prefill_mean: prefill,
-        decode_mean: decode,
-        requests: window.ttft.requests.or(window.queue.requests),
-        prefix_hit_ratio,
-        kv_usage_max: window.kv_usage_max,
-        preemptions: window.preemptions,
-        running_max: window.running_max,
-        waiting_max: window.waiting_max,
+        ttft_gap: client.zip(told.ttft_mean).map(|(client, engine)| client - engine),
         prompt_tokens: whole.prompt_tokens,
         generation_tokens: whole.generation_tokens,
         own_output_tokens,
@@ -100,42 +79,17 @@ fn engine(
             .filter(|all| counted && *all > 0.0)
             .map(foreign),
         restarts: whole.restarts,
-        was_fresh: window.was_fresh,
         readings: whole.readings,
         answers: answers.n(),
-        sources,
+        ..told
     }
 }
 
 fn gpu(seen: &GpuStretched, own: Own) -> StepGpu {
-    let mean = |id| seen.means.get(&id).copied();
     let tokens = own.answered as f64;
-    let energy = seen.energy_joules;
-    let watts = energy.map(|joules| joules / seen.seconds.max(f64::MIN_POSITIVE));
-    let gpus = f64::from(seen.gpus);
-    StepGpu {
-        gpus: seen.gpus,
-        utilization_mean: mean(Id::GpuUtilization),
-        sm_active_mean: mean(Id::GpuSmActive),
-        dram_active_mean: mean(Id::GpuDramActive),
-        memory_used_bytes_max: seen.most_of_all.get(&Id::GpuMemoryUsed).copied(),
-        power_watts_mean: watts.or(mean(Id::GpuPower).map(|one| one * gpus)),
-        temperature_celsius_max: seen.most.get(&Id::GpuTemperature).copied(),
-        sm_clock_hertz_mean: mean(Id::GpuSmClock),
-        energy_joules: energy,
-        joules_per_output_token: ratio(energy, (tokens > 0.0).then_some(tokens)),
-        throttle_ratios: seen
-            .throttle_ratios
-            .iter()
-            .map(|(reason, ratio)| ((*reason).to_owned(), *ratio))
-            .collect(),
-        readings: seen.readings,
-    }
-}
-
-fn ratio(part: Option<f64>, whole: Option<f64>) -> Option<f64> {
-    let whole = whole.filter(|whole| *whole > 0.0)?;
-    Some(part? / whole)
+    let joules_per_output_token =
+        seen.energy_joules.filter(|_| tokens > 0.0).map(|joules| joules / tokens);
+    StepGpu { joules_per_output_token, ..seen.beside() }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::{
     quantity::{Counter, Gauge, Stage},
     told::Told,
 };
-use crate::telemetry::rising::Followed;
+use crate::telemetry::{lately, rising::Followed};
 
 /// Most series of counters that are followed.
 const MOST_SERIES: usize = 4096;
@@ -21,9 +21,17 @@ type Series = (Counter, usize, String);
 #[derive(Clone, Debug)]
 pub struct Stretch {
     counters: BTreeMap<Series, Followed>,
-    gauges: BTreeMap<Gauge, f64>,
+    gauges: BTreeMap<Gauge, Seen>,
     restarts: u32,
     readings: u32,
+}
+
+/// A gauge over readings.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    sum: f64,
+    count: f64,
+    most: f64,
 }
 
 /// What happened in a stretch. What the engine does not tell is absent.
@@ -53,6 +61,8 @@ pub struct Stretched {
     pub waiting_max: Option<f64>,
     /// The fullest that the KV cache was at a reading.
     pub kv_usage_max: Option<f64>,
+    /// How full it was, mean over readings.
+    pub kv_usage_mean: Option<f64>,
     /// Readings at which a process had begun anew.
     pub restarts: u32,
     /// Whether the engine had generated nothing yet when the stretch began.
@@ -106,8 +116,10 @@ impl Stretch {
                 .or_insert(said.value);
         }
         for (gauge, value) in now {
-            let most = self.gauges.entry(gauge).or_insert(value);
-            *most = most.max(value);
+            let seen = self.gauges.entry(gauge).or_default();
+            seen.sum += value;
+            seen.count += 1.0;
+            seen.most = seen.most.max(value);
         }
         self.restarts += u32::from(anew);
         self.readings += 1;
@@ -119,7 +131,8 @@ impl Stretch {
             seconds: self.rose(Counter::Seconds(stage)),
             requests: self.rose(Counter::Requests(stage)),
         };
-        let gauge = |gauge| self.gauges.get(&gauge).copied();
+        let most = |gauge| self.gauges.get(&gauge).map(|seen| seen.most);
+        let mean = |gauge| self.gauges.get(&gauge).map(|seen| seen.sum / seen.count);
         Stretched {
             ttft: span(Stage::Ttft),
             queue: span(Stage::Queue),
@@ -130,9 +143,10 @@ impl Stretch {
             preemptions: self.rose(Counter::Preemptions),
             prompt_tokens: self.rose(Counter::PromptTokens),
             generation_tokens: self.rose(Counter::GenerationTokens),
-            running_max: gauge(Gauge::Running),
-            waiting_max: gauge(Gauge::Waiting),
-            kv_usage_max: gauge(Gauge::KvUsage),
+            running_max: most(Gauge::Running),
+            waiting_max: most(Gauge::Waiting),
+            kv_usage_max: most(Gauge::KvUsage),
+            kv_usage_mean: mean(Gauge::KvUsage),
             restarts: self.restarts,
             was_fresh: self.sum(Counter::GenerationTokens, Followed::base) == Some(0.0),
             readings: self.readings,
@@ -147,6 +161,18 @@ impl Stretch {
     fn sum(&self, counter: Counter, of: impl Fn(&Followed) -> f64) -> Option<f64> {
         let series = self.counters.iter().filter(|((what, ..), _)| *what == counter);
         series.map(|(_, followed)| of(followed)).reduce(|one, other| one + other)
+    }
+}
+
+impl lately::Stretch for Stretch {
+    type Told = Told;
+
+    fn begin(first: &[Told]) -> Self {
+        Self::begin(first)
+    }
+
+    fn told(&mut self, told: &[Told]) {
+        self.told(told);
     }
 }
 
