@@ -29,7 +29,7 @@ mod traffic;
 
 pub use board::{Board, Sheet, Sight, Slot, SlotKey, Standing};
 pub use cgroup::Cgroup;
-pub use engine::{EngineAccount, EngineStretch, EngineStretched, Span, Told, Untold};
+pub use engine::{EngineAccount, EngineCache, EngineStretch, EngineStretched, Span, Told, Untold};
 pub use exposition::{Malformed, Sample, samples};
 pub use gpu::{DcgmMatching, Gpu, GpuAccount, GpuStretch, GpuStretched, GpuTold, Xids, read_dcgm};
 pub use lately::{Between, Lately, Stretch, WINDOW};

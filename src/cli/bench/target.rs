@@ -8,6 +8,7 @@ use super::args::Args;
 use crate::{
     check,
     config::{Config, Global, Models, Retry, Scenario, Target},
+    daemon::identified,
     event::Engine,
     load::Link,
     workload::Workload,
@@ -91,8 +92,10 @@ pub(super) async fn survey(
 ) -> anyhow::Result<Surveyed> {
     let link = Link::new(Arc::new(target))?;
     let (listed, engine) = check::survey(&link, CONTROL).await?;
-    let engine =
-        engine.map(|engine| Engine { name: engine.name.to_owned(), version: engine.version });
+    let engine = match engine {
+        Some(recognised) => Some(identified(&link, recognised).await),
+        None => None,
+    };
     let known = &link.target().models;
     let models = if args.whom.all_models {
         all(known, listed)

@@ -80,6 +80,7 @@ impl web::Beside for Windows {
             source,
             name: sheet.name.clone(),
             version: sheet.version.clone(),
+            facts: sheet.facts.clone(),
             read_unix_nanos: sheet.standing.read_unix_nanos(),
             error: sheet.standing.why().map(str::to_owned),
         };
