@@ -239,7 +239,7 @@ impl Clues {
 /// Whether the engine tells enough to look for a cause: in its metrics, or in answers that say where
 /// their time went. Whether a process of it began anew is in its metrics only, and without that
 /// nobody knows who refused a connection.
-fn is_told(engine: &StepEngine, missed: Missed) -> bool {
+pub(super) fn is_told(engine: &StepEngine, missed: Missed) -> bool {
     let timed = engine.prefill_mean.is_some() || engine.decode_mean.is_some();
     engine.readings > 0 || timed && missed != Missed::OnTheWay
 }

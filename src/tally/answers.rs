@@ -1,7 +1,8 @@
 //! What the engine told in the answers of a step.
 
 use crate::{
-    measure::{Measurement, Moments},
+    event::{EngineSource, StepEngine},
+    measure::Moments,
     timeline::{EngineTold, Spent},
 };
 
@@ -17,9 +18,9 @@ pub struct Answers {
 }
 
 impl Answers {
-    /// Takes in what an answer told, and its numbers.
-    pub fn push(&mut self, told: Option<&EngineTold>, numbers: &Measurement) {
-        let cache = numbers.cached_input_tokens.zip(numbers.input_tokens);
+    /// Takes in what an answer told, and how many tokens of how long a prompt were cached.
+    pub fn push(&mut self, told: Option<&EngineTold>, cached: Option<u64>, prompt: Option<u64>) {
+        let cache = cached.zip(prompt);
         if let Some((cached, prompt)) = cache {
             self.prompts += prompt;
             self.cached += cached.min(prompt);
@@ -30,19 +31,21 @@ impl Answers {
         self.n += u64::from(told.is_some() || cache.is_some());
     }
 
-    /// Answers that told something.
-    pub const fn n(&self) -> u64 {
-        self.n
+    /// Whether no answer told anything.
+    pub const fn is_empty(&self) -> bool {
+        self.n == 0
     }
 
-    /// How long that part took, in seconds: the mean of the answers that tell it.
-    pub fn mean(&self, of: Spent) -> Option<f64> {
-        self.spent[of as usize].mean()
-    }
-
-    /// Share of the prompt tokens that the prefix cache held.
-    pub fn prefix_hit_ratio(&self) -> Option<f64> {
-        (self.prompts > 0).then(|| self.cached as f64 / self.prompts as f64)
+    /// Puts the means of the answers that tell them into `engine`, where it has none of its own.
+    pub fn fill(&self, engine: &mut StepEngine) {
+        let mean = |of: Spent| self.spent[of as usize].mean();
+        engine.queue_mean = engine.queue_mean.or(mean(Spent::Queue));
+        engine.prefill_mean = engine.prefill_mean.or(mean(Spent::Prefill));
+        engine.decode_mean = engine.decode_mean.or(mean(Spent::Decode));
+        let hits = (self.prompts > 0).then(|| self.cached as f64 / self.prompts as f64);
+        engine.prefix_hit_ratio = engine.prefix_hit_ratio.or(hits);
+        engine.answers = self.n;
+        engine.credit(EngineSource::Answers);
     }
 }
 
@@ -59,19 +62,19 @@ mod tests {
         let mut both = told;
         both.note(Spent::Prefill, Duration::from_millis(10));
         both.note(Spent::Decode, Duration::from_millis(70));
-        let numbers = |prompt, cached| Measurement {
-            input_tokens: prompt,
-            cached_input_tokens: cached,
-            ..Measurement::default()
-        };
         let mut answers = Answers::default();
-        answers.push(Some(&told), &numbers(Some(100), None));
-        answers.push(Some(&both), &numbers(Some(10), Some(4)));
-        answers.push(None, &numbers(Some(30), Some(99)));
-        answers.push(None, &numbers(None, None));
-        assert_eq!(answers.n(), 3);
-        assert_eq!(answers.mean(Spent::Prefill), Some(0.02));
-        assert_eq!((answers.mean(Spent::Decode), answers.mean(Spent::Queue)), (Some(0.07), None));
-        assert_eq!(answers.prefix_hit_ratio(), Some(34.0 / 40.0));
+        assert!(answers.is_empty());
+        answers.push(Some(&told), None, Some(100));
+        answers.push(Some(&both), Some(4), Some(10));
+        answers.push(None, Some(99), Some(30));
+        answers.push(None, None, None);
+        let mut engine = StepEngine { queue_mean: Some(5.0), ..StepEngine::default() };
+        engine.credit(EngineSource::Counters);
+        answers.fill(&mut engine);
+        assert_eq!((engine.prefill_mean, engine.decode_mean), (Some(0.02), Some(0.07)));
+        assert_eq!((engine.queue_mean, engine.prefix_hit_ratio), (Some(5.0), Some(34.0 / 40.0)));
+        assert_eq!((engine.answers, engine.sources.len()), (3, 4));
+        assert_eq!(engine.sources["queue_mean"], EngineSource::Counters);
+        assert_eq!(engine.sources["decode_mean"], EngineSource::Answers);
     }
 }

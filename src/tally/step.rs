@@ -156,7 +156,8 @@ impl StepTally {
             return;
         }
         self.latencies.ok(measurement);
-        self.answers.push(exchange.timeline.told.as_ref(), measurement);
+        let (cached, prompt) = (measurement.cached_input_tokens, measurement.input_tokens);
+        self.answers.push(exchange.timeline.told.as_ref(), cached, prompt);
         self.tokens.ok(
             measurement,
             ended.wanted_input_tokens,

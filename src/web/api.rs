@@ -19,6 +19,7 @@ use super::{
 use crate::{
     event::ProbeWindow,
     sinks::recent::{BeatSummary, ProbeSnapshot},
+    timeline::EngineTold,
 };
 
 /// Which probes are wanted; an empty name matches all.
@@ -334,6 +335,7 @@ impl<'a> BeatJson<'a> {
             engine_seconds: beat
                 .told
                 .iter()
+                .flat_map(EngineTold::times)
                 .map(|(of, took)| (of.as_str(), took.as_secs_f64()))
                 .collect(),
         }

@@ -240,7 +240,7 @@ fn other_conditions_open_a_new_baseline() {
                 name: "sglang".to_owned(),
                 version: None,
                 facts: EngineFacts::default(),
-            })
+            });
         }),
         ("tokenbeat", |run| run.tokenbeat_version.push('x')),
         ("our machine", |run| run.environment.fingerprint.push('x')),
@@ -263,8 +263,10 @@ fn other_conditions_open_a_new_baseline() {
 }
 
 #[test]
-fn what_is_not_known_of_the_engine_is_no_other_engine() {
+fn an_engine_that_is_not_known_or_was_given_other_memory_is_no_other_engine() {
+    let facts = EngineFacts { cache_blocks: Some(7), ..EngineFacts::default() };
     for engine in [
+        Some(Engine { name: "vllm".to_owned(), version: Some("0.33.0".to_owned()), facts }),
         None,
         Some(Engine { name: "vllm".to_owned(), version: None, facts: EngineFacts::default() }),
     ] {

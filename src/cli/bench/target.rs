@@ -51,6 +51,7 @@ pub(super) struct Subjects {
 }
 
 /// What came of asking the target.
+#[expect(clippy::large_enum_variant, reason = "one a run: a box would only move it")]
 pub(super) enum Surveyed {
     /// Whom the benchmark asks.
     Subjects(Subjects),

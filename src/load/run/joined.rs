@@ -5,10 +5,9 @@
 
 use super::beside::SeenBeside;
 use crate::{
-    event::{EngineSource, Mark, StepEngine, StepGpu, StepRecord, Warning},
+    event::{Mark, StepEngine, StepGpu, StepRecord, Warning},
     tally::Answers,
     telemetry::{EngineStretched, GpuStretched},
-    timeline::Spent,
 };
 
 /// The share of generated tokens that may be for others.
@@ -32,8 +31,8 @@ pub(super) struct Own {
 /// Adds to the record of a step what was seen beside it and what its answers told, and the mark if
 /// others loaded the engine.
 pub(super) fn joined(record: &mut StepRecord, seen: SeenBeside, answers: &Answers, own: Own) {
-    record.engine = match (seen.engine, answers.n()) {
-        (None, 0) => None,
+    record.engine = match (seen.engine, answers.is_empty()) {
+        (None, true) => None,
         (told, _) => Some(engine(record, own, answers, told.unwrap_or_default())),
     };
     record.gpu = seen.gpus.as_ref().map(|gpus| gpu(gpus, own));
@@ -59,11 +58,7 @@ fn engine(
     (whole, window): (EngineStretched, EngineStretched),
 ) -> StepEngine {
     let mut told = window.beside();
-    told.queue_mean = told.queue_mean.or(answers.mean(Spent::Queue));
-    told.prefill_mean = told.prefill_mean.or(answers.mean(Spent::Prefill));
-    told.decode_mean = told.decode_mean.or(answers.mean(Spent::Decode));
-    told.prefix_hit_ratio = told.prefix_hit_ratio.or(answers.prefix_hit_ratio());
-    told.credit(EngineSource::Answers);
+    answers.fill(&mut told);
     let client = step.latencies.get("ttft").and_then(|ttft| ttft.mean);
     let own_output_tokens = own.answered.saturating_add(own.unanswered);
     // Other counts than the server's may be too low, and would make out others that are not there.
@@ -80,7 +75,6 @@ fn engine(
             .map(foreign),
         restarts: whole.restarts,
         readings: whole.readings,
-        answers: answers.n(),
         ..told
     }
 }
@@ -97,7 +91,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{measure::Measurement, report::sample, telemetry::Span, timeline::EngineTold};
+    use crate::{
+        event::EngineSource,
+        report::sample,
+        telemetry::Span,
+        timeline::{EngineTold, Spent},
+    };
 
     fn told(generated: f64) -> EngineStretched {
         let span = |seconds| Span { seconds: Some(seconds), requests: Some(100.0) };
@@ -164,13 +163,8 @@ mod tests {
         let mut told = EngineTold::default();
         told.note(Spent::Queue, Duration::from_secs(1));
         told.note(Spent::Prefill, Duration::from_secs(2));
-        let numbers = Measurement {
-            input_tokens: Some(10),
-            cached_input_tokens: Some(5),
-            ..Measurement::default()
-        };
         let mut answers = Answers::default();
-        (0..n).for_each(|_| answers.push(Some(&told), &numbers));
+        (0..n).for_each(|_| answers.push(Some(&told), Some(5), Some(10)));
         answers
     }
 
