@@ -13,6 +13,6 @@ mod plan;
 pub use budget::Meter;
 pub use guard::{Beating, Circumstances, HeldBack, held_back};
 pub use maintenance::is_open;
-pub use pacer::{Pacer, Ticket, Wake};
+pub use pacer::{Lead, Pacer, Ticket, Wake};
 pub use phase::{Beats, phase};
 pub use plan::{Change, Decision, Due, Plan, Planned, Refused, Requested};

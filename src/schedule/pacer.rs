@@ -35,6 +35,16 @@ pub struct Wake {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(u64);
 
+/// How early the due times of a schedule are handed on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lead {
+    /// So long before they are due.
+    pub ahead: Duration,
+    /// What is due within so long of one that is handed on goes with it: the thread does not wake
+    /// in the middle of what the first one sets off.
+    pub along: Duration,
+}
+
 /// Due times, in ascending order.
 type Dues = Box<dyn Iterator<Item = Stamp> + Send>;
 
@@ -57,7 +67,7 @@ struct Shared {
 }
 
 enum Change {
-    Add(Ticket, Dues, UnboundedSender<Wake>),
+    Add(Schedule),
     Remove(Ticket),
 }
 
@@ -83,8 +93,18 @@ impl Pacer {
         dues: impl Iterator<Item = Stamp> + Send + 'static,
         receiver: UnboundedSender<Wake>,
     ) -> Ticket {
+        self.add_early(dues, Lead::default(), receiver)
+    }
+
+    /// Keeps `dues` as [`Self::add`] does, and hands each on before it is due.
+    pub fn add_early(
+        &self,
+        dues: impl Iterator<Item = Stamp> + Send + 'static,
+        lead: Lead,
+        receiver: UnboundedSender<Wake>,
+    ) -> Ticket {
         let ticket = Ticket(self.tickets.fetch_add(1, Ordering::Relaxed));
-        self.change(Change::Add(ticket, Box::new(dues), receiver));
+        self.change(Change::Add(Schedule { ticket, dues: Box::new(dues), lead, receiver }));
         ticket
     }
 
@@ -110,12 +130,41 @@ impl Drop for Pacer {
     }
 }
 
-/// One schedule in the thread's heap, ordered by its next due time.
-struct Entry {
-    due: Stamp,
+struct Schedule {
     ticket: Ticket,
-    rest: Dues,
+    dues: Dues,
+    lead: Lead,
     receiver: UnboundedSender<Wake>,
+}
+
+/// One schedule in the thread's heap, ordered by when it is to be woken for next.
+struct Entry {
+    wake: Stamp,
+    /// The next due time; the schedule has those after it.
+    due: Stamp,
+    schedule: Schedule,
+}
+
+impl Entry {
+    /// The schedule up to its next due time; absent if there is none.
+    fn next(mut schedule: Schedule) -> Option<Self> {
+        let due = schedule.dues.next()?;
+        Some(Self { wake: due.before(schedule.lead.ahead), due, schedule })
+    }
+
+    /// Hands on what is to be handed on `now`; what is left of the schedule, if anybody listens.
+    fn hand_on(self, now: Stamp) -> Option<Self> {
+        let until = self.due.after(self.schedule.lead.along);
+        let mut entry = self;
+        loop {
+            let Self { due, schedule: Schedule { ticket, receiver, .. }, .. } = &entry;
+            receiver.send(Wake { ticket: *ticket, due: *due, woke: now }).ok()?;
+            entry = Self::next(entry.schedule)?;
+            if entry.due >= until {
+                return Some(entry);
+            }
+        }
+    }
 }
 
 impl PartialEq for Entry {
@@ -134,7 +183,7 @@ impl PartialOrd for Entry {
 
 impl Ord for Entry {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.due, self.ticket).cmp(&(other.due, other.ticket))
+        (self.wake, self.schedule.ticket).cmp(&(other.wake, other.schedule.ticket))
     }
 }
 
@@ -148,24 +197,20 @@ fn run(shared: &Shared) {
             std::mem::take(&mut *shared.changes.lock().unwrap_or_else(PoisonError::into_inner))
         {
             match change {
-                Change::Add(ticket, mut rest, receiver) => entries
-                    .extend(rest.next().map(|due| Reverse(Entry { due, ticket, rest, receiver }))),
+                Change::Add(schedule) => entries.extend(Entry::next(schedule).map(Reverse)),
                 Change::Remove(ticket) => {
-                    entries.retain(|Reverse(entry): &Reverse<Entry>| entry.ticket != ticket);
+                    entries
+                        .retain(|Reverse(entry): &Reverse<Entry>| entry.schedule.ticket != ticket);
                 }
             }
         }
         let now = Stamp::now();
         match entries.peek() {
-            Some(Reverse(next)) if next.due <= now => {
-                if let Some(Reverse(Entry { due, ticket, mut rest, receiver })) = entries.pop()
-                    && receiver.send(Wake { ticket, due, woke: now }).is_ok()
-                    && let Some(due) = rest.next()
-                {
-                    entries.push(Reverse(Entry { due, ticket, rest, receiver }));
-                }
+            Some(Reverse(next)) if next.wake <= now => {
+                let rest = entries.pop().and_then(|Reverse(entry)| entry.hand_on(now));
+                entries.extend(rest.map(Reverse));
             }
-            Some(Reverse(next)) => thread::park_timeout(next.due.since(now).min(SLICE)),
+            Some(Reverse(next)) => thread::park_timeout(next.wake.since(now).min(SLICE)),
             None => thread::park(),
         }
     }
@@ -197,6 +242,25 @@ mod tests {
             |ticket| seen.iter().filter(move |wake| wake.ticket == ticket).map(|wake| wake.due);
         assert_eq!((dues(fast).count(), dues(slow).count()), (20, 5));
         assert!(dues(fast).is_sorted() && seen.iter().map(|wake| wake.due).is_sorted());
+    }
+
+    #[test]
+    fn what_is_near_an_early_one_comes_with_it() {
+        let pacer = Pacer::start().expect("a thread");
+        let (send, mut wakes) = unbounded_channel();
+        let (ahead, along) = (Duration::from_millis(5), Duration::from_millis(3));
+        let start = Stamp::now().after(Duration::from_millis(20));
+        let dues = [0, 2, 3, 4, 9].map(|at| start.after(Duration::from_millis(at)));
+        pacer.add_early(dues.into_iter(), Lead { ahead, along }, send);
+        let mut seen = Vec::new();
+        while let Some(wake) = wakes.blocking_recv() {
+            assert!(wake.woke >= wake.due.before(ahead + along), "too early");
+            seen.push(wake);
+        }
+        assert_eq!(seen.iter().map(|wake| wake.due).collect::<Vec<_>>(), dues);
+        assert_eq!(seen[0].woke, seen[1].woke);
+        // What is due at the end of that time or later is woken for anew.
+        assert!(seen[1].woke < seen[2].woke && seen[3].woke < seen[4].woke);
     }
 
     #[test]

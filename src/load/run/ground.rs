@@ -21,7 +21,7 @@ use crate::{
     clock::Stamp,
     config::Connection,
     load::{Link, exchange, own_beats::Beaten},
-    schedule::{Pacer, Wake},
+    schedule::{Lead, Pacer, Wake},
     timeline::{Exchange, Recorder, Timeline},
     workload::{RequestPlan, Sizing},
 };
@@ -30,10 +30,13 @@ use crate::{
 /// endless must not cost memory before it comes.
 const EXPECTED_TOKENS: u32 = 4_096;
 
-/// How long before its due time a bell that is watched for wakes the runtime. Two threads wake one
-/// after the other, each on a processor that may sleep. Of 0, 60, 100 and 200 µs this has the least
-/// lag (`cargo bench -- arrivals`): longer, and the runtime takes a processor from the others.
-const AHEAD: Duration = Duration::from_micros(100);
+/// How early a bell that is watched for wakes the runtime. Two threads wake one after the other, each
+/// on a processor that may sleep. What is due within `along` comes with it: at 2,000 a second the
+/// pacer would else often wake in the middle of a send, hold it back, and so make bunches. Of 60 to
+/// 200 µs and 0 to 300 µs these have the least lag and the fewest bunches
+/// (`cargo bench -- arrivals`).
+const WATCHFUL: Lead =
+    Lead { ahead: Duration::from_micros(200), along: Duration::from_micros(300) };
 
 /// How a due time is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +49,10 @@ pub(super) enum Waiting {
 }
 
 impl Waiting {
-    const fn ahead(self) -> Duration {
+    fn lead(self) -> Lead {
         match self {
-            Self::Asleep => Duration::ZERO,
-            Self::Watchful => AHEAD,
+            Self::Asleep => Lead::default(),
+            Self::Watchful => WATCHFUL,
         }
     }
 }
@@ -183,8 +186,6 @@ impl Live {
 /// The pacer's wakes.
 pub(super) struct Wakes {
     wakes: UnboundedReceiver<Wake>,
-    /// By how much each comes before its due time.
-    ahead: Duration,
     /// The bell that is about to ring: whoever waits for it may be called away.
     near: Option<Bell>,
 }
@@ -195,7 +196,6 @@ impl Alarm for Wakes {
             Some(bell) => bell,
             None => {
                 let Wake { due, woke, .. } = self.wakes.recv().await?;
-                let due = due.after(self.ahead);
                 *self.near.insert(Bell { due, woke: woke.max(due) })
             }
         };
@@ -215,11 +215,10 @@ impl Ground for Live {
     }
 
     fn alarm(&self, dues: impl Iterator<Item = Stamp> + Send + 'static, waiting: Waiting) -> Wakes {
-        let ahead = waiting.ahead();
         let (wake, wakes) = unbounded_channel();
         // The schedule ends with its receiver: no ticket need be kept.
-        self.pacer.add(dues.map(move |due| due.before(ahead)), wake);
-        Wakes { wakes, ahead, near: None }
+        self.pacer.add_early(dues, waiting.lead(), wake);
+        Wakes { wakes, near: None }
     }
 
     async fn exchange(
