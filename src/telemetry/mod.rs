@@ -29,8 +29,8 @@ pub use cgroup::{Cgroup, CpuPressure, CpuTold, Waiting};
 pub use engine::{EngineAccount, EngineStretch, EngineStretched, Span, Told, Untold};
 pub use exposition::{Malformed, Sample, samples};
 pub use gpu::{
-    DcgmMatching, Gpu, GpuAccount, GpuStretch, GpuStretched, GpuTold, GpusSeen, Moment, Xids,
-    read_dcgm,
+    DcgmMatching, Gpu, GpuAccount, GpuStretch, GpuStretched, GpuTold, GpusSeen, Moment,
+    Value as GpuValue, Which as GpuWhich, Xids, read_dcgm,
 };
 pub use log_counter::LogCounter;
 pub use nvml::{Heard, LocalGpu, Nvml, NvmlLooked, NvmlTold, NvmlVisit, NvmlWatch, Part, Share};

@@ -32,7 +32,9 @@ pub(in crate::dashboard) fn dashboard() -> Dashboard {
         range: "3h",
         variables: vec![TARGET, GPU],
         annotations: common::runs_of(OF_TARGET),
-        rows: [answer(), work(), power(), health()].map(|row| row.needs(Need::Gpus)).into(),
+        rows: [answer(), work(), traffic(), power(), health()]
+            .map(|row| row.needs(Need::Gpus))
+            .into(),
     }
 }
 
@@ -124,6 +126,48 @@ fn work() -> Row {
                 "tokenbeat_gpu_utilization_ratio",
                 "Share of the time in which any kernel ran, be it on one multiprocessor of many: at 100 % \
                  there may be much room left.",
+            ),
+        ],
+    }
+}
+
+fn traffic() -> Row {
+    let rates = |title, metric, description| {
+        Panel::new(title, Kind::Lines, Unit::BytesPerSecond, description).ask(
+            "{{direction}}, {{target}} gpu {{gpu}} {{mig}}",
+            gauge(metric, SELECT, "target, gpu, uuid, mig, direction"),
+        )
+    };
+    Row {
+        title: "What do they move, and whose memory do they hold?",
+        height: 8,
+        panels: vec![
+            rates(
+                "NVLink",
+                "tokenbeat_gpu_nvlink_bytes_per_second",
+                "Bytes a second between GPUs, by direction: what an engine on several of them sends \
+                 around for every token. Empty without links.",
+            ),
+            rates(
+                "PCIe",
+                "tokenbeat_gpu_pcie_bytes_per_second",
+                "Bytes a second from the GPU (transmit) and to it (receive). Much of it in decode is KV \
+                 cache or weights that do not fit.",
+            ),
+            Panel::new(
+                "Memory by program",
+                Kind::Lines,
+                Unit::Bytes,
+                "What the processes of each program hold. A second program takes KV cache from the \
+                 engine. Of this machine's GPUs only, as far as the driver tells.",
+            )
+            .ask(
+                "{{process}}, {{target}} gpu {{gpu}} {{mig}}",
+                gauge(
+                    "tokenbeat_gpu_process_memory_bytes",
+                    SELECT,
+                    "target, gpu, uuid, mig, process",
+                ),
             ),
         ],
     }

@@ -86,7 +86,8 @@ fn engine(
 }
 
 fn gpu(seen: &GpuStretched, own: Own) -> StepGpu {
-    let mean = |id| seen.means.get(&id).copied();
+    let mean = |id| seen.means.get(&(id, None)).copied();
+    let traffic = |id, direction| seen.means.get(&(id, Some(direction))).copied();
     let tokens = own.answered as f64;
     let energy = seen.energy_joules;
     let watts = energy.map(|joules| joules / seen.seconds.max(f64::MIN_POSITIVE));
@@ -96,9 +97,13 @@ fn gpu(seen: &GpuStretched, own: Own) -> StepGpu {
         utilization_mean: mean(Id::GpuUtilization),
         sm_active_mean: mean(Id::GpuSmActive),
         dram_active_mean: mean(Id::GpuDramActive),
-        memory_used_bytes_max: seen.most_of_all.get(&Id::GpuMemoryUsed).copied(),
+        pcie_transmit_bytes_per_second_mean: traffic(Id::GpuPcieRate, "transmit"),
+        pcie_receive_bytes_per_second_mean: traffic(Id::GpuPcieRate, "receive"),
+        nvlink_transmit_bytes_per_second_mean: traffic(Id::GpuNvlinkRate, "transmit"),
+        nvlink_receive_bytes_per_second_mean: traffic(Id::GpuNvlinkRate, "receive"),
+        memory_used_bytes_max: seen.most_of_all.get(&(Id::GpuMemoryUsed, None)).copied(),
         power_watts_mean: watts.or(mean(Id::GpuPower).map(|one| one * gpus)),
-        temperature_celsius_max: seen.most.get(&Id::GpuTemperature).copied(),
+        temperature_celsius_max: seen.most.get(&(Id::GpuTemperature, None)).copied(),
         sm_clock_hertz_mean: mean(Id::GpuSmClock),
         energy_joules: energy,
         joules_per_output_token: ratio(energy, (tokens > 0.0).then_some(tokens)),
