@@ -41,7 +41,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("dashboard", &["measure"]),
     ("schedule", &["clock", "event", "config", "calendar"]),
     ("client", &["clock", "sse", "timeline", "protocol"]),
-    ("telemetry", &["clock", "measure"]),
+    ("telemetry", &["clock", "measure", "event"]),
     ("load", &["*"]),
     ("check", &["*"]),
     (

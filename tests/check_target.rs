@@ -20,7 +20,10 @@ use serde_json::Value;
 use tokenbeat::{
     check::Colour,
     cli::{Exit, check_target::CheckTarget},
-    config::{Authorization, Config, Global, Models, Nvml, SecretSource, Seen, Target, TlsFiles},
+    config::{
+        Authorization, Config, EngineMetrics, Global, Models, Nvml, SecretSource, Seen, Target,
+        TlsFiles,
+    },
     protocol::Api,
 };
 
@@ -130,6 +133,81 @@ async fn engines_are_recognised_by_what_they_answer() {
         let asked = server.asked();
         assert!(asked.len() <= 10, "{folder}: a handful of requests, not {}", asked.len());
     }
+}
+
+/// llama.cpp with the metrics that it once told, which are not everything that an engine can tell.
+fn llamacpp_with_metrics() -> Script {
+    let mut script = engine("llamacpp", "llamacpp");
+    let text = tests().join("wire").join("llamacpp").join("metrics_after_load.txt");
+    let text = std::fs::read_to_string(text).expect("the fixture");
+    let reply = Reply::Whole(Answer::new("200 OK", "text/plain", &text));
+    script.paths.insert("/metrics".to_owned(), reply);
+    script
+}
+
+#[tokio::test]
+async fn what_the_engines_metrics_tell_of_and_what_not_is_said() {
+    let server = Server::play(llamacpp_with_metrics()).await;
+    let checked = check(&[&server.url(), "--json"]).await;
+    let (status, detail) = checked.says("engine_metrics");
+    assert_eq!((&*status, &*detail), ("passed", "llama.cpp at /metrics, 7 of 11 families"));
+    let found = &checked.json()["engine_metrics"];
+    let missing = ["kv_usage", "preemptions", "ttft", "queue"];
+    assert_eq!(found["missing"], Value::from(missing.to_vec()), "{found}");
+    assert_eq!(found["families"].as_array().map(Vec::len), Some(7));
+    let lines = check(&[&server.url()]).await.output;
+    for name in missing {
+        assert!(lines.contains(&format!("not told        {name}: ")), "{lines}");
+    }
+}
+
+#[tokio::test]
+async fn without_metrics_of_the_engine_the_remedy_is_told_and_nothing_fails() {
+    let server = Server::play(engine("llamacpp", "llamacpp")).await;
+    let checked = check(&[&server.url(), "--json"]).await;
+    assert_eq!(checked.exit, Ok(Exit::Done), "{}", checked.output);
+    let (status, detail) = checked.says("engine_metrics");
+    assert!(
+        status == "skipped" && detail.contains("start llama-server with --metrics"),
+        "{detail}"
+    );
+    assert_eq!(checked.json()["engine_metrics"], Value::Null);
+}
+
+#[tokio::test]
+async fn configured_metrics_are_read_with_their_own_key() {
+    let (server, engine) =
+        (Server::play(vllm()).await, Server::play(llamacpp_with_metrics()).await);
+    let folder = tempfile::tempdir().expect("a folder");
+    let [key, own] = ["key", "own"].map(|name| folder.path().join(name));
+    std::fs::write(&key, "sk-planted\n").expect("written");
+    std::fs::write(&own, "sk-metrics\n").expect("written");
+    let load = |authorization: Option<PathBuf>, path: &str| {
+        let mut config = config(&server.url(), TlsFiles::default(), &key);
+        let mut target = Target::clone(&config.targets[0]);
+        let bearer = |file| Authorization {
+            scheme: "Bearer".to_owned(),
+            credentials: SecretSource::File(file),
+        };
+        target.engine_metrics = Some(EngineMetrics {
+            urls: vec![format!("{}{path}", engine.url()).parse().expect("a URL")],
+            interval: Duration::from_secs(15),
+            authorization: authorization.map(bearer),
+        });
+        config.targets = vec![Arc::new(target)];
+        move || Ok(config)
+    };
+    let arguments = ["llama-prod", "--config.file", "t.yml", "--json"];
+    for (authorization, sent) in [(None, None), (Some(own.clone()), Some("Bearer sk-metrics"))] {
+        let checked = check_with(&arguments, load(authorization, "/metrics")).await;
+        assert_eq!(checked.says("engine_metrics").0, "passed", "{}", checked.output);
+        let asked = engine.asked();
+        let last = asked.last().expect("it was asked");
+        assert_eq!(last.contains("sk-"), sent.is_some(), "{last}");
+        assert!(sent.is_none_or(|sent| last.contains(sent)), "{last}");
+    }
+    let wrong = check_with(&arguments, load(None, "/nowhere")).await;
+    assert_eq!(wrong.says("engine_metrics").0, "warned", "somebody wants them");
 }
 
 #[tokio::test]

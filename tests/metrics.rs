@@ -547,15 +547,16 @@ fn changed_thresholds_restart_their_histograms_only() {
     assert_eq!(samples.get("tokenbeat_slo_threshold_seconds", &[("metric", "ttft")]), 0.62);
 }
 
+/// What needs our view and the engine's.
+const JOINED: [&str; 2] = ["tokenbeat_probe_engine_ttft_ratio", "tokenbeat_probe_window_cause"];
+
 #[test]
 fn a_subject_costs_at_most_280_series() {
     let subject = key();
     let sink = sink();
     let samples = samples(&sink);
     // Sweeps and telemetry have budgets of their own.
-    let telemetry = |name: &str| {
-        name.starts_with("tokenbeat_engine_") || name == "tokenbeat_probe_engine_ttft_ratio"
-    };
+    let telemetry = |name: &str| name.starts_with("tokenbeat_engine_") || JOINED.contains(&name);
     let of_it = |(name, labels): &&exposition::Key| {
         labels.contains_key("model") && !labels.contains_key("sweep") && !telemetry(name)
     };
@@ -564,7 +565,7 @@ fn a_subject_costs_at_most_280_series() {
 }
 
 #[test]
-fn telemetry_costs_at_most_20_series_an_engine_and_52_a_gpu() {
+fn telemetry_costs_at_most_20_series_an_engine_52_a_gpu_and_10_a_probe() {
     let samples = samples(&sink());
     let of = |label: &str, prefix: &str| {
         let has = |(name, labels): &&exposition::Key| {
@@ -576,6 +577,8 @@ fn telemetry_costs_at_most_20_series_an_engine_and_52_a_gpu() {
     // One program has it here, of at most eight.
     let gpu = gpu + 8 - of("process", "tokenbeat_gpu_process_memory_bytes");
     assert!((16..=20).contains(&engine) && (40..=52).contains(&gpu), "{engine}, {gpu}");
+    let joined = samples.values.keys().filter(|(name, _)| JOINED.contains(&&**name)).count();
+    assert_eq!(joined, 10, "one ratio, and while the probe is degraded each cause");
 }
 
 #[test]

@@ -61,9 +61,15 @@ fn config(folder: &Path, echo: &Echo) -> String {
         folder.join("cert.pem").display(),
         folder.join("key.pem").display()
     );
+    let telemetry = format!(
+        "engine_metrics: {{url: \"{}/metrics\", interval: 1s, \
+         authorization: {{credentials_file: {}}}}}",
+        echo.url(),
+        folder.join("bearer").display()
+    );
     format!(
         "targets:\n\
-         \x20 - {{name: plain, url: \"{}\", models: [sim-8b], {secrets}}}\n\
+         \x20 - {{name: plain, url: \"{}\", models: [sim-8b], {secrets}, {telemetry}}}\n\
          \x20 - {{name: tls, url: \"https://{}\", models: [sim-8b], {secrets}, {tls}}}\n\
          workloads:\n\
          \x20 w: {{synthetic: {{expect: {{same_model: true, contains: word}}}}}}\n\
@@ -101,6 +107,11 @@ fn no_output_of_the_daemon_has_a_secret() {
     let traces = daemon.get("/api/v1/traces").body;
     assert!(traces.contains("wait") && traces.contains("trace_id"), "{traces}");
     clean("the traces", &traces);
+    let why = until("why the engine is not read", || {
+        let targets = daemon.get("/api/v1/targets").body;
+        targets.contains("\"up\":false").then_some(targets)
+    });
+    clean("why the engine is not read", &why);
     let paths = ["/", "/api/v1/targets", "/api/v1/probes", "/api/v1/status", "/nowhere"];
     for path in paths {
         let answer = daemon.get(path);

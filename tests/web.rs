@@ -1,5 +1,7 @@
 //! The web side over real sockets: what it answers, what it refuses, and what it never shows.
 
+#[path = "web/beside.rs"]
+mod beside;
 #[path = "web/http.rs"]
 mod http;
 #[path = "web/planted.rs"]

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::event::{Cause, CauseRecord, Mark, StepRecord};
+use crate::event::{Cause, CauseRecord, Mark, StepEngine, StepRecord};
 
 /// The misses that are failures from which on they are what was missed.
 const FAILURES: f64 = 0.5;
@@ -34,6 +34,9 @@ const ON_THE_WAY: [&str; 5] = ["dns", "connect", "tls", "reset", "http_malformed
 
 /// What was given up because it took too long: as a latency it is infinite.
 const TOO_LONG: [&str; 3] = ["timeout_first_token", "timeout_total", "stall"];
+
+/// What says nothing against the target.
+const NO_FAILURE: [&str; 3] = ["ok", "aborted", "local"];
 
 /// What was missed, as far as that bears on its cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +95,67 @@ pub struct EngineClues {
     pub was_fresh: bool,
 }
 
+/// Failures, by where they lie.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Failed {
+    on_the_way: u64,
+    /// Those included, but not what was given up because it took too long.
+    all: u64,
+}
+
+impl Failed {
+    /// Counts `n` exchanges that ended so; what is no failure counts for nothing.
+    pub(super) fn count(&mut self, outcome: &str, n: u64) {
+        if NO_FAILURE.contains(&outcome) || TOO_LONG.contains(&outcome) {
+            return;
+        }
+        self.all += n;
+        if ON_THE_WAY.contains(&outcome) {
+            self.on_the_way += n;
+        }
+    }
+}
+
+impl Missed {
+    /// What was missed, and its name, of so many `misses` that `worst` is the threshold of most of.
+    pub(super) fn of(failed: Failed, misses: u64, worst: Option<&str>) -> (Self, &str) {
+        let of_misses = |count: u64| count as f64 / misses.max(1) as f64 >= FAILURES;
+        if of_misses(failed.on_the_way) {
+            return (Self::OnTheWay, "failed");
+        }
+        if of_misses(failed.all) {
+            return (Self::Failed, "failed");
+        }
+        match worst {
+            Some(name @ ("ttft" | "ttfo")) => (Self::FirstToken, name),
+            Some(name @ ("tpot" | "tpot_mlperf" | "itl" | "ttst")) => (Self::Pace, name),
+            Some(name) => (Self::Whole, name),
+            None => (Self::Whole, "e2e"),
+        }
+    }
+}
+
+impl EngineClues {
+    /// Those of what an engine told.
+    pub(super) fn of(told: &StepEngine) -> Self {
+        let requests = told.requests.filter(|requests| *requests > 0.0);
+        Self {
+            ttft: told.ttft_mean,
+            queue: told.queue_mean,
+            prefill: told.prefill_mean,
+            decode: told.decode_mean,
+            preemptions: told.preemptions.zip(requests).map(|(of, all)| of / all),
+            restarted: told.restarts > 0,
+            was_fresh: told.was_fresh,
+        }
+    }
+}
+
+/// Whether `misses` of `n` are more than an objective leaves.
+pub(super) fn is_missed(n: u64, misses: u64, objective: f64) -> bool {
+    (n.saturating_sub(misses) as f64) < objective * n as f64
+}
+
 /// A cause, and the numbers that it rests on.
 type Found = (Cause, Vec<(&'static str, Option<f64>)>);
 
@@ -132,38 +196,19 @@ pub fn cause(step: &StepRecord) -> Option<CauseRecord> {
 impl Clues {
     /// Those of a step, if it missed an SLO: of the one that it missed most.
     pub fn of(step: &StepRecord) -> Option<Self> {
-        let share = |misses: u64, n: u64| misses as f64 / n.max(1) as f64;
         let missed = step.standings.iter().filter(|standing| {
-            standing.metric.is_none()
-                && standing.n > 0
-                && share(standing.misses, standing.n) > 1.0 - standing.objective
+            standing.metric.is_none() && is_missed(standing.n, standing.misses, standing.objective)
         });
         let slo = missed.max_by_key(|standing| standing.misses)?;
-        let count = |names: &[&str]| -> u64 {
-            names.iter().filter_map(|name| step.outcomes.get(*name)).sum()
-        };
-        let ok = count(&["ok"]);
-        let failed = step.n.saturating_sub(ok).saturating_sub(count(&TOO_LONG));
-        let way = count(&ON_THE_WAY);
-        let of_misses = |count: u64| share(count, slo.misses) >= FAILURES;
+        let mut failed = Failed::default();
+        step.outcomes.iter().for_each(|(outcome, n)| failed.count(outcome, *n));
         let thresholds = step.standings.iter().filter(|one| one.slo == slo.slo);
         let worst = thresholds
             .filter(|one| one.metric.is_some() && one.misses > 0)
             // Of equals the first: a late first token is also a late end.
             .reduce(|worst, one| if one.misses > worst.misses { one } else { worst })
             .and_then(|one| one.metric.as_deref());
-        let (missed, name) = if of_misses(way) {
-            (Missed::OnTheWay, "failed")
-        } else if of_misses(failed) {
-            (Missed::Failed, "failed")
-        } else {
-            match worst {
-                Some(name @ ("ttft" | "ttfo")) => (Missed::FirstToken, name),
-                Some(name @ ("tpot" | "tpot_mlperf" | "itl" | "ttst")) => (Missed::Pace, name),
-                Some(name) => (Missed::Whole, name),
-                None => (Missed::Whole, "e2e"),
-            }
-        };
+        let (missed, name) = Missed::of(failed, slo.misses, worst);
         let latency = |name: &str| step.latencies.get(name);
         let mean = |name: &str| latency(name).and_then(|of| of.mean);
         let late = [Mark::ClientSaturated, Mark::Throttled];
@@ -177,18 +222,7 @@ impl Clues {
             service_ttft: mean("service_ttft"),
             ttft_spread: spread,
             e2e: mean("e2e"),
-            engine: step.engine.as_ref().map(|engine| {
-                let requests = engine.requests.filter(|requests| *requests > 0.0);
-                EngineClues {
-                    ttft: engine.ttft_mean,
-                    queue: engine.queue_mean,
-                    prefill: engine.prefill_mean,
-                    decode: engine.decode_mean,
-                    preemptions: engine.preemptions.zip(requests).map(|(of, all)| of / all),
-                    restarted: engine.restarts > 0,
-                    was_fresh: engine.was_fresh,
-                }
-            }),
+            engine: step.engine.as_ref().map(EngineClues::of),
             throttle: step.gpu.as_ref().map(|gpu| gpu.throttle_ratios.clone()).unwrap_or_default(),
         })
     }
@@ -240,8 +274,9 @@ impl Split {
     fn first(engine: EngineClues, sent: f64, client: f64) -> Option<Self> {
         let theirs = engine.ttft.or_else(|| Some(engine.queue? + engine.prefill?))?;
         let queue = engine.queue?;
-        // What an engine does before its first token and does not call its queue is prefill.
-        let prefill = engine.prefill.unwrap_or(theirs - queue).max(0.0);
+        // What an engine does before its first token and does not call its queue is prefill, also
+        // what stands in none of its own histograms: a busy front end, the step that was under way.
+        let prefill = (theirs - queue).max(0.0);
         let network = (sent - theirs).max(0.0);
         Some(Self { client, network, queue, prefill, ..Self::default() })
     }

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, header};
 use reqwest::{Client, ClientBuilder, redirect};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio::{net::lookup_host, time::timeout};
-use url::Url;
+use url::{Origin, Url};
 
 use super::heard::Heard;
 use crate::{
@@ -59,6 +59,8 @@ pub(super) enum Silence {
 /// The control requests of one check, and what they heard.
 pub(super) struct Control {
     client: Client,
+    /// The target's own origin, and its root under the name that is verified.
+    origin: Origin,
     root: Url,
     headers: Headers,
     limit: Duration,
@@ -73,7 +75,7 @@ impl Control {
             .await
             .map_err(|error| CheckError::Headers(error.to_string()))?;
         let target = link.target();
-        let mut root = target.url.clone();
+        let (origin, mut root) = (target.url.origin(), target.url.clone());
         let mut client = Client::builder().redirect(redirect::Policy::none()).no_proxy();
         if let Some(proxy) = &target.proxy_url {
             client = client.proxy(reqwest::Proxy::all(proxy.clone()).map_err(unusable)?);
@@ -88,7 +90,7 @@ impl Control {
             _ => client,
         };
         let client = client.build().map_err(unusable)?;
-        Ok(Self { client, root, headers, limit, heard: Vec::new() })
+        Ok(Self { client, origin, root, headers, limit, heard: Vec::new() })
     }
 
     /// Asks for `path`, once: what has been heard before is not asked for again.
@@ -117,11 +119,16 @@ impl Control {
     /// What stands at `url`, which the configuration names. The target's headers, and with them its
     /// credentials, go along only if that is the target's own origin.
     pub(super) async fn text_at(&self, url: &Url) -> Result<String, String> {
-        let headers = match url.origin() == self.root.origin() {
-            true => self.headers.map.clone(),
+        let mut url = url.clone();
+        let headers = match url.origin() == self.origin {
+            true => {
+                // It has the same host in other words; one that cannot be set stays as it was.
+                let _ = url.set_host(self.root.host_str());
+                self.headers.map.clone()
+            }
             false => HeaderMap::new(),
         };
-        let fetched = timeout(self.limit, self.fetch("", url.clone(), headers)).await;
+        let fetched = timeout(self.limit, self.fetch("", url, headers)).await;
         match fetched.unwrap_or(Err(Silence::Timeout(self.limit))) {
             // A part of an exposition must not pass for the whole.
             Ok(heard) if heard.body.len() >= MAX_BODY => {
@@ -134,7 +141,7 @@ impl Control {
     }
 
     async fn get(&self, path: &'static str) -> Result<Heard, Silence> {
-        self.fetch(path, self.url(path), self.headers.map.clone()).await
+        self.fetch(path, below(&self.root, path), self.headers.map.clone()).await
     }
 
     async fn fetch(
@@ -162,16 +169,6 @@ impl Control {
         })
     }
 
-    /// `path` below the root of the target. A base URL may name the API's version (`…/v1`), but
-    /// health and versions lie beside that, not below it.
-    fn url(&self, path: &str) -> Url {
-        let base = self.root.path().trim_end_matches('/');
-        let base = base.strip_suffix("/v1").unwrap_or(base);
-        let mut url = self.root.clone();
-        url.set_path(&format!("{base}{path}"));
-        url
-    }
-
     fn silence(&self, error: &reqwest::Error) -> Silence {
         // The outer two errors only say that a request was to be sent, and where to.
         let cause = error.source().and_then(|client| client.source());
@@ -179,6 +176,16 @@ impl Control {
         let line = self.headers.scrub(told);
         if error.is_connect() { Silence::Connect(line) } else { Silence::Broken(line) }
     }
+}
+
+/// `path` below the root of a target. A base URL may name the API's version (`…/v1`), but health,
+/// versions and metrics lie beside that, not below it.
+pub(super) fn below(root: &Url, path: &str) -> Url {
+    let base = root.path().trim_end_matches('/');
+    let base = base.strip_suffix("/v1").unwrap_or(base);
+    let mut url = root.clone();
+    url.set_path(&format!("{base}{path}"));
+    url
 }
 
 fn unusable(error: reqwest::Error) -> CheckError {

@@ -64,7 +64,8 @@ pub(super) const LIVELINESS: &str = "/health/liveliness";
 pub(super) const ALIVE: &str = "I'm alive!";
 /// Everybody else's health.
 pub(super) const HEALTH: &str = "/health";
-const METRICS: &str = "/metrics";
+/// Where most engines show their metrics.
+pub(super) const METRICS: &str = "/metrics";
 
 const UVICORN: Mark = Header("server", "uvicorn");
 

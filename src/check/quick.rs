@@ -1,12 +1,12 @@
 //! The quick test: the checks, one after the other.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     completion,
     control::{CheckError, Control},
     engine::{self, Recognised},
-    models, reach,
+    engine_metrics, models, reach,
     report::{Check, Name, Report, Status},
 };
 use crate::{client::Limits, load::Link};
@@ -27,13 +27,14 @@ pub struct Ask {
     pub limits: Limits,
 }
 
-/// Tests the target behind `link`. At most nine control requests and one completion are sent,
+/// Tests the target behind `link`. At most ten control requests, one for each configured exposition of its
+/// engine beyond the first, and one completion are sent,
 /// each with a deadline; a field that the server refuses is left out and the completion repeated.
 ///
 /// # Errors
 /// If nothing can be sent at all: credentials or TLS material that cannot be read. Whatever the
 /// target does is in the report.
-pub async fn quick_test(link: &Link, ask: &Ask) -> Result<Report, CheckError> {
+pub async fn quick_test(link: &Arc<Link>, ask: &Ask) -> Result<Report, CheckError> {
     let target = link.target();
     let mut control = Control::new(link, ask.limits.total.min(CONTROL)).await?;
     let mut report = Report {
@@ -43,6 +44,7 @@ pub async fn quick_test(link: &Link, ask: &Ask) -> Result<Report, CheckError> {
         model: ask.model.clone(),
         checks: reach::check(&mut control).await,
         engine: None,
+        engine_metrics: None,
         numbers: None,
         sample: None,
     };
@@ -59,6 +61,11 @@ pub async fn quick_test(link: &Link, ask: &Ask) -> Result<Report, CheckError> {
             report.numbers = Some(completed.numbers);
             report.sample = completed.sample;
         }
+        // After the completion: some engines show a series once it has a value.
+        let limit = ask.limits.total.min(CONTROL);
+        let (check, metrics) = engine_metrics::check(link, report.engine.as_ref(), limit).await;
+        report.checks.push(check);
+        report.engine_metrics = metrics;
     }
     report.complete();
     report.scrub(|text| control.scrub(text));

@@ -36,6 +36,11 @@ impl Report {
             let sign = colour.paint(Status::Skipped);
             writeln!(out, "{sign} {:NAMES$}  {}", "not tried", names.join(", "))?;
         }
+        if let Some(metrics) = &self.engine_metrics {
+            for family in metrics.missing() {
+                fact(out, "not told", &format!("{}: {}", family.as_str(), family.without()))?;
+            }
+        }
         if let Some(numbers) = &self.numbers {
             numbers.render(out)?;
         }

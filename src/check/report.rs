@@ -2,14 +2,15 @@
 //!
 //! Owns the JSON form, whose keys are public and stable: `schema_version`, `target`, `url`, `api`,
 //! `model`, `passed`, `checks` (every check, each with `name`, `status`, `detail` and `ms`),
-//! `engine` (`name`, `version`, `evidence`), `numbers` (see `numbers`) and `sample`. What is not
+//! `engine` (`name`, `version`, `evidence`), `engine_metrics` (`engine`, `families`, `missing`),
+//! `numbers` (see `numbers`) and `sample`. What is not
 //! known is `null`; keys and checks may be added in a minor version.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{engine::Recognised, numbers::Numbers, words};
+use super::{engine::Recognised, engine_metrics::Metrics, numbers::Numbers, words};
 
 /// Detail of a check that was not made because an earlier one had failed.
 const NOT_TRIED: &str = "not tried";
@@ -30,6 +31,8 @@ pub enum Name {
     Model,
     /// The engine is recognised.
     Engine,
+    /// It shows metrics of its own.
+    EngineMetrics,
     /// A streamed completion came to its end.
     Completion,
     /// It had tokens.
@@ -50,12 +53,13 @@ pub enum Name {
 
 impl Name {
     /// Every check.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Reachable,
         Self::Health,
         Self::Models,
         Self::Model,
         Self::Engine,
+        Self::EngineMetrics,
         Self::Completion,
         Self::Tokens,
         Self::Finish,
@@ -74,6 +78,7 @@ impl Name {
             Self::Models => "models",
             Self::Model => "model",
             Self::Engine => "engine",
+            Self::EngineMetrics => "engine_metrics",
             Self::Completion => "completion",
             Self::Tokens => "tokens",
             Self::Finish => "finish_reason",
@@ -151,6 +156,8 @@ pub struct Report {
     pub checks: Vec<Check>,
     /// The engine, if recognised.
     pub engine: Option<Recognised>,
+    /// What its own metrics tell of, if they could be read.
+    pub engine_metrics: Option<Metrics>,
     /// The numbers of the completion, if one was asked for.
     pub numbers: Option<Numbers>,
     /// The beginning of its text, control characters made visible.
@@ -183,6 +190,7 @@ impl Report {
             "passed": self.passed(),
             "checks": checks,
             "engine": engine,
+            "engine_metrics": self.engine_metrics.as_ref().map(Metrics::json),
             "numbers": self.numbers.as_ref().map(Numbers::json),
             "sample": self.sample,
         })

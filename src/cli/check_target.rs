@@ -48,7 +48,8 @@ pub struct CheckTarget {
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=4096))]
     max_tokens: u32,
     /// Write one JSON document. Its keys are stable: schema_version, target, url, api, model,
-    /// passed, checks (name, status, detail, ms), engine (name, version, evidence), numbers, sample
+    /// passed, checks (name, status, detail, ms), engine (name, version, evidence), engine_metrics
+    /// (engine, families, missing), numbers, sample
     #[arg(long)]
     json: bool,
 }

@@ -15,7 +15,7 @@ use super::{
     signals::Signals,
     supervisor::{Ended, Supervisor},
     sweeps::{Desk, History},
-    telemetry::Collectors,
+    telemetry::{Collectors, Windows},
 };
 use crate::{
     client::EndpointError,
@@ -127,8 +127,11 @@ async fn serve(
     let board = Arc::new(telemetry::Board::default());
     let recent = Arc::new(Recent::new());
     let driver = telemetry::Nvml::default();
-    let collectors = Collectors::new(Arc::clone(&board), Arc::clone(&recent), driver.clone());
+    let collectors = Collectors::new(Arc::clone(&board), driver.clone());
+    let windows = Arc::new(Windows::new(Arc::clone(&recent), Arc::clone(&board)));
     prometheus.add_source(move || board.readings());
+    let joined = Arc::clone(&windows);
+    prometheus.add_source(move || joined.readings());
     let otlp = Otlp::new(Arc::clone(&prometheus), wall);
     let (sweeps, history) = (Arc::new(Sweeps::default()), Arc::new(History::default()));
     let sinks = Listeners::new(Arc::clone(&prometheus), Arc::clone(&recent), Arc::clone(&sweeps));
@@ -141,7 +144,7 @@ async fn serve(
         prometheus.render(accept, encoding)
     });
     let (traces, history_shown) = (Arc::clone(&sinks.traces), Arc::clone(&history) as _);
-    let shown = web::Shown { recent, sweeps, traces, history: history_shown };
+    let shown = web::Shown { recent, sweeps, traces, history: history_shown, beside: windows };
     let state = WebState::new(options.web.clone(), shown, exposition, commands, status_seen);
     let stop_serving = CancellationToken::new();
     let mut serving = JoinSet::new();

@@ -13,6 +13,8 @@ pub enum Need {
     Sweep,
     /// SLOs.
     Slo,
+    /// A probe that misses one.
+    Degraded,
 }
 
 impl Need {
@@ -28,6 +30,7 @@ impl Need {
             }
             Self::Sweep => "Empty until a run of a sweep has ended.",
             Self::Slo => "Empty where no SLO is configured.",
+            Self::Degraded => "Empty while every probe meets its SLOs.",
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What stood beside a step: what its engine and its GPUs told meanwhile, and what made it miss.
+//! What stood beside a step, or beside a probe's last minutes: what the engine and the GPUs told
+//! meanwhile, and what made it miss.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 /// What the engine's own metrics say of a step, all of its processes and models together. Means
 /// and maxima are of the window; tokens and `foreign_token_ratio` of the whole step, warm-up
-/// included, because at both of its ends nothing of ours is under way.
+/// included, because at both of its ends nothing of ours is under way. Of an engine that counts no
+/// requests, or tells how many wait but not how long, means are of the whole step and of our own
+/// requests, if it had no others. Of a probe's last minutes everything is of the same stretch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepEngine {
     /// Time to first token as the engine sees it: mean, in seconds.
@@ -28,6 +31,8 @@ pub struct StepEngine {
     pub prefix_hit_ratio: Option<f64>,
     /// The most of the KV cache that was in use at a reading, 0 to 1.
     pub kv_usage_max: Option<f64>,
+    /// The part of it that was in use, 0 to 1: mean over readings.
+    pub kv_usage_mean: Option<f64>,
     /// Requests that were put back for want of KV cache.
     pub preemptions: Option<f64>,
     /// Most requests that were worked on at a reading.
@@ -38,9 +43,18 @@ pub struct StepEngine {
     pub prompt_tokens: Option<f64>,
     /// Tokens generated, of the whole step.
     pub generation_tokens: Option<f64>,
+    /// Prompt tokens of our answers, as it counted them; absent in records of before there was
+    /// this.
+    pub own_prompt_tokens: Option<u64>,
     /// Tokens that it may have generated for us: those of our answers, and of requests that failed
     /// as many as they asked for.
     pub own_output_tokens: u64,
+    /// Prompt tokens of the beats of our own probes that ended beside the step.
+    #[serde(default)]
+    pub beat_prompt_tokens: u64,
+    /// Tokens that it may have generated for the beats of our own probes.
+    #[serde(default)]
+    pub beat_output_tokens: u64,
     /// Share of the generated tokens that were not for us; absent where the server did not count
     /// ours.
     pub foreign_token_ratio: Option<f64>,
@@ -52,7 +66,7 @@ pub struct StepEngine {
     pub readings: u32,
 }
 
-/// What the target's GPUs told during a step.
+/// What the target's GPUs told during a step, or a probe's last minutes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepGpu {
     /// How many told.

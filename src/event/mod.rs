@@ -11,6 +11,7 @@ mod skipped;
 mod spans;
 mod trace;
 mod validity;
+mod window;
 mod workload;
 
 pub use beat::{Beat, BeatKey, Skipped};
@@ -28,4 +29,5 @@ pub use trace::{
     Attribute, Kept, Span, SpanId, Trace, TraceContext, TraceId, TraceShare, TraceSink,
 };
 pub use validity::{Mark, PressureOf, Validity};
+pub use window::{Degraded, ProbeWindow, TelemetrySource};
 pub use workload::{LengthRecord, PartRecord, WorkloadRecord};

@@ -14,6 +14,7 @@ use super::{
     driver::ProbeAnswer,
     exchange::{Order, run},
     link::Link,
+    own_beats::Beaten,
 };
 use crate::{
     client::{Limits, Text},
@@ -108,7 +109,9 @@ impl Subject {
         let (words, trace) = (plan.words, context::draw());
         let recorder = self.recorder(due, move |exchange| {
             subject.learn(words, &exchange);
-            sink.ended(&subject.ended(exchange, trace, wall, Standing::Scheduled));
+            let beat = subject.ended(exchange, trace, wall, Standing::Scheduled);
+            subject.account(&beat);
+            sink.ended(&beat);
         });
         self.exchange(&plan, trace, self.limits, Text::Dropped, recorder).await;
     }
@@ -137,15 +140,19 @@ impl Subject {
         let due = Stamp::now();
         let (subject, trace) = (Arc::clone(&self), context::draw());
         let recorder = self.recorder(due, move |exchange| {
+            let beat = subject.ended(exchange, trace, wall, Standing::OnDemand);
+            subject.account(&beat);
             // A requester that is gone no longer wants the answer.
-            let _ = reply.send(Ok(subject.ended(exchange, trace, wall, Standing::OnDemand)));
+            let _ = reply.send(Ok(beat));
         });
         let limits = Limits { total: timeout.min(self.limits.total), ..self.limits };
         self.exchange(&self.plan(due, wall), trace, limits, text, recorder).await;
     }
 
     fn recorder(&self, due: Stamp, on_close: impl FnOnce(Exchange) + Send + 'static) -> Recorder {
-        let tokens = usize::try_from(self.probe.workload.max_output_tokens()).unwrap_or(0);
+        let asked = self.probe.workload.max_output_tokens();
+        self.link.beats(asked.into());
+        let tokens = usize::try_from(asked).unwrap_or(0);
         Recorder::open(Timeline::new(due, tokens), on_close)
     }
 
@@ -166,6 +173,20 @@ impl Subject {
         {
             self.link.learn(&self.key.model, words, tokens);
         }
+    }
+
+    /// Puts down what a beat that was sent had of the engine.
+    fn account(&self, beat: &Beat) {
+        let asked = u64::from(self.probe.workload.max_output_tokens());
+        let measured = &beat.measurement;
+        let (prompt, output) =
+            (measured.input_tokens.unwrap_or(0), measured.output_tokens.unwrap_or(0));
+        let had = match beat.exchange.outcome {
+            Outcome::Ok => Beaten { answers: 1, prompt, output, under_way: 0 },
+            // What broke off on its way may have been generated all the same.
+            _ => Beaten { prompt, output: output.max(asked), ..Beaten::default() },
+        };
+        self.link.beaten(asked, had);
     }
 
     async fn exchange(

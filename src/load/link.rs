@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::{
     own::{OwnSweeps, Sweeping},
+    own_beats::{Beaten, OwnBeats},
     sizes::{self, PrepareError, Sizes},
 };
 use crate::{
@@ -44,6 +45,7 @@ struct History {
     refused: AtomicU8,
     meter: Mutex<Meter>,
     sweeps: Arc<OwnSweeps>,
+    beats: OwnBeats,
     sizes: Sizes,
 }
 
@@ -160,6 +162,22 @@ impl Link {
     /// Whether one of our own sweeps ran on the endpoint at any time between the two.
     pub(crate) fn was_swept(&self, from: Stamp, to: Stamp) -> bool {
         self.history.sweeps.ran_between(from, to)
+    }
+
+    /// A beat goes to the endpoint that asks for at most so many tokens; [`Self::beaten`] has to
+    /// follow.
+    pub(super) fn beats(&self, asked: u64) {
+        self.history.beats.begin(asked);
+    }
+
+    /// That beat has ended, and had so much.
+    pub(super) fn beaten(&self, asked: u64, had: Beaten) {
+        self.history.beats.end(asked, had);
+    }
+
+    /// What our own beats had of the endpoint so far.
+    pub(super) fn beaten_so_far(&self) -> Beaten {
+        self.history.beats.so_far()
     }
 
     /// Reads the target's tokenizer, if it names one that is not read yet: from then on prompts of

@@ -12,6 +12,7 @@ mod exchange;
 mod link;
 mod loader;
 mod own;
+mod own_beats;
 mod run;
 mod runtime;
 mod sizes;

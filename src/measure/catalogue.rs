@@ -289,6 +289,9 @@ catalogue! {
         "When a collection last did; absent before the first"
     Telemetry ProbeEngineTtftRatio "tokenbeat_probe_engine_ttft_ratio" Gauge, Ratio, [target model probe]
         "Median time to first token of our beats, as they see it, divided by the mean of the engine's other requests, as it sees it, over 5 min; absent with fewer than 5 beats or 20 such requests"
+    Telemetry ProbeWindowCause "tokenbeat_probe_window_cause" Gauge, None, [target model probe cause:
+            client network queue prefill decode preemption gpu_throttle cold_start unknown]
+        "1 for what makes the beats of the last 5 min miss an SLO, 0 for what does not; absent while they meet it, or are fewer than 5 with 3 misses"
     Telemetry EngineUp "tokenbeat_engine_up" Gauge, None, [target]
         "Whether the engine's own metrics could be read at the last scrape; absent before the first"
     Telemetry EngineInfo "tokenbeat_engine_info" Gauge, None, [target engine version]

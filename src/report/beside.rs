@@ -13,7 +13,10 @@ pub(super) fn lines(step: &StepRecord, frame: Frame) -> Vec<Line> {
     let plain = |label: &str, parts| Line::new(Tone::Plain, label, joined(parts));
     let mut lines = Vec::new();
     lines.extend(step.cause.as_ref().map(|cause| {
-        let parts = [said(cause.cause).to_owned()].into_iter().chain(evidence(cause)).collect();
+        let parts = [cause_words(cause.cause).to_owned()]
+            .into_iter()
+            .chain(cause_evidence(cause))
+            .collect();
         Line::new(Tone::Warning, format!("cause: {}", cause.cause.as_str()), joined(parts))
     }));
     lines.extend(step.engine.as_ref().map(|told| plain("engine", engine(told))));
@@ -22,7 +25,7 @@ pub(super) fn lines(step: &StepRecord, frame: Frame) -> Vec<Line> {
 }
 
 /// A cause in words.
-const fn said(cause: Cause) -> &'static str {
+pub const fn cause_words(cause: Cause) -> &'static str {
     match cause {
         Cause::Client => "requests were late or waited on our own side",
         Cause::Network => "time was lost between us and the engine",
@@ -36,8 +39,8 @@ const fn said(cause: Cause) -> &'static str {
     }
 }
 
-/// `missed ttft`, then each number under its name.
-fn evidence(cause: &CauseRecord) -> impl Iterator<Item = String> {
+/// What a cause rests on: `missed ttft`, then each number under its name.
+pub fn cause_evidence(cause: &CauseRecord) -> impl Iterator<Item = String> {
     let number = |(name, value): (&String, &f64)| {
         let value = match name.ends_with("_mean") || name.ends_with("_p99") {
             true => seconds(*value),

@@ -22,6 +22,7 @@ mod table;
 mod text;
 
 pub use self::{comparison::comparison, csv::csv};
+pub use beside::{cause_evidence, cause_words};
 pub use flat::flat_json;
 pub use grid::Frame;
 pub use html::html;

@@ -5,7 +5,7 @@
 //! no answer text, header or prompt. Must not know who reads it.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -75,10 +75,14 @@ pub struct BeatSummary {
     pub status: Option<u16>,
     /// Time to first token.
     pub ttft: Option<Duration>,
+    /// The same from when its last attempt was sent.
+    pub service_ttft: Option<Duration>,
     /// Time per output token.
     pub tpot: Option<Duration>,
     /// End to end.
     pub e2e: Option<Duration>,
+    /// Tokens of the prompt.
+    pub input_tokens: Option<u64>,
     /// Tokens of the answer.
     pub output_tokens: Option<u64>,
     /// Where `output_tokens` comes from.
@@ -110,8 +114,10 @@ impl BeatSummary {
             detail: beat.exchange.detail.as_deref().map(shorten),
             status: timeline.status,
             ttft: measurement.ttft,
+            service_ttft: measurement.service_ttft,
             tpot: measurement.tpot,
             e2e: measurement.e2e,
+            input_tokens: measurement.input_tokens,
             output_tokens: measurement.output_tokens,
             count_source: measurement.count_source,
             judged: judgements.iter().map(|judgement| judgement.bad).collect(),
@@ -149,6 +155,17 @@ struct Entry {
     view: Arc<ProbeView>,
     beats: VecDeque<Arc<BeatSummary>>,
     failures: VecDeque<Arc<BeatSummary>>,
+}
+
+impl Entry {
+    fn snapshot(&self, key: &Arc<BeatKey>) -> ProbeSnapshot {
+        ProbeSnapshot {
+            key: Arc::clone(key),
+            view: Arc::clone(&self.view),
+            beats: self.beats.iter().cloned().collect(),
+            failures: self.failures.iter().cloned().collect(),
+        }
+    }
 }
 
 impl Recent {
@@ -213,22 +230,6 @@ impl Recent {
         })
     }
 
-    /// For each probe of `target`, the times to first token of its remembered beats that were ok and
-    /// due after `since`, in nanoseconds since the Unix epoch. Beats beside our own sweeps, and those
-    /// that the client spoiled, are left out.
-    pub fn ttft_of(&self, target: &str, since: i64) -> Vec<(Arc<BeatKey>, Vec<Duration>)> {
-        let is_told = |beat: &&Arc<BeatSummary>| {
-            let ours = beat.own_sweep || beat.spoiled.is_some();
-            beat.outcome == Outcome::Ok && !ours && beat.due_unix_nanos > since
-        };
-        let probes = self.lock();
-        let of_target = probes.iter().filter(|(key, _)| &*key.target == target);
-        let ttft = |entry: &Entry| {
-            entry.beats.iter().filter(is_told).filter_map(|beat| beat.ttft).collect()
-        };
-        of_target.map(|(key, entry)| (Arc::clone(key), ttft(entry))).collect()
-    }
-
     /// Every probe with its view, by key.
     pub fn probes(&self) -> Vec<(Arc<BeatKey>, Arc<ProbeView>)> {
         let probes = self.lock();
@@ -237,15 +238,22 @@ impl Recent {
 
     /// All that is remembered, by key.
     pub fn snapshot(&self) -> Vec<ProbeSnapshot> {
-        self.lock()
-            .iter()
-            .map(|(key, entry)| ProbeSnapshot {
-                key: Arc::clone(key),
-                view: Arc::clone(&entry.view),
-                beats: entry.beats.iter().cloned().collect(),
-                failures: entry.failures.iter().cloned().collect(),
-            })
-            .collect()
+        self.lock().iter().map(|(key, entry)| entry.snapshot(key)).collect()
+    }
+
+    /// The targets that have a probe.
+    pub fn targets(&self) -> BTreeSet<Arc<str>> {
+        self.lock().keys().map(|key| Arc::clone(&key.target)).collect()
+    }
+
+    /// All that is remembered of one target, by key. Who asks for one target after the other holds
+    /// up no beat for longer than that takes.
+    pub fn snapshot_of(&self, target: &Arc<str>) -> Vec<ProbeSnapshot> {
+        let first = BeatKey { target: Arc::clone(target), model: "".into(), probe: "".into() };
+        let probes = self.lock();
+        let from = probes.range::<BeatKey, _>(first..);
+        let of_target = from.take_while(|(key, _)| key.target == *target);
+        of_target.map(|(key, entry)| entry.snapshot(key)).collect()
     }
 
     /// A panic while the lock was held leaves at worst one beat out: go on.

@@ -47,7 +47,8 @@ pub struct StepTally {
     begun: u64,
     warmup: u64,
     gated: u64,
-    /// Output tokens of all phases.
+    /// Tokens of prompts and of answers, of all phases.
+    seen_prompt_tokens: u64,
     seen_tokens: u64,
 }
 
@@ -76,6 +77,7 @@ impl StepTally {
             begun: 0,
             warmup: 0,
             gated: 0,
+            seen_prompt_tokens: 0,
             seen_tokens: 0,
         }
     }
@@ -117,6 +119,7 @@ impl StepTally {
             }
         }
         let output_tokens = measurement.output_tokens.unwrap_or(0);
+        self.seen_prompt_tokens += measurement.input_tokens.unwrap_or(0);
         self.seen_tokens += output_tokens;
         flow.arrived(window, timeline, output_tokens);
         if exchange.outcome == Outcome::Ok {
@@ -181,6 +184,7 @@ impl StepTally {
             unmeasured: self.count(|outcome| !outcome.is_measured()),
             misses: self.standings.misses(),
             ttft_p50: self.latencies.of(Metric::Ttft).quantile(0.5).finite(),
+            input_tokens: self.seen_prompt_tokens,
             output_tokens: self.seen_tokens,
         }
     }

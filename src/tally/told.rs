@@ -62,6 +62,8 @@ pub struct Looked {
     pub misses: Vec<Vec<Clustered>>,
     /// Median time to first token, in seconds; absent without values, and where half have failed.
     pub ttft_p50: Option<f64>,
+    /// Prompt tokens so far, in all phases.
+    pub input_tokens: u64,
     /// Output tokens so far, in all phases.
     pub output_tokens: u64,
 }

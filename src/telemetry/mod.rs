@@ -10,13 +10,16 @@
 //! - `exposition`: the text of others; `scale`, `rising`: its units, its counters
 //! - `engine`, `gpu`: what it means; `board`: what stands of it now
 //! - `nvml`: the GPUs of this machine
+//! - `lately`: the last minutes of any of them; `beside`: how that stands beside a client's numbers
 //! - `traffic`: an engine's real traffic beside our beats
 
+mod beside;
 mod board;
 mod cgroup;
 mod engine;
 mod exposition;
 mod gpu;
+mod lately;
 mod log_counter;
 mod nvml;
 mod process;
@@ -24,15 +27,16 @@ mod rising;
 mod scale;
 mod traffic;
 
-pub use board::{Board, Slot, SlotKey};
+pub use board::{Board, Sheet, Sight, Slot, SlotKey, Standing};
 pub use cgroup::{Cgroup, CpuPressure, CpuTold, Waiting};
-pub use engine::{EngineAccount, EngineStretch, EngineStretched, Span, Told, Untold};
+pub use engine::{EngineAccount, EngineFamily, EngineStretch, EngineStretched, Span, Told, Untold};
 pub use exposition::{Malformed, Sample, samples};
 pub use gpu::{
     DcgmMatching, Gpu, GpuAccount, GpuStretch, GpuStretched, GpuTold, GpusSeen, Moment,
     Value as GpuValue, Which as GpuWhich, Xids, read_dcgm,
 };
+pub use lately::{Between, Lately, Stretch, WINDOW};
 pub use log_counter::LogCounter;
 pub use nvml::{Heard, LocalGpu, Nvml, NvmlLooked, NvmlTold, NvmlVisit, NvmlWatch, Part, Share};
 pub use process::{cpu_time as process_cpu_time, readings as process_readings};
-pub use traffic::{Beats, Traffic, WINDOW as TRAFFIC_WINDOW};
+pub use traffic::{Beats, ratios as traffic_ratios};

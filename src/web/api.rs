@@ -14,8 +14,12 @@ use super::{
     WebState,
     format::clock_time,
     summary::{Percentiles, Rank, State, Tally},
+    telemetry::SourceJson,
 };
-use crate::sinks::recent::{BeatSummary, ProbeSnapshot};
+use crate::{
+    event::ProbeWindow,
+    sinks::recent::{BeatSummary, ProbeSnapshot},
+};
 
 /// Which probes are wanted; an empty name matches all.
 #[derive(Debug, Default, serde::Deserialize)]
@@ -90,6 +94,8 @@ struct TargetJson<'a> {
     api: &'static str,
     state: &'static str,
     subjects: Vec<SubjectJson<'a>>,
+    /// Where its engine and its GPUs are read from; empty if from nowhere.
+    telemetry: Vec<SourceJson<'a>>,
 }
 
 #[derive(Serialize)]
@@ -99,16 +105,21 @@ struct SubjectJson<'a> {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    /// Why its last minutes missed an SLO.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'static str>,
 }
 
 impl<'a> SubjectJson<'a> {
-    fn of(probe: &'a ProbeSnapshot, now: i64) -> Self {
+    fn of(probe: &'a ProbeSnapshot, window: Option<&ProbeWindow>, now: i64) -> Self {
+        let degraded = window.and_then(|window| window.degraded.as_ref());
         let state = State::of(probe, now);
         Self {
             model: &probe.key.model,
             probe: &probe.key.probe,
             state: state.as_str(),
             reason: state.reason(probe),
+            cause: degraded.map(|degraded| degraded.cause.cause.as_str()),
         }
     }
 }
@@ -119,6 +130,7 @@ pub(super) async fn targets(
 ) -> Response {
     let now = state.recent.now_unix_nanos();
     let mut probes = state.recent.snapshot();
+    let (windows, sources) = (state.beside.windows(&probes), state.beside.sources());
     probes.retain(|probe| query.takes(probe));
     let targets: Vec<_> = by_target(&probes)
         .into_iter()
@@ -129,7 +141,14 @@ pub(super) async fn targets(
                 origin: &view.origin,
                 api: view.api.as_str(),
                 state: probes.iter().map(|probe| State::of(probe, now)).min()?.as_str(),
-                subjects: probes.iter().map(|probe| SubjectJson::of(probe, now)).collect(),
+                subjects: probes
+                    .iter()
+                    .map(|probe| SubjectJson::of(probe, windows.get(&probe.key), now))
+                    .collect(),
+                telemetry: sources
+                    .get(target)
+                    .map(|sources| sources.iter().map(SourceJson::of).collect())
+                    .unwrap_or_default(),
             })
         })
         .collect();
@@ -158,6 +177,10 @@ struct ProbeJson<'a> {
     ttft: PercentilesJson,
     tpot: PercentilesJson,
     e2e: PercentilesJson,
+    /// Its last five minutes beside what its engine and GPUs told; these have the form that they
+    /// have in a run's record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window: Option<&'a ProbeWindow>,
     beats: Vec<BeatJson<'a>>,
     failures: Vec<BeatJson<'a>>,
 }
@@ -226,13 +249,15 @@ pub(super) async fn probes(
 ) -> Response {
     let now = state.recent.now_unix_nanos();
     let mut probes = state.recent.snapshot();
+    let windows = state.beside.windows(&probes);
     probes.retain(|probe| query.takes(probe));
-    let probes: Vec<_> = probes.iter().map(|probe| ProbeJson::of(probe, now)).collect();
+    let probes: Vec<_> =
+        probes.iter().map(|probe| ProbeJson::of(probe, windows.get(&probe.key), now)).collect();
     Json(probes).into_response()
 }
 
 impl<'a> ProbeJson<'a> {
-    fn of(probe: &'a ProbeSnapshot, now: i64) -> Self {
+    fn of(probe: &'a ProbeSnapshot, window: Option<&'a ProbeWindow>, now: i64) -> Self {
         let state = State::of(probe, now);
         Self {
             target: &probe.key.target,
@@ -246,6 +271,7 @@ impl<'a> ProbeJson<'a> {
             ttft: Percentiles::of(&probe.beats, |beat| beat.ttft).into(),
             tpot: Percentiles::of(&probe.beats, |beat| beat.tpot).into(),
             e2e: Percentiles::of(&probe.beats, |beat| beat.e2e).into(),
+            window,
             beats: probe.beats.iter().map(|beat| BeatJson::of(beat)).collect(),
             failures: probe.failures.iter().map(|beat| BeatJson::of(beat)).collect(),
         }

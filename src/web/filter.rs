@@ -32,6 +32,11 @@ impl Filter {
         has(&key.target) || has(&key.model) || has(&key.sweep)
     }
 
+    /// Whether a target is wanted, whatever the state of its probes.
+    pub(super) fn takes_target(&self, target: &str) -> bool {
+        target.to_lowercase().contains(&self.words.to_lowercase())
+    }
+
     /// Whether a row of this key in this state is wanted.
     pub(super) fn takes(&self, state: State, key: &BeatKey) -> bool {
         let words = self.words.to_lowercase();

@@ -2,7 +2,7 @@
 //!
 //! Owns what is served and how it is guarded. Starts nothing itself: what changes the daemon is a
 //! [`Command`] sent to it, what is shown comes from [`crate::sinks::recent`],
-//! [`crate::sinks::sweeps`], [`crate::sinks::traces`], [`History`] and [`DaemonStatus`].
+//! [`crate::sinks::sweeps`], [`crate::sinks::traces`], [`History`], [`Beside`] and [`DaemonStatus`].
 //! Must not know the client, the schedule or the load. Everything shown that came from a target
 //! or a configuration is escaped.
 
@@ -30,6 +30,7 @@ mod subject;
 mod summary;
 mod sweeps;
 mod sweeps_view;
+mod telemetry;
 mod trace;
 mod traces;
 mod view;
@@ -39,4 +40,4 @@ pub use metrics::MetricsSource;
 pub use options::{Content, Gate, RoutePrefix, RoutePrefixError, WebOptions};
 pub use router::router;
 pub use server::{BindError, bind, serve};
-pub use state::{DaemonStatus, History, Readiness, Shown, WebState};
+pub use state::{Beside, DaemonStatus, History, Readiness, Shown, WebState};

@@ -8,8 +8,13 @@ use axum::{
 use http::{StatusCode, Uri};
 
 use super::{
-    WebState, failures, filter::Filter, format::day_time, reply::text, sparkline, summary::State,
-    view::Live,
+    WebState, failures,
+    filter::Filter,
+    format::day_time,
+    reply::text,
+    sparkline,
+    summary::State,
+    view::{Live, Seen},
 };
 use crate::event::Kept;
 
@@ -62,7 +67,15 @@ pub(super) async fn page(
     let status = state.status.borrow().clone();
     let (probes, sweeps) = (state.recent.snapshot(), state.sweeps.snapshot());
     let failed = state.traces.of(Kept::Failed);
-    let live = Live::of(&probes, &sweeps, &failed, &status, state.started_unix_nanos, now, &filter);
+    let (windows, sources) = (state.beside.windows(&probes), state.beside.sources());
+    let seen = Seen {
+        probes: &probes,
+        windows: &windows,
+        sweeps: &sweeps,
+        failed: &failed,
+        sources: &sources,
+    };
+    let live = Live::of(&seen, &status, state.started_unix_nanos, now, &filter);
     let words = filter.words.as_str();
     match query.fragment.as_str() {
         "live" => html(StatusCode::OK, &Fragment { live: &live, words }),

@@ -1,13 +1,17 @@
 //! What every handler shares.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::{Command, MetricsSource, WebOptions, subject::InFlight};
 use crate::{
-    event::RunRecord,
-    sinks::{recent::Recent, sweeps::Sweeps, traces::Traces},
+    event::{BeatKey, ProbeWindow, RunRecord, TelemetrySource},
+    sinks::{
+        recent::{ProbeSnapshot, Recent},
+        sweeps::Sweeps,
+        traces::Traces,
+    },
 };
 
 /// Where the daemon stands, for `/-/ready`.
@@ -62,6 +66,14 @@ pub trait History: Send + Sync {
     fn get(&self, id: &str) -> Option<Arc<RunRecord>>;
 }
 
+/// What engines and GPUs tell, beside the beats.
+pub trait Beside: Send + Sync {
+    /// The last minutes of each of `probes`, which are all that are remembered.
+    fn windows(&self, probes: &[ProbeSnapshot]) -> BTreeMap<Arc<BeatKey>, ProbeWindow>;
+    /// The sources of telemetry of every target that has any, by its name.
+    fn sources(&self) -> BTreeMap<Arc<str>, Vec<TelemetrySource>>;
+}
+
 /// What the pages and the API show.
 #[derive(Clone)]
 pub struct Shown {
@@ -73,6 +85,8 @@ pub struct Shown {
     pub traces: Arc<Traces>,
     /// The runs of the past.
     pub history: Arc<dyn History>,
+    /// What engines and GPUs tell.
+    pub beside: Arc<dyn Beside>,
 }
 
 /// What every handler shares.
@@ -83,6 +97,7 @@ pub struct WebState {
     pub(super) sweeps: Arc<Sweeps>,
     pub(super) traces: Arc<Traces>,
     pub(super) history: Arc<dyn History>,
+    pub(super) beside: Arc<dyn Beside>,
     pub(super) metrics: MetricsSource,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) status: watch::Receiver<DaemonStatus>,
@@ -102,7 +117,7 @@ impl WebState {
         commands: mpsc::Sender<Command>,
         status: watch::Receiver<DaemonStatus>,
     ) -> Self {
-        let Shown { recent, sweeps, traces, history } = shown;
+        let Shown { recent, sweeps, traces, history, beside } = shown;
         let started_unix_nanos = recent.now_unix_nanos();
         Self {
             options: Arc::new(options),
@@ -110,6 +125,7 @@ impl WebState {
             sweeps,
             traces,
             history,
+            beside,
             metrics,
             commands,
             status,

@@ -15,9 +15,10 @@ use super::{
     state::{DaemonStatus, Readiness},
     summary::{Percentiles, Rank, State, Tally},
     sweeps_view::SweepRow,
+    telemetry::{CauseNote, SourcesRow},
 };
 use crate::{
-    event::{BeatKey, Trace},
+    event::{BeatKey, ProbeWindow, TelemetrySource, Trace},
     measure::CountSource,
     sinks::{
         recent::{BeatSummary, ProbeSnapshot},
@@ -44,6 +45,7 @@ pub(super) struct Live {
     pub(super) matching: usize,
     pub(super) failures: Vec<TargetFailures>,
     pub(super) sweeps: Vec<SweepRow>,
+    pub(super) telemetry: Vec<SourcesRow>,
     pub(super) time: String,
     pub(super) time_words: String,
 }
@@ -81,6 +83,21 @@ pub(super) struct Row {
     pub(super) failure: Option<Failure>,
     /// Why it cannot be measured.
     pub(super) unmeasured: Option<String>,
+    /// Why its last minutes missed an SLO.
+    pub(super) cause: Option<CauseNote>,
+}
+
+/// What there is to show at one moment.
+#[derive(Debug)]
+pub(super) struct Seen<'a> {
+    pub(super) probes: &'a [ProbeSnapshot],
+    /// Their last minutes.
+    pub(super) windows: &'a BTreeMap<Arc<BeatKey>, ProbeWindow>,
+    pub(super) sweeps: &'a [SweepSnapshot],
+    /// Traces of failures, by target.
+    pub(super) failed: &'a BTreeMap<Arc<str>, Vec<Arc<Trace>>>,
+    /// Sources of telemetry, by target.
+    pub(super) sources: &'a BTreeMap<Arc<str>, Vec<TelemetrySource>>,
 }
 
 /// The beat with the latest due time.
@@ -135,16 +152,15 @@ pub(super) struct Failure {
 }
 
 impl Live {
-    /// The page of `probes`, `sweeps` and the traces that have `failed` at `now`.
+    /// The page of what is `seen` at `now`.
     pub(super) fn of(
-        probes: &[ProbeSnapshot],
-        sweeps: &[SweepSnapshot],
-        failed: &BTreeMap<Arc<str>, Vec<Arc<Trace>>>,
+        seen: &Seen<'_>,
         status: &DaemonStatus,
         started_unix_nanos: i64,
         now: i64,
         filter: &Filter,
     ) -> Self {
+        let Seen { probes, windows, sweeps, failed, sources } = *seen;
         let mut stand: Vec<_> = probes.iter().map(|probe| (State::of(probe, now), probe)).collect();
         stand.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| one.key.cmp(&other.key)));
         let counts: Vec<_> = State::ALL
@@ -164,13 +180,15 @@ impl Live {
         let shown: BTreeSet<&BeatKey> = wanted.iter().map(|(_, probe)| &*probe.key).collect();
         let failures = TargetFailures::of_all(failed, now, |key| shown.contains(key));
         let sweeps = SweepRow::of_all(sweeps, now, |sweep| filter.takes_sweep(&sweep.key));
-        let rows = wanted.iter().take(ROWS).map(|(state, probe)| Row::of(*state, probe, now));
+        let row = |(state, probe): &&(State, &ProbeSnapshot)| {
+            Row::of(*state, probe, windows.get(&probe.key), now)
+        };
         Self {
             uptime: span(now.saturating_sub(started_unix_nanos)),
             targets: targets.len(),
             probes: probes.len(),
             overall: Overall::of(&counts, probes.len()),
-            rows: rows.collect(),
+            rows: wanted.iter().take(ROWS).map(row).collect(),
             matching: wanted.len(),
             counts,
             reload_error: status
@@ -180,6 +198,7 @@ impl Live {
             readiness: status.readiness,
             failures,
             sweeps,
+            telemetry: SourcesRow::of_all(sources, now, filter),
             time: clock_time(now),
             time_words: day_time(now),
         }
@@ -206,7 +225,7 @@ impl Overall {
 }
 
 impl Row {
-    fn of(state: State, probe: &ProbeSnapshot, now: i64) -> Self {
+    fn of(state: State, probe: &ProbeSnapshot, window: Option<&ProbeWindow>, now: i64) -> Self {
         let view = &probe.view;
         Self {
             state,
@@ -224,6 +243,7 @@ impl Row {
             swept: probe.beats.iter().filter(|beat| beat.own_sweep).count(),
             failure: probe.failures.last().map(|beat| Failure::of(beat, now)),
             unmeasured: state.reason(probe).map(str::to_owned),
+            cause: window.and_then(|window| window.degraded.as_ref()).map(CauseNote::of),
         }
     }
 }

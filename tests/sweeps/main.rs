@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+mod beside;
 #[path = "../support/daemon.rs"]
 #[expect(dead_code, reason = "shared with tests/serve.rs, which uses it all")]
 mod daemon;

@@ -2,18 +2,22 @@
 
 #![expect(clippy::expect_used, reason = "a helper of tests: what fails here fails the test")]
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tokenbeat::{
-    event::RunRecord,
+    event::{BeatKey, ProbeWindow, RunRecord, TelemetrySource},
     sinks::{
         prometheus::{Coding, Exposition, Format},
-        recent::Recent,
+        recent::{ProbeSnapshot, Recent},
         traces::Traces,
     },
     web::{
-        Command, DaemonStatus, History, MetricsSource, Readiness, Shown, WebOptions, WebState,
-        bind, router, serve,
+        Beside, Command, DaemonStatus, History, MetricsSource, Readiness, Shown, WebOptions,
+        WebState, bind, router, serve,
     },
 };
 use tokio::{
@@ -32,6 +36,7 @@ pub struct Site {
     pub commands: mpsc::Receiver<Command>,
     pub status: watch::Sender<DaemonStatus>,
     pub traces: Arc<Traces>,
+    pub beside: Arc<Told>,
     pub shutdown: CancellationToken,
     pub served: JoinHandle<()>,
 }
@@ -77,6 +82,23 @@ impl History for NoHistory {
     }
 }
 
+/// Engines and GPUs that tell what the test says.
+#[derive(Default)]
+pub struct Told {
+    pub windows: Mutex<BTreeMap<Arc<BeatKey>, ProbeWindow>>,
+    pub sources: Mutex<BTreeMap<Arc<str>, Vec<TelemetrySource>>>,
+}
+
+impl Beside for Told {
+    fn windows(&self, _: &[ProbeSnapshot]) -> BTreeMap<Arc<BeatKey>, ProbeWindow> {
+        self.windows.lock().expect("no test panics").clone()
+    }
+
+    fn sources(&self) -> BTreeMap<Arc<str>, Vec<TelemetrySource>> {
+        self.sources.lock().expect("no test panics").clone()
+    }
+}
+
 /// A site whose `/metrics` come from `metrics`.
 #[expect(clippy::disallowed_methods, reason = "the test owns the server's task")]
 pub async fn site_with(options: WebOptions, recent: &Arc<Recent>, metrics: MetricsSource) -> Site {
@@ -86,16 +108,18 @@ pub async fn site_with(options: WebOptions, recent: &Arc<Recent>, metrics: Metri
     let ready = DaemonStatus { readiness: Readiness::Ready, ..DaemonStatus::default() };
     let (status, status_of) = watch::channel(ready);
     let traces = Arc::new(Traces::default());
+    let beside = Arc::new(Told::default());
     let shown = Shown {
         recent: Arc::clone(recent),
         sweeps: Arc::default(),
         traces: Arc::clone(&traces),
         history: Arc::new(NoHistory),
+        beside: Arc::clone(&beside) as _,
     };
     let state = WebState::new(options, shown, metrics, send, status_of);
     let shutdown = CancellationToken::new();
     let served = tokio::spawn(serve(vec![listener], router(state), shutdown.clone()));
-    Site { port, commands, status, traces, shutdown, served }
+    Site { port, commands, status, traces, beside, shutdown, served }
 }
 
 impl Site {

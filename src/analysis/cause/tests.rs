@@ -202,3 +202,23 @@ fn the_evidence_is_what_the_rule_looked_at() {
     });
     assert_eq!(cause(&late).expect("it missed").evidence["throttled_seconds"], 2.0);
 }
+
+#[test]
+fn what_the_engine_accounts_for_nowhere_is_prefill() {
+    // vLLM with eight users, as it was measured: half of its time to first token is neither in its
+    // queue nor in its prefill.
+    let mut step = step();
+    for name in ["ttft", "service_ttft"] {
+        step.latencies.insert(name.to_owned(), latency(0.0803));
+    }
+    step.engine = Some(StepEngine {
+        ttft_mean: Some(0.0763),
+        queue_mean: Some(0.0068),
+        prefill_mean: Some(0.0321),
+        decode_mean: Some(0.6134),
+        ..StepEngine::default()
+    });
+    let found = cause(&step).expect("it missed");
+    assert_eq!(found.cause, Cause::Prefill, "{found:?}");
+    assert!((found.evidence["prefill_mean"] - 0.0695).abs() < 1e-9, "{found:?}");
+}

@@ -6,7 +6,10 @@ use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use clap::{ArgAction, ValueEnum, builder::TypedValueParser};
 
-use super::super::target::{TargetArgs, named};
+use super::{
+    super::target::{TargetArgs, named},
+    engine::{self, EngineMetricsArg},
+};
 use crate::{
     measure::Compat,
     units::{Period, Ratio, UnitError},
@@ -79,6 +82,11 @@ pub(super) struct WhomArgs {
     /// tokenizer.json of the model, for exact lengths; by default learnt from what the server reports
     #[arg(long, value_name = "FILE")]
     pub(super) tokenizer: Option<PathBuf>,
+    /// The engine's own metrics, read beside every step for causes and foreign load: auto (those of
+    /// the configuration, else /metrics of the target, if an engine shows them there), off, or URLs,
+    /// one a process
+    #[arg(long, value_name = "auto|off|URL,…", default_value = "auto", value_parser = engine::parse)]
+    pub(super) engine_metrics: EngineMetricsArg,
     /// GPUs of this machine that the target runs on, read beside every step: all, or indices and
     /// UUIDs as nvidia-smi -L lists them
     #[arg(long, value_name = "all|GPU,…", value_delimiter = ',')]

@@ -7,6 +7,7 @@ mod amend;
 mod args;
 mod command;
 mod conflicts;
+mod engine;
 mod output;
 mod progress;
 mod runs;

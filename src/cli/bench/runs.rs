@@ -71,6 +71,9 @@ pub(super) async fn all(
     let loader = Loader::start(wall)?;
     let display = Display::of_stderr();
     let mut runs = Runs::default();
+    if let Some(beside) = &subjects.beside {
+        display.say(beside);
+    }
     // One for all of them: a driver that was loaded stays so.
     let witness = Onlooker::of(&subjects.link, &Nvml::default());
     for model in &subjects.models {

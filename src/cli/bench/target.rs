@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::bail;
 
-use super::args::Args;
+use super::{args::Args, engine};
 use crate::{
     check,
     config::{Config, Global, GpuSource, Models, Retry, Scenario, Target},
@@ -49,6 +49,8 @@ pub(super) struct Subjects {
     pub(super) link: Arc<Link>,
     pub(super) models: Vec<Arc<str>>,
     pub(super) engine: Option<Engine>,
+    /// What came of looking for the engine's own metrics, in words.
+    pub(super) beside: Option<String>,
     pub(super) global: Global,
 }
 
@@ -78,6 +80,7 @@ pub(super) fn target(
         }
         target.tokenizer = Some(file.clone());
     }
+    engine::amend(&args.whom.engine_metrics, &mut target);
     if !args.whom.gpus.is_empty() {
         target.gpu = Some(GpuSource::Nvml(gpus(&args.whom.gpus)?));
     }
@@ -110,9 +113,13 @@ pub(super) async fn survey(
     asks: Asks,
 ) -> anyhow::Result<Surveyed> {
     let link = Link::new(Arc::new(target))?;
-    let (listed, engine) = check::survey(&link, CONTROL).await?;
+    let (listed, recognised) = check::survey(&link, CONTROL).await?;
+    let (link, beside) = match asks {
+        Asks::Models => engine::looked_for(&args.whom.engine_metrics, link).await,
+        Asks::Paths => (link, None),
+    };
     let engine =
-        engine.map(|engine| Engine { name: engine.name.to_owned(), version: engine.version });
+        recognised.map(|engine| Engine { name: engine.name.to_owned(), version: engine.version });
     let known = &link.target().models;
     let models = if args.whom.all_models {
         all(known, listed)
@@ -125,7 +132,7 @@ pub(super) async fn survey(
         .map(|model| vec![model])
     };
     Ok(match models {
-        Ok(models) => Surveyed::Subjects(Subjects { link, models, engine, global }),
+        Ok(models) => Surveyed::Subjects(Subjects { link, models, engine, beside, global }),
         Err(why) => Surveyed::NoModel(why),
     })
 }

@@ -16,7 +16,6 @@ use super::{
 use crate::{
     config::Config,
     load::Link,
-    sinks::recent::Recent,
     telemetry::{Board, Nvml, SlotKey},
 };
 
@@ -27,8 +26,6 @@ const DCGM: &str = "dcgm";
 /// The tasks that collect; they end with it.
 pub(in crate::daemon) struct Collectors {
     board: Arc<Board>,
-    /// Our beats, beside which the engines' traffic is held.
-    recent: Arc<Recent>,
     running: BTreeMap<SlotKey, Running>,
     local: Local,
     tasks: JoinSet<()>,
@@ -49,9 +46,9 @@ impl Drop for Running {
 
 impl Collectors {
     /// Nothing yet; what comes stands on `board`, and `driver` is that of this machine's GPUs.
-    pub(in crate::daemon) fn new(board: Arc<Board>, recent: Arc<Recent>, driver: Nvml) -> Self {
+    pub(in crate::daemon) fn new(board: Arc<Board>, driver: Nvml) -> Self {
         let (running, tasks) = (BTreeMap::new(), JoinSet::new());
-        Self { board, recent, running, local: Local::new(driver), tasks }
+        Self { board, running, local: Local::new(driver), tasks }
     }
 
     /// Takes over the targets that there are, with the models that are known of each, and what is
@@ -72,10 +69,7 @@ impl Collectors {
                         });
                         self.running.insert(key, running);
                     }
-                    _ if kind == ENGINE => {
-                        let engine = Engine::of(&link, Arc::clone(&self.recent));
-                        self.begin(key, &link, &models, engine);
-                    }
+                    _ if kind == ENGINE => self.begin(key, &link, &models, Engine::of(&link)),
                     _ => self.begin(key, &link, &models, DcgmGpus::of(&link)),
                 }
             }
@@ -94,8 +88,8 @@ impl Collectors {
     ) {
         let Some(source) = source else { return };
         let (sender, receiver) = watch::channel(models.clone());
-        let (target, slot) = (Arc::clone(&key.0), self.board.slot(key.clone()));
-        let task = self.tasks.spawn(watch(source, target, receiver, slot));
+        let (target, slots) = (Arc::clone(&key.0), vec![self.board.slot(key.clone())]);
+        let task = self.tasks.spawn(watch(source, target, receiver, slots));
         self.running.insert(key, Running { link: Arc::clone(link), models: sender, task });
     }
 }

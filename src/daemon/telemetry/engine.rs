@@ -4,18 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 
-use super::{
-    fetch::Addresses,
-    watch::{Collect, limit},
-};
+use super::watch::{Collect, limit};
 use crate::{
-    check,
-    clock::Stamp,
-    event::BeatKey,
+    check::{self, Addresses},
+    clock::{Stamp, Wall},
     load::Link,
-    measure::catalogue::Reading,
-    sinks::recent::Recent,
-    telemetry::{Beats, EngineAccount, TRAFFIC_WINDOW, Told, Traffic},
+    telemetry::{EngineAccount, EngineStretch, Lately, Sheet, Sight, Standing, Told},
 };
 
 /// How long the engine may take to tell its version: each request, and all of them.
@@ -67,31 +61,20 @@ impl EngineSource {
 pub(super) struct Engine {
     source: EngineSource,
     account: EngineAccount,
-    traffic: Traffic,
-    /// Our beats, to be held against its traffic.
-    recent: Arc<Recent>,
+    lately: Lately<EngineStretch>,
+    standing: Standing,
+    /// The engine, as it last told.
+    name: &'static str,
     /// Collections until the version is asked for.
     until_asked: u32,
 }
 
 impl Engine {
-    pub(super) fn of(link: &Arc<Link>, recent: Arc<Recent>) -> Option<Self> {
+    pub(super) fn of(link: &Arc<Link>) -> Option<Self> {
         let account = EngineAccount::new(Arc::clone(&link.target().name));
-        let (source, traffic) = (EngineSource::of(link)?, Traffic::default());
-        Some(Self { source, account, traffic, recent, until_asked: 0 })
-    }
-
-    /// The beats of the last minutes.
-    fn beats(&self) -> Vec<Beats> {
-        let window = i64::try_from(TRAFFIC_WINDOW.as_nanos()).unwrap_or(i64::MAX);
-        let since = self.recent.now_unix_nanos().saturating_sub(window);
-        let of_target = self.recent.ttft_of(&self.source.link.target().name, since);
-        let of = |(key, ttft): (Arc<BeatKey>, Vec<Duration>)| Beats {
-            model: Arc::clone(&key.model),
-            probe: Arc::clone(&key.probe),
-            ttft: ttft.iter().map(Duration::as_secs_f64).collect(),
-        };
-        of_target.into_iter().map(of).collect()
+        let (source, lately) = (EngineSource::of(link)?, Lately::default());
+        let (standing, name) = (Standing::default(), "");
+        Some(Self { source, account, lately, standing, name, until_asked: 0 })
     }
 }
 
@@ -103,13 +86,18 @@ impl Collect for Engine {
     }
 
     async fn collect(&mut self) -> Result<(), String> {
+        let wall = Wall::anchor();
         match self.source.told(limit(self.source.interval)).await {
             Ok(told) => {
+                let now = Stamp::now();
+                self.lately.told(now, &told);
                 self.account.told(told);
-                self.traffic.told(Stamp::now(), &self.account.readings(&[]));
+                self.name = self.account.engine().unwrap_or_default();
+                self.standing.read(wall.unix_nanos(now));
             }
             Err(why) => {
                 self.account.failed();
+                self.standing.failed(&why);
                 // What comes back may be another one.
                 self.until_asked = 0;
                 return Err(why);
@@ -125,11 +113,13 @@ impl Collect for Engine {
         Ok(())
     }
 
-    fn readings(&self, models: &[Arc<str>]) -> Vec<Reading> {
-        let mut readings = self.account.readings(models);
-        if self.account.engine().is_some() {
-            readings.extend(self.traffic.ratios(&self.source.link.target().name, &self.beats()));
-        }
-        readings
+    fn sheets(&self, models: &[Arc<str>]) -> Vec<Sheet> {
+        let sight = match self.standing.is_current() {
+            true => Sight::Engine(self.lately.between(|stretch, _| stretch.stretched())),
+            false => Sight::None,
+        };
+        let name = self.name.to_owned();
+        let (standing, version) = (self.standing.clone(), self.account.version().to_owned());
+        vec![Sheet { readings: self.account.readings(models), standing, name, version, sight }]
     }
 }

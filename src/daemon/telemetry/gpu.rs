@@ -3,15 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    fetch::Addresses,
+    gpus::Gpus,
     watch::{Collect, limit},
 };
 use crate::{
-    clock::Wall,
+    check::Addresses,
     config::{Dcgm, GpuSource},
     load::Link,
-    measure::catalogue::Reading,
-    telemetry::{GpuAccount, GpuTold, read_dcgm},
+    telemetry::{GpuTold, Sheet, read_dcgm},
 };
 
 /// Where DCGM exporters tell of a target's GPUs.
@@ -53,13 +52,13 @@ impl DcgmSource {
 /// The collections from the exporters of one target.
 pub(super) struct DcgmGpus {
     source: DcgmSource,
-    account: GpuAccount,
+    gpus: Gpus,
 }
 
 impl DcgmGpus {
     pub(super) fn of(link: &Arc<Link>) -> Option<Self> {
-        let account = GpuAccount::new(Arc::clone(&link.target().name), "dcgm");
-        Some(Self { source: DcgmSource::of(link)?, account })
+        let gpus = Gpus::new(Arc::clone(&link.target().name), "dcgm");
+        Some(Self { source: DcgmSource::of(link)?, gpus })
     }
 }
 
@@ -73,13 +72,11 @@ impl Collect for DcgmGpus {
     async fn collect(&mut self) -> Result<(), String> {
         let read = self.source.told(limit(self.source.interval())).await;
         let why = read.iter().find_map(|told| told.as_ref().err().cloned());
-        let wall = Wall::anchor();
-        let now = wall.unix_seconds(wall.stamp());
-        self.account.collected(read.into_iter().map(Result::ok).collect(), now);
+        self.gpus.collected(read.into_iter().map(Result::ok).collect(), why.as_deref());
         why.map_or(Ok(()), Err)
     }
 
-    fn readings(&self, _: &[Arc<str>]) -> Vec<Reading> {
-        self.account.readings()
+    fn sheets(&self, _: &[Arc<str>]) -> Vec<Sheet> {
+        vec![self.gpus.sheet()]
     }
 }

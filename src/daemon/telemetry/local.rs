@@ -8,12 +8,13 @@ use tokio::{
     time::timeout,
 };
 
-use super::watch::{Collect, Models, watch};
+use super::{
+    gpus::Gpus,
+    watch::{Collect, Models, watch},
+};
 use crate::{
-    clock::Wall,
     config::{Config, GpuSource, Target, Unclaimed},
-    measure::catalogue::Reading,
-    telemetry::{Board, GpuAccount, Nvml, NvmlTold, NvmlWatch, Share},
+    telemetry::{Board, Nvml, NvmlTold, NvmlWatch, Share, Sheet},
 };
 
 /// The kind of the source.
@@ -75,15 +76,15 @@ impl Local {
         };
         self.running = None;
         let told = watching.told();
-        let account = |(target, share): &(Arc<str>, Share)| {
-            (share.clone(), GpuAccount::new(Arc::clone(target), NVML))
+        let kept = |(target, share): &(Arc<str>, Share)| {
+            (share.clone(), Gpus::new(Arc::clone(target), NVML))
         };
-        let accounts = shares.iter().map(account).collect();
-        let gpus = LocalGpus { told, interval, accounts };
-        // It is of no target, and has no models.
+        let slots = shares.iter().map(|(target, _)| board.slot((Arc::clone(target), NVML)));
+        let (kept, slots) = (shares.iter().map(kept).collect(), slots.collect());
+        let gpus = LocalGpus { told, interval, shares: kept };
+        // It is of no one target, and has no models.
         let (target, (none, models)) = (Arc::from(""), watch::channel(Vec::new()));
-        let slot = board.slot((Arc::clone(&target), NVML));
-        let task = tasks.spawn(watch(gpus, target, models, slot));
+        let task = tasks.spawn(watch(gpus, target, models, slots));
         self.running = Some(Running { shares, interval, task, _watch: watching, _models: none });
     }
 }
@@ -114,7 +115,7 @@ pub(super) fn share(target: &Target) -> Option<Share> {
 struct LocalGpus {
     told: watch::Receiver<NvmlTold>,
     interval: Duration,
-    accounts: Vec<(Share, GpuAccount)>,
+    shares: Vec<(Share, Gpus)>,
 }
 
 impl LocalGpus {
@@ -134,22 +135,20 @@ impl Collect for LocalGpus {
 
     async fn collect(&mut self) -> Result<(), String> {
         let told = self.next().await;
-        let wall = Wall::anchor();
-        let now = wall.unix_seconds(wall.stamp());
         let mut why = None;
         let silent = || format!("the driver has not answered for {PATIENCE:?}");
         let told = told
             .as_deref()
             .map_or_else(|| Err(silent()), |told| told.as_deref().map_err(String::clone));
-        for (share, account) in &mut self.accounts {
+        for (share, kept) in &mut self.shares {
             match &told {
                 Ok(gpus) => {
                     let heard = share.of(gpus);
-                    account.collected(heard.places, now);
+                    kept.collected(heard.places, heard.missing.as_deref());
                     why = why.or(heard.missing);
                 }
                 Err(error) => {
-                    account.collected(Vec::new(), now);
+                    kept.collected(Vec::new(), Some(error));
                     why.get_or_insert_with(|| error.clone());
                 }
             }
@@ -157,7 +156,7 @@ impl Collect for LocalGpus {
         why.map_or(Ok(()), Err)
     }
 
-    fn readings(&self, _: &[Arc<str>]) -> Vec<Reading> {
-        self.accounts.iter().flat_map(|(_, account)| account.readings()).collect()
+    fn sheets(&self, _: &[Arc<str>]) -> Vec<Sheet> {
+        self.shares.iter().map(|(_, kept)| kept.sheet()).collect()
     }
 }

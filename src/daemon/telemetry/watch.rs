@@ -7,9 +7,11 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use crate::{measure::catalogue::Reading, telemetry::Slot};
+use crate::telemetry::{Sheet, Slot};
 
-/// How long one request of a collection may take, whatever the interval.
+/// How long one request of a collection may take, whatever the interval: an engine such as llama.cpp
+/// answers between two batches, which under load is later than the shortest intervals.
+const SHORTEST: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// The models of a target, as they are known now.
@@ -24,24 +26,24 @@ pub(super) trait Collect: Send {
     fn interval(&self) -> Duration;
 
     /// Collects once. Fails in words for a person; what it has to say for itself then stands in
-    /// its readings.
+    /// its sheets.
     fn collect(&mut self) -> impl Future<Output = Result<(), String>> + Send;
 
-    /// What stands now.
-    fn readings(&self, models: &[Arc<str>]) -> Vec<Reading>;
+    /// What stands now, for each slot that the source has.
+    fn sheets(&self, models: &[Arc<str>]) -> Vec<Sheet>;
 }
 
 /// What one request of a collection may take.
 pub(super) fn limit(interval: Duration) -> Duration {
-    interval.min(LONGEST)
+    interval.clamp(SHORTEST, LONGEST)
 }
 
-/// Collects until the task is dropped; the readings go with the slot.
+/// Collects until the task is dropped; the sheets go with their slots.
 pub(super) async fn watch(
     mut source: impl Collect,
     target: Arc<str>,
     mut models: watch::Receiver<Models>,
-    slot: Slot,
+    slots: Vec<Slot>,
 ) {
     let mut tick = interval(source.interval());
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -55,7 +57,8 @@ pub(super) async fn watch(
             }
             changed = models.changed() => if changed.is_err() { return },
         }
-        slot.set(source.readings(&models.borrow_and_update()));
+        let sheets = source.sheets(&models.borrow_and_update());
+        slots.iter().zip(sheets).for_each(|(slot, sheet)| slot.set(sheet));
     }
 }
 

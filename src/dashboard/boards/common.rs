@@ -49,6 +49,9 @@ pub(super) const UP: &[State] = &[
     State { value: "1", text: "ok", colour: Colour::Green },
 ];
 
+/// What made a window miss, while it does.
+pub(super) const CAUSE: &[State] = &[State { value: "1", text: "cause", colour: Colour::Yellow }];
+
 /// The lowest step.
 pub(super) const fn from(colour: Colour) -> Step {
     Step { from: None, colour }

@@ -160,6 +160,20 @@ fn parts() -> Row {
             .ask("cached input", tokens("tokenbeat_probe_cached_input_tokens_total"))
             .ask("output", tokens("tokenbeat_probe_output_tokens_total"))
             .ask("reasoning", tokens("tokenbeat_probe_reasoning_tokens_total")),
+            Panel::new(
+                "Why beats miss their SLOs",
+                Kind::StateTimeline,
+                Unit::Count,
+                "The cause of what the beats of the last 5 min missed, by the engine's own metrics \
+                 and the GPUs'. `unknown` where these are not read. The numbers behind it are on \
+                 the daemon's page, and in `/api/v1/probes`.",
+            )
+            .ask(
+                "{{cause}}, {{target}} {{model}}",
+                format!("{} > 0", gauge("tokenbeat_probe_window_cause", PROBE, "target, model, cause")),
+            )
+            .states(common::CAUSE)
+            .needs(Need::Degraded),
         ],
     }
 }

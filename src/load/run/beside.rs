@@ -55,6 +55,8 @@ pub(super) struct Beside {
 struct Engine {
     whole: EngineStretch,
     window: Option<EngineStretch>,
+    /// When its first reading was.
+    began: Stamp,
 }
 
 /// The GPUs, from their first reading to their latest.
@@ -88,6 +90,8 @@ enum For {
 pub(super) struct SeenBeside {
     /// The engine: over the whole step, and over its window.
     pub(super) engine: Option<(EngineStretched, EngineStretched)>,
+    /// Seconds from its first reading to its last.
+    pub(super) engine_seconds: f64,
     /// The GPUs, over the whole step.
     pub(super) gpus: Option<GpuStretched>,
     /// What should have been read and could not be: why.
@@ -125,12 +129,13 @@ impl Beside {
     /// The first reading. Nothing of the step may have been sent.
     pub(super) async fn begin(witness: Option<Arc<dyn Witness>>) -> Self {
         let first = look(witness.as_ref(), Moment::Begin).await;
+        let now = Stamp::now();
         let engine = Part::begin(first.engine, |told| Engine {
             whole: EngineStretch::begin(&told),
             window: None,
+            began: now,
         });
         let gpus = Part::begin(first.gpus, |seen| Gpus::begin(&seen));
-        let now = Stamp::now();
         Self { witness, engine, gpus, pending: None, asked: now, opened: false }
     }
 
@@ -177,12 +182,13 @@ impl Beside {
             self.take(sight, what);
         }
         let last = look(self.witness.as_ref(), Moment::End).await;
-        self.engine.end(last.engine, |engine, told| engine.told(&told));
+        self.engine.end(last.engine, |engine, told| engine.end(&told));
         self.gpus.end(last.gpus, |gpus, seen| gpus.told(&seen));
         let mut seen = SeenBeside::default();
         match self.engine {
             Part::None => {}
-            Part::Told(Engine { whole, window }) => {
+            Part::Told(Engine { whole, window, began }) => {
+                seen.engine_seconds = ago(began).as_secs_f64();
                 let whole = whole.stretched();
                 let window = window.map_or(whole, |window| window.stretched());
                 seen.engine = Some((whole, window));
@@ -224,6 +230,13 @@ impl Engine {
         self.whole.told(told);
         if let Some(window) = &mut self.window {
             window.told(told);
+        }
+    }
+
+    fn end(&mut self, told: &[Told]) {
+        self.whole.end(told);
+        if let Some(window) = &mut self.window {
+            window.end(told);
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     clock::{Stamp, Wall},
     config::{Requests, Scenario},
     event::{Progress, RunKey, RunRecord, RunSink, RunStarted, StepRecord},
+    load::own_beats::Beaten,
     timeline::{Exchange, Outcome, Recorder, Timeline, TokenEvent, TokenKind},
     verdict::Slo,
     workload::{Expect, Fixed, RequestPlan, Sizing, Workload},
@@ -144,6 +145,10 @@ impl Ground for Fake {
     fn spend(&self, _: u64) -> bool {
         let spend = |left: u64| left.checked_sub(1);
         self.script.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend).is_ok()
+    }
+
+    fn beaten(&self) -> Beaten {
+        Beaten::default()
     }
 
     fn sizing(&self) -> Sizing {

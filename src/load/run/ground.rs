@@ -20,7 +20,7 @@ use crate::{
     client::{Limits, Text},
     clock::Stamp,
     config::Connection,
-    load::{Link, exchange},
+    load::{Link, exchange, own_beats::Beaten},
     schedule::{Pacer, Wake},
     timeline::{Exchange, Recorder, Timeline},
     workload::{RequestPlan, Sizing},
@@ -95,6 +95,9 @@ pub(super) trait Ground: Send + Sync + 'static {
 
     /// Spends one request with at most `output_tokens`, if the budget still has it.
     fn spend(&self, output_tokens: u64) -> bool;
+
+    /// What our own beats had of the target so far.
+    fn beaten(&self) -> Beaten;
 
     /// How lengths become prompts.
     fn sizing(&self) -> Sizing;
@@ -243,6 +246,10 @@ impl Ground for Live {
 
     fn spend(&self, output_tokens: u64) -> bool {
         self.link.spend(output_tokens)
+    }
+
+    fn beaten(&self) -> Beaten {
+        self.link.beaten_so_far()
     }
 
     fn sizing(&self) -> Sizing {

@@ -6,34 +6,47 @@
 use super::beside::SeenBeside;
 use crate::{
     event::{Mark, StepEngine, StepGpu, StepRecord, Warning},
-    measure::catalogue::Id,
     telemetry::{EngineStretched, GpuStretched},
 };
 
 /// The share of generated tokens that may be for others.
 const FOREIGN_SHARE: f64 = 0.05;
 
-/// So few tokens of others are never too many: beats of our own probes are among them.
+/// So few tokens of others are never too many: one request of somebody who looks is no load.
 const FOREIGN_TOKENS: f64 = 128.0;
 
 /// Name of the warning that something was not read.
 const UNTOLD: &str = "telemetry_untold";
 
-/// Our own output tokens of a whole step, warm-up included.
+/// Name of the warning that what was read is not of the whole engine.
+const PARTIAL: &str = "telemetry_partial";
+
+/// What we had of the engine in a whole step, warm-up included: tokens, where nothing else is said.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Own {
-    /// Those that came.
+    /// Requests that were answered, those of our own beats among them.
+    pub(super) requests: u64,
+    /// Of the prompts, as the server counted them.
+    pub(super) prompt: u64,
+    /// Of the answers.
     pub(super) answered: u64,
     /// Those that exchanges had asked for that did not end well.
     pub(super) unanswered: u64,
+    /// Of the prompts of our own beats meanwhile.
+    pub(super) beat_prompt: u64,
+    /// Of their answers, at most.
+    pub(super) beat_output: u64,
 }
 
 /// Adds to the record of a step what was seen beside it, and the mark if others loaded the engine.
 pub(super) fn joined(record: &mut StepRecord, seen: SeenBeside, own: Own) {
-    record.engine = seen.engine.map(|(whole, window)| engine(record, own, whole, window));
+    record.engine = seen
+        .engine
+        .map(|(whole, window)| engine(record, own, (whole, window), seen.engine_seconds));
     record.gpu = seen.gpus.as_ref().map(|gpus| gpu(gpus, own));
     let warning = |text| Warning { code: UNTOLD.to_owned(), text };
     record.warnings.extend(seen.untold.into_iter().map(warning));
+    record.warnings.extend(record.engine.as_ref().and_then(|engine| partial(engine, own)));
     if record.engine.as_ref().is_some_and(is_contaminated) {
         record.validity.marks.push(Mark::Contaminated);
     }
@@ -47,78 +60,66 @@ fn is_contaminated(engine: &StepEngine) -> bool {
     share > FOREIGN_SHARE && share * all > FOREIGN_TOKENS
 }
 
+/// The warning of an engine that knows less than the server counted to us: another process did the
+/// rest.
+fn partial(engine: &StepEngine, own: Own) -> Option<Warning> {
+    engine.foreign_token_ratio?;
+    let (told, answered) = (engine.generation_tokens?, own.answered as f64);
+    let missing = answered - told;
+    (missing > FOREIGN_SHARE * answered && missing > FOREIGN_TOKENS).then(|| Warning {
+        code: PARTIAL.to_owned(),
+        text: format!(
+            "the engine's metrics have {told:.0} of our {answered:.0} output tokens: name those of \
+             every process behind the target"
+        ),
+    })
+}
+
 fn engine(
     step: &StepRecord,
     own: Own,
-    whole: EngineStretched,
-    window: EngineStretched,
+    (whole, window): (EngineStretched, EngineStretched),
+    seconds: f64,
 ) -> StepEngine {
-    let (ttft, queue) = (window.ttft.mean(), window.queue.mean());
+    let told = window.beside();
     let client = step.latencies.get("ttft").and_then(|ttft| ttft.mean);
     let own_output_tokens = own.answered.saturating_add(own.unanswered);
     // Other counts than the server's may be too low, and would make out others that are not there.
     let counted = step.tokens.count_sources.iter().all(|(by, n)| by == "usage" || *n == 0);
-    let foreign = |all: f64| ((all - own_output_tokens as f64) / all).max(0.0);
+    let ours = own_output_tokens.saturating_add(own.beat_output) as f64;
+    let foreign = |all: f64| ((all - ours) / all).max(0.0);
+    let foreign_token_ratio =
+        whole.generation_tokens.filter(|all| counted && *all > 0.0).map(foreign);
+    // What the engine does not count, our own requests do, if it had no others. They are all of the
+    // step's: whose begin of a window falls between two readings cannot be told.
+    let ours_alone = foreign_token_ratio.is_some_and(|share| share <= FOREIGN_SHARE);
+    let inferred = match ours_alone {
+        true => whole.of_requests(own.requests as f64, seconds).beside(),
+        false => StepEngine::default(),
+    };
     StepEngine {
-        ttft_mean: ttft,
-        ttft_gap: client.zip(ttft).map(|(client, engine)| client - engine),
-        queue_mean: queue,
-        queue_ratio: ratio(queue, ttft),
-        prefill_mean: window.prefill.mean(),
-        decode_mean: window.decode.mean(),
-        requests: window.ttft.requests.or(window.queue.requests),
-        prefix_hit_ratio: ratio(window.prefix_hits, window.prefix_queries),
-        kv_usage_max: window.kv_usage_max,
-        preemptions: window.preemptions,
-        running_max: window.running_max,
-        waiting_max: window.waiting_max,
+        ttft_gap: client.zip(told.ttft_mean).map(|(client, engine)| client - engine),
+        queue_mean: told.queue_mean.or(inferred.queue_mean),
+        prefill_mean: told.prefill_mean.or(inferred.prefill_mean),
+        decode_mean: told.decode_mean.or(inferred.decode_mean),
         prompt_tokens: whole.prompt_tokens,
         generation_tokens: whole.generation_tokens,
+        own_prompt_tokens: Some(own.prompt),
         own_output_tokens,
-        foreign_token_ratio: whole
-            .generation_tokens
-            .filter(|all| counted && *all > 0.0)
-            .map(foreign),
+        beat_prompt_tokens: own.beat_prompt,
+        beat_output_tokens: own.beat_output,
+        foreign_token_ratio,
         restarts: whole.restarts,
-        was_fresh: window.was_fresh,
         readings: whole.readings,
+        ..told
     }
 }
 
 fn gpu(seen: &GpuStretched, own: Own) -> StepGpu {
-    let mean = |id| seen.means.get(&(id, None)).copied();
-    let traffic = |id, direction| seen.means.get(&(id, Some(direction))).copied();
     let tokens = own.answered as f64;
-    let energy = seen.energy_joules;
-    let watts = energy.map(|joules| joules / seen.seconds.max(f64::MIN_POSITIVE));
-    let gpus = f64::from(seen.gpus);
-    StepGpu {
-        gpus: seen.gpus,
-        utilization_mean: mean(Id::GpuUtilization),
-        sm_active_mean: mean(Id::GpuSmActive),
-        dram_active_mean: mean(Id::GpuDramActive),
-        pcie_transmit_bytes_per_second_mean: traffic(Id::GpuPcieRate, "transmit"),
-        pcie_receive_bytes_per_second_mean: traffic(Id::GpuPcieRate, "receive"),
-        nvlink_transmit_bytes_per_second_mean: traffic(Id::GpuNvlinkRate, "transmit"),
-        nvlink_receive_bytes_per_second_mean: traffic(Id::GpuNvlinkRate, "receive"),
-        memory_used_bytes_max: seen.most_of_all.get(&(Id::GpuMemoryUsed, None)).copied(),
-        power_watts_mean: watts.or(mean(Id::GpuPower).map(|one| one * gpus)),
-        temperature_celsius_max: seen.most.get(&(Id::GpuTemperature, None)).copied(),
-        sm_clock_hertz_mean: mean(Id::GpuSmClock),
-        energy_joules: energy,
-        joules_per_output_token: ratio(energy, (tokens > 0.0).then_some(tokens)),
-        throttle_ratios: seen
-            .throttle_ratios
-            .iter()
-            .map(|(reason, ratio)| ((*reason).to_owned(), *ratio))
-            .collect(),
-        readings: seen.readings,
-    }
-}
-
-fn ratio(part: Option<f64>, whole: Option<f64>) -> Option<f64> {
-    let whole = whole.filter(|whole| *whole > 0.0)?;
-    Some(part? / whole)
+    let joules_per_output_token =
+        seen.energy_joules.filter(|_| tokens > 0.0).map(|joules| joules / tokens);
+    StepGpu { joules_per_output_token, ..seen.beside() }
 }
 
 #[cfg(test)]
@@ -146,7 +147,7 @@ mod tests {
         record.tokens.count_sources = [(counted.to_owned(), 100)].into();
         let engine = Some((told(generated), told(generated)));
         let seen = SeenBeside { engine, ..SeenBeside::default() };
-        joined(&mut record, seen, Own { answered, unanswered });
+        joined(&mut record, seen, Own { answered, unanswered, ..Own::default() });
         record
     }
 
@@ -174,6 +175,30 @@ mod tests {
     }
 
     #[test]
+    fn our_own_beats_are_no_others() {
+        for (beat_output, contaminated) in [(600, false), (100, true)] {
+            let mut record = sample::sweep().steps.remove(1);
+            record.tokens.count_sources = [("usage".to_owned(), 100)].into();
+            let engine = Some((told(10_000.0), told(10_000.0)));
+            let own = Own { answered: 9_000, prompt: 70, beat_output, ..Own::default() };
+            joined(&mut record, SeenBeside { engine, ..SeenBeside::default() }, own);
+            assert_eq!(record.validity.marks.contains(&Mark::Contaminated), contaminated);
+            let engine = record.engine.expect("told");
+            assert_eq!((engine.own_output_tokens, engine.beat_output_tokens), (9_000, beat_output));
+            assert_eq!(engine.own_prompt_tokens, Some(70));
+        }
+    }
+
+    #[test]
+    fn an_engine_that_knows_a_part_of_our_tokens_is_told() {
+        for (generated, warned) in [(10_000.0, false), (9_500.0, false), (5_000.0, true)] {
+            let record = step(generated, 10_000, 0, "usage");
+            let told = record.warnings.iter().any(|warning| warning.code == PARTIAL);
+            assert_eq!(told, warned, "{generated}");
+        }
+    }
+
+    #[test]
     fn both_views_stand_side_by_side() {
         let record = step(10_000.0, 10_000, 0, "usage");
         let client = record.latencies["ttft"].mean.expect("a mean");
@@ -186,6 +211,28 @@ mod tests {
     }
 
     #[test]
+    fn what_the_engine_does_not_count_is_counted_by_ours_while_it_has_no_others() {
+        let uncounted = |seconds| Span { seconds: Some(seconds), requests: None };
+        let told = EngineStretched {
+            prefill: uncounted(5.0),
+            decode: uncounted(20.0),
+            waiting_mean: Some(4.0),
+            readings: 9,
+            generation_tokens: Some(10_000.0),
+            ..EngineStretched::default()
+        };
+        for (answered, means) in [(10_000, [0.8, 0.1, 0.4].map(Some)), (9_000, [None; 3])] {
+            let mut record = sample::sweep().steps.remove(1);
+            record.tokens.count_sources = [("usage".to_owned(), 50)].into();
+            let seen =
+                SeenBeside { engine: Some((told, told)), engine_seconds: 10.0, ..<_>::default() };
+            joined(&mut record, seen, Own { requests: 50, answered, ..Own::default() });
+            let engine = record.engine.expect("told");
+            assert_eq!([engine.queue_mean, engine.prefill_mean, engine.decode_mean], means);
+        }
+    }
+
+    #[test]
     fn energy_is_that_of_our_tokens() {
         let seen = GpuStretched {
             gpus: 2,
@@ -194,7 +241,7 @@ mod tests {
             throttle_ratios: [("power", 0.25)].into(),
             ..GpuStretched::default()
         };
-        let told = gpu(&seen, Own { answered: 1_000, unanswered: 500 });
+        let told = gpu(&seen, Own { answered: 1_000, unanswered: 500, ..Own::default() });
         assert_eq!((told.joules_per_output_token, told.power_watts_mean), (Some(3.0), Some(300.0)));
         assert_eq!(told.throttle_ratios["power"], 0.25);
         assert_eq!(gpu(&seen, Own::default()).joules_per_output_token, None);

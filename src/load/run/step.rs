@@ -94,6 +94,8 @@ pub(super) async fn step<G: Ground>(
     common: &Common<'_>,
     plan: &StepPlan,
 ) -> Option<Done> {
+    // Before the engine is read, so that no beat can be counted there and not here.
+    let beaten = ground.beaten();
     let mut beside = Beside::begin(common.witness.cloned()).await;
     let start = ground.now();
     let held = Held::begin();
@@ -149,8 +151,17 @@ pub(super) async fn step<G: Ground>(
     let (ending, counts, failures) = (remains.ending, remains.counts, remains.failures);
     // Whoever stops the run does not wait for an engine that may be gone.
     if !common.halt.is_draining() {
-        let own = Own { answered: looked.output_tokens, unanswered: counts.unanswered_tokens };
-        joined(&mut record, beside.end().await, own);
+        let seen = beside.end().await;
+        let beats = drive.ground.beaten().since(beaten);
+        let own = Own {
+            requests: counts.ok.saturating_add(beats.answers),
+            prompt: looked.input_tokens,
+            answered: looked.output_tokens,
+            unanswered: counts.unanswered_tokens,
+            beat_prompt: beats.prompt,
+            beat_output: beats.output,
+        };
+        joined(&mut record, seen, own);
     }
     record.cause = cause(&record);
     Some(Done { record, ending, counts, failures, looked })

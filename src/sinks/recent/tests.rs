@@ -115,3 +115,23 @@ fn failures_of_a_target_leave_out_the_old_the_unmeasured_and_the_swept() {
     assert_eq!(recent.failed_of("t", 1), (3, 1));
     assert_eq!(recent.failed_of("other", 0), (0, 0));
 }
+
+#[test]
+fn the_probes_of_one_target_are_those_of_no_other() {
+    let recent = Recent::new();
+    let key = |target: &str, model: &str| {
+        Arc::new(BeatKey { target: target.into(), model: model.into(), probe: "p".into() })
+    };
+    for (target, model) in [("b", "m"), ("a", "x"), ("ab", "m"), ("a", "m")] {
+        recent.add_probe(key(target, model), view(&[]));
+    }
+    let targets: Vec<_> = recent.targets().into_iter().collect();
+    assert_eq!(targets, ["a".into(), "ab".into(), "b".into()]);
+    let of = |target: &str| {
+        let probes = recent.snapshot_of(&target.into());
+        probes.iter().map(|probe| Arc::clone(&probe.key)).collect::<Vec<_>>()
+    };
+    assert_eq!(of("a"), [key("a", "m"), key("a", "x")]);
+    assert_eq!(of("b"), [key("b", "m")]);
+    assert!(of("c").is_empty());
+}

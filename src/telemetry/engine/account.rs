@@ -70,6 +70,11 @@ impl Account {
         self.version = version.unwrap_or_default().into();
     }
 
+    /// The engine's version; empty while it is not known.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
     /// The engine, if the last scrape told.
     pub fn engine(&self) -> Option<&'static str> {
         self.now.first().map(|told| told.engine)

@@ -9,7 +9,7 @@ use super::{
     quantity::{Counter, Gauge, Stage},
     told::Told,
 };
-use crate::telemetry::rising::Followed;
+use crate::telemetry::{lately, rising::Followed};
 
 /// Most series of counters that are followed.
 const MOST_SERIES: usize = 4096;
@@ -21,9 +21,32 @@ type Series = (Counter, usize, String);
 #[derive(Clone, Debug)]
 pub struct Stretch {
     counters: BTreeMap<Series, Followed>,
-    gauges: BTreeMap<Gauge, f64>,
+    gauges: BTreeMap<Gauge, Seen>,
+    /// Requests that waited, over the readings between the first and the last: at both ends of a
+    /// stretch the engine may rest, which says nothing of the time between.
+    waited: Seen,
     restarts: u32,
     readings: u32,
+}
+
+/// A gauge over readings.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    sum: f64,
+    count: f64,
+    most: f64,
+}
+
+impl Seen {
+    fn take(&mut self, value: f64) {
+        self.sum += value;
+        self.count += 1.0;
+        self.most = self.most.max(value);
+    }
+
+    fn mean(self) -> Option<f64> {
+        (self.count > 0.0).then(|| self.sum / self.count)
+    }
 }
 
 /// What happened in a stretch. What the engine does not tell is absent.
@@ -51,8 +74,12 @@ pub struct Stretched {
     pub running_max: Option<f64>,
     /// Most requests in the queue at a reading.
     pub waiting_max: Option<f64>,
+    /// Requests in the queue, on average over the readings between the first and the last.
+    pub waiting_mean: Option<f64>,
     /// The fullest that the KV cache was at a reading.
     pub kv_usage_max: Option<f64>,
+    /// How full it was, mean over readings.
+    pub kv_usage_mean: Option<f64>,
     /// Readings at which a process had begun anew.
     pub restarts: u32,
     /// Whether the engine had generated nothing yet when the stretch began.
@@ -82,14 +109,27 @@ impl Stretch {
     /// Begins with what every process of the engine tells, in the order of their places.
     pub fn begin(first: &[Told]) -> Self {
         let (counters, gauges) = (BTreeMap::new(), BTreeMap::new());
-        let mut stretch = Self { counters, gauges, restarts: 0, readings: 0 };
-        stretch.told(first);
+        let waited = Seen::default();
+        let mut stretch = Self { counters, gauges, waited, restarts: 0, readings: 0 };
+        stretch.take(first);
         stretch.counters.values_mut().for_each(Followed::begin);
         stretch
     }
 
     /// Takes in what they tell later on. A series that was not there before has risen from 0.
     pub fn told(&mut self, told: &[Told]) {
+        if let Some(waiting) = self.take(told).get(&Gauge::Waiting) {
+            self.waited.take(*waiting);
+        }
+    }
+
+    /// Takes in what they tell at the end.
+    pub fn end(&mut self, told: &[Told]) {
+        self.take(told);
+    }
+
+    /// Takes in a reading. Returns what its gauges say, of all processes together.
+    fn take(&mut self, told: &[Told]) -> BTreeMap<Gauge, f64> {
         let mut anew = false;
         for (place, one) in told.iter().enumerate() {
             for said in &one.counters {
@@ -105,12 +145,12 @@ impl Stretch {
             held.and_modify(|held| *held = said.what.together(*held, said.value))
                 .or_insert(said.value);
         }
-        for (gauge, value) in now {
-            let most = self.gauges.entry(gauge).or_insert(value);
-            *most = most.max(value);
+        for (gauge, value) in &now {
+            self.gauges.entry(*gauge).or_default().take(*value);
         }
         self.restarts += u32::from(anew);
         self.readings += 1;
+        now
     }
 
     /// What happened.
@@ -119,7 +159,8 @@ impl Stretch {
             seconds: self.rose(Counter::Seconds(stage)),
             requests: self.rose(Counter::Requests(stage)),
         };
-        let gauge = |gauge| self.gauges.get(&gauge).copied();
+        let most = |gauge| self.gauges.get(&gauge).map(|seen| seen.most);
+        let mean = |gauge| self.gauges.get(&gauge).and_then(|seen| seen.mean());
         Stretched {
             ttft: span(Stage::Ttft),
             queue: span(Stage::Queue),
@@ -130,9 +171,11 @@ impl Stretch {
             preemptions: self.rose(Counter::Preemptions),
             prompt_tokens: self.rose(Counter::PromptTokens),
             generation_tokens: self.rose(Counter::GenerationTokens),
-            running_max: gauge(Gauge::Running),
-            waiting_max: gauge(Gauge::Waiting),
-            kv_usage_max: gauge(Gauge::KvUsage),
+            running_max: most(Gauge::Running),
+            waiting_max: most(Gauge::Waiting),
+            waiting_mean: self.waited.mean(),
+            kv_usage_max: most(Gauge::KvUsage),
+            kv_usage_mean: mean(Gauge::KvUsage),
             restarts: self.restarts,
             was_fresh: self.sum(Counter::GenerationTokens, Followed::base) == Some(0.0),
             readings: self.readings,
@@ -147,6 +190,18 @@ impl Stretch {
     fn sum(&self, counter: Counter, of: impl Fn(&Followed) -> f64) -> Option<f64> {
         let series = self.counters.iter().filter(|((what, ..), _)| *what == counter);
         series.map(|(_, followed)| of(followed)).reduce(|one, other| one + other)
+    }
+}
+
+impl lately::Stretch for Stretch {
+    type Told = Told;
+
+    fn begin(first: &[Told]) -> Self {
+        Self::begin(first)
+    }
+
+    fn told(&mut self, told: &[Told]) {
+        self.told(told);
     }
 }
 
@@ -168,11 +223,13 @@ mod tests {
     fn counters_count_from_the_begin_and_gauges_by_their_most() {
         let mut stretch = Stretch::begin(&[told(100.0, 5.0, 10.0, 0.0)]);
         stretch.told(&[told(150.0, 7.0, 12.0, 9.0)]);
-        stretch.told(&[told(180.0, 9.0, 14.0, 1.0)]);
+        stretch.told(&[told(160.0, 8.0, 13.0, 2.0)]);
+        stretch.end(&[told(180.0, 9.0, 14.0, 1.0)]);
         let stretched = stretch.stretched();
+        assert_eq!(stretched.waiting_mean, Some(5.5), "of what is between the ends");
         assert_eq!(stretched.generation_tokens, Some(80.0));
         assert_eq!(stretched.queue.mean(), Some(1.0));
-        assert_eq!((stretched.waiting_max, stretched.readings), (Some(9.0), 3));
+        assert_eq!((stretched.waiting_max, stretched.readings), (Some(9.0), 4));
         assert_eq!((stretched.ttft.mean(), stretched.preemptions), (None, None));
         assert_eq!((stretched.restarts, stretched.was_fresh), (0, false));
     }

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::told::{Gpu, GpuTold, Which};
-use crate::{measure::catalogue::Id, telemetry::rising::Followed};
+use crate::{
+    measure::catalogue::Id,
+    telemetry::{lately, rising::Followed},
+};
 
 /// Most GPUs of one target.
 const MOST_GPUS: usize = 1024;
@@ -137,6 +140,18 @@ impl Stretch {
     fn rises(&self, id: Id) -> impl Iterator<Item = (Option<&'static str>, f64)> {
         let of = self.counters.iter().filter(move |((_, (of, _)), _)| *of == id);
         of.map(|((_, (_, label)), counter)| (*label, counter.rose()))
+    }
+}
+
+impl lately::Stretch for Stretch {
+    type Told = GpuTold;
+
+    fn begin(first: &[GpuTold]) -> Self {
+        Self::begin(first)
+    }
+
+    fn told(&mut self, told: &[GpuTold]) {
+        self.told(told);
     }
 }
 

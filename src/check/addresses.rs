@@ -1,23 +1,24 @@
-//! The texts of a source: what stands at each of its addresses.
+//! The texts of a source of telemetry: what stands at each of its addresses, and whose credentials
+//! go there.
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 use url::Url;
 
+use super::engine_metrics::text_at;
 use crate::{
-    check,
     config::{Authorization, Target, TlsFiles},
     load::Link,
 };
 
 /// Where a source is, and what goes there with a request.
-pub(super) struct Addresses(Vec<(Arc<Link>, Url)>);
+pub(crate) struct Addresses(Vec<(Arc<Link>, Url)>);
 
 impl Addresses {
     /// The addresses of a source of `link`'s target. Without credentials of its own, the target's
     /// go to the target's origin only. `None` if one of them is none that the client can go to.
-    pub(super) fn new(
+    pub(crate) fn new(
         link: &Arc<Link>,
         urls: &[Url],
         authorization: Option<&Authorization>,
@@ -43,10 +44,10 @@ impl Addresses {
     }
 
     /// What stands at each address, in their order; each has `limit`.
-    pub(super) async fn texts(&self, limit: Duration) -> Vec<Result<String, String>> {
+    pub(crate) async fn texts(&self, limit: Duration) -> Vec<Result<String, String>> {
         let mut asked = JoinSet::new();
         for (place, (link, url)) in self.0.iter().cloned().enumerate() {
-            asked.spawn(async move { (place, check::text_at(&link, &url, limit).await) });
+            asked.spawn(async move { (place, text_at(&link, &url, limit).await) });
         }
         // One that panics has said nothing.
         let mut texts = vec![Err("a scrape broke; this is a bug".to_owned()); self.0.len()];

@@ -1,0 +1,128 @@
+//! Which beats and which readings belong together.
+
+use super::*;
+use crate::{
+    sinks::recent::testing::{failed, ok, probe},
+    telemetry::{EngineStretch, Lately, Told},
+    verdict::{Cause as Bad, Metric},
+};
+
+const SECOND: i64 = 1_000_000_000;
+
+/// What an engine tells whose `n` requests so far took 0.9 s in its queue each.
+fn told(n: u32) -> Vec<Told> {
+    let seconds = f64::from(n) * 0.9;
+    let text = format!(
+        "vllm:time_to_first_token_seconds_sum {}\nvllm:time_to_first_token_seconds_count {n}\n\
+         vllm:request_queue_time_seconds_sum {seconds}\nvllm:request_queue_time_seconds_count {n}\n\
+         vllm:generation_tokens_total {}\n",
+        seconds + f64::from(n) * 0.05,
+        n * 10,
+    );
+    vec![Told::read(&text).expect("vLLM")]
+}
+
+/// Beats every 30 s, the last one 10 s ago, each of which took 1 s and missed its SLO.
+fn beats(wall: Wall, n: i64) -> Vec<BeatSummary> {
+    let now = wall.unix_nanos(wall.stamp());
+    let beat = |place: i64| BeatSummary {
+        due_unix_nanos: now - (10 + 30 * (n - 1 - place)) * SECOND,
+        judged: [Some(Bad::Missed(Metric::Ttft))].into(),
+        e2e: Some(Duration::from_secs(2)),
+        output_tokens: Some(10),
+        count_source: Some(CountSource::Usage),
+        ..ok(1_000)
+    };
+    (0..n).map(beat).collect()
+}
+
+/// An engine that was read every 5 s for the last `long` seconds, of which `at` tells what it said
+/// so many seconds ago.
+fn engine(wall: Wall, long: u64, at: impl Fn(u64) -> u32) -> Sheet {
+    let mut lately: Lately<EngineStretch> = Lately::default();
+    for ago in (0..=long).rev().step_by(5) {
+        let then = wall.stamp().before(Duration::from_secs(ago));
+        lately.told(then, &told(at(ago)));
+    }
+    let sight = Sight::Engine(lately.between(|stretch, _| stretch.stretched()));
+    Sheet { sight, ..Sheet::default() }
+}
+
+fn window(wall: Wall, beats: Vec<BeatSummary>, sheet: Sheet) -> ProbeWindow {
+    let (probe, sheets) = (probe(beats), [("engine", Arc::new(sheet))]);
+    let target = Target { wall, probes: vec![&probe], sheets: &sheets };
+    target.windows().remove(0).1
+}
+
+#[test]
+fn five_minutes_of_beats_stand_beside_five_minutes_of_the_engine() {
+    let wall = Wall::anchor();
+    // A request a second of somebody.
+    let sheet = engine(wall, 900, |ago| 5_000 - u32::try_from(ago).expect("small"));
+    let window = window(wall, beats(wall, 20), sheet);
+    assert_eq!((window.judged, window.own_requests), (10, 10));
+    assert!((285.0..=300.0).contains(&window.seconds), "{window:?}");
+    let engine = window.engine.expect("told");
+    assert!((285.0..=300.0).contains(&engine.requests.expect("counted")), "{engine:?}");
+    assert!((engine.ttft_gap.expect("both") - 0.05).abs() < 1e-6, "{engine:?}");
+    assert_eq!(engine.own_output_tokens, 100);
+    assert!(engine.foreign_token_ratio.expect("counted") > 0.9, "{engine:?}");
+    let degraded = window.degraded.expect("all missed");
+    assert_eq!((degraded.misses, degraded.cause.cause), (10, Cause::Queue));
+}
+
+#[test]
+fn counters_that_begin_anew_in_the_window_are_followed_and_told() {
+    let wall = Wall::anchor();
+    let sheet = engine(wall, 900, |ago| match u32::try_from(ago).expect("small") {
+        before @ 120.. => 5_000 - before,
+        after => 120 - after,
+    });
+    let window = window(wall, beats(wall, 20), sheet);
+    let engine = window.engine.expect("told");
+    assert_eq!(engine.restarts, 1);
+    assert!((280.0..=300.0).contains(&engine.requests.expect("counted")), "{engine:?}");
+    assert_eq!(window.degraded.expect("all missed").cause.cause, Cause::ColdStart);
+}
+
+#[test]
+fn a_sweep_of_our_own_cuts_the_window_off() {
+    let wall = Wall::anchor();
+    let sheet = engine(wall, 900, |ago| 5_000 - u32::try_from(ago).expect("small"));
+    let mut beats = beats(wall, 20);
+    // Due 130 s ago.
+    beats[15].own_sweep = true;
+    beats[15].judged = Box::default();
+    let window = window(wall, beats, sheet);
+    assert_eq!((window.judged, window.own_requests), (4, 3));
+    assert!((85.0..=100.0).contains(&window.seconds), "since the first beat after it: {window:?}");
+    assert_eq!(window.degraded, None, "too few to say");
+}
+
+#[test]
+fn a_memory_that_is_short_shortens_what_it_is_held_against() {
+    let wall = Wall::anchor();
+    let sheet = engine(wall, 900, |ago| 5_000 - u32::try_from(ago).expect("small"));
+    let mut beats = beats(wall, i64::try_from(BEATS).expect("small"));
+    let now = wall.unix_nanos(wall.stamp());
+    for (place, beat) in (0_i64..).zip(beats.iter_mut()) {
+        beat.due_unix_nanos = now - (60 - place) * SECOND;
+    }
+    let window = window(wall, beats, sheet);
+    assert_eq!(window.judged, 60);
+    assert!((45.0..=60.0).contains(&window.seconds), "{window:?}");
+}
+
+#[test]
+fn what_was_not_told_is_not_known() {
+    let wall = Wall::anchor();
+    let window = |beats, sheet| window(wall, beats, sheet);
+    let silent = window(beats(wall, 6), Sheet::default());
+    assert_eq!((silent.engine, silent.ttft_mean), (None, Some(1.0)));
+    assert_eq!(silent.degraded.expect("all missed").cause.cause, Cause::Unknown);
+    let once = window(beats(wall, 6), engine(wall, 0, |_| 1));
+    assert_eq!(once.engine, None, "one reading is no stretch");
+    assert_eq!(window(Vec::new(), Sheet::default()), ProbeWindow::default());
+    let old = BeatSummary { due_unix_nanos: 0, ..failed(Outcome::Connect) };
+    assert_eq!(window(vec![old; 9], Sheet::default()), ProbeWindow::default());
+}
