@@ -29,7 +29,7 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::Value;
-use tokenbeat::sim::{Dist, Sim, SimSpec, SpawnedSim};
+use tokenbeat::sim::{Dist, Flavour, Sim, SimSpec, SpawnedSim};
 
 /// What a bearer token and a header hold in these tests; they appear nowhere else.
 const BEARER: &str = "sk-planted-bearer-77";
@@ -105,6 +105,9 @@ fn a_sweep_is_told_in_every_form() {
     assert_eq!((&steps[0]["n"], &steps[1]["n"]), (&5.into(), &10.into()));
     assert_eq!((&record["seed"], &record["trigger"]), (&7.into(), &"bench".into()));
     assert_eq!(record["model"], "sim-8b");
+    let engine = &record["engine"];
+    assert_eq!((&engine["name"], &engine["model"]), (&"vLLM".into(), &"sim-8b".into()));
+    assert_eq!(engine["max_model_tokens"], SimSpec::default().max_output_tokens);
 
     for wanted in
         ["Time to first token (ms)", "Concurrency | Req/sec", "n too small", "Step 1, 2 users"]
@@ -120,6 +123,24 @@ fn a_sweep_is_told_in_every_form() {
     let html = fs::read_to_string(html).expect("written");
     assert!(html.contains("<svg") && !html.contains("<script"), "{html}");
     assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 3);
+}
+
+#[test]
+fn what_an_engine_tells_in_its_answers_is_in_the_record() {
+    let (ttft, itl) = (Dist::constant_ms(20.0), Dist::constant_ms(2.0));
+    let sim = engine(SimSpec { flavour: Flavour::LlamaCpp, ttft, itl, ..SimSpec::default() });
+    let output = run(sim.base_url(), &["--requests", "4", "--format", "json"]);
+    let record = json(&output.stdout);
+    let faults: Vec<_> = schema().iter_errors(&record).map(|it| it.to_string()).collect();
+    assert!(faults.is_empty(), "{faults:?}");
+    let engine = &record["steps"][0]["engine"];
+    assert_eq!((&engine["answers"], &engine["readings"]), (&4.into(), &0.into()), "{record}");
+    assert!(engine["prefill_mean"].as_f64().expect("told") >= 0.02, "{engine}");
+    assert_eq!(engine["sources"]["decode_mean"], "answers");
+    assert_eq!(engine["queue_mean"], Value::Null);
+    let output = run(sim.base_url(), &["--requests", "4"]);
+    let out = text(&output.stdout);
+    assert!(out.contains("from answers: decode, prefill, prefix hit ratio"), "{out}");
 }
 
 #[test]

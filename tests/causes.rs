@@ -25,9 +25,9 @@ use tokenbeat::{
     clock::Wall,
     config::{Requests, Scenario, Warmup},
     daemon::Onlooker,
-    event::{Cause, Mark, StepRecord},
+    event::{Cause, EngineSource, Mark, StepRecord},
     load::{Halt, Loader},
-    sim::{Dist, Sim, SimSpec},
+    sim::{Dist, Flavour, Sim, SimSpec},
     telemetry::Nvml,
 };
 
@@ -303,13 +303,55 @@ fn a_cold_start_is_found() {
 fn an_engine_that_is_silent_leaves_the_cause_unknown() {
     let spec = SimSpec { ttft: Dist::constant_ms(300.0), ..engine() };
     let step = step(spec, 2, FIRST, &[]);
-    assert_eq!((found(&step), step.engine.is_none()), (Cause::Unknown, true));
+    assert_eq!(found(&step), Cause::Unknown);
+    let told = step.engine.expect("usage tells what was cached");
+    assert_eq!((told.readings, told.prefill_mean, told.decode_mean), (0, None, None));
     let wrong = "engine_metrics: {url: \"{}/nowhere\", interval: 1s}";
     let spec = SimSpec { ttft: Dist::constant_ms(300.0), ..engine() };
     let step = self::step(spec, 2, FIRST, &[wrong]);
     assert_eq!(found(&step), Cause::Unknown);
     let warned = step.warnings.iter().find(|warning| warning.code == "telemetry_untold");
     assert!(warned.expect("a warning").text.contains("could not be read"), "{:?}", step.warnings);
+}
+
+#[test]
+fn answers_alone_tell_prefill_from_decode() {
+    let llama = |spec| SimSpec { flavour: Flavour::LlamaCpp, ..spec };
+    let slow = llama(SimSpec { ttft: Dist::constant_ms(300.0), ..engine() });
+    let step = step(slow.clone(), 2, FIRST, &[]);
+    assert_eq!(found(&step), Cause::Prefill, "{step:#?}");
+    let told = step.engine.expect("told");
+    assert!(told.prefill_mean.expect("told") >= 0.3, "{told:?}");
+    assert!(told.decode_mean.expect("told") > 0.0, "{told:?}");
+    assert_eq!((told.readings, told.answers), (0, step.outcomes["ok"]));
+    assert_eq!((told.ttft_mean, told.queue_mean, told.foreign_token_ratio), (None, None, None));
+    let told = |name: &str| told.sources.get(name).copied();
+    assert_eq!(told("prefill_mean"), Some(EngineSource::Answers));
+    assert_eq!(told("ttft_mean"), None);
+
+    // Where the engine counts itself, its counters are believed, as they have what answers do not.
+    let step = self::step(slow, 2, FIRST, &[TELLS]);
+    assert_eq!(found(&step), Cause::Prefill, "{step:#?}");
+    let counted = step.engine.expect("told");
+    assert!(counted.readings > 0 && counted.answers > 0, "{counted:?}");
+    assert!(counted.sources.values().all(|of| *of == EngineSource::Counters), "{counted:?}");
+
+    let slow = llama(SimSpec { itl: Dist::constant_ms(40.0), ..engine() });
+    assert_eq!(found(&self::step(slow, 2, PACE, &[])), Cause::Decode);
+}
+
+#[test]
+fn answers_that_tell_of_no_queue_leave_it_open_what_was_the_way() {
+    let llama = |spec| SimSpec { flavour: Flavour::LlamaCpp, ..spec };
+    for spec in [
+        SimSpec { slots: 2, itl: Dist::constant_ms(10.0), ..engine() },
+        SimSpec { wire_delay_ms: 300, ..engine() },
+    ] {
+        let step = step(llama(spec), 12, FIRST, &[]);
+        let cause = cause(&step).expect("it missed");
+        assert_eq!(cause.cause, Cause::Unknown, "{step:#?}");
+        assert!(cause.evidence["untold_mean"] > cause.evidence["prefill_mean"], "{cause:?}");
+    }
 }
 
 #[test]

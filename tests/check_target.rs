@@ -211,6 +211,30 @@ async fn configured_metrics_are_read_with_their_own_key() {
 }
 
 #[tokio::test]
+async fn engines_tell_what_they_have_loaded_without_being_asked_for_more() {
+    for (folder, model, most) in [
+        ("vllm", Some("/models/llama-rnd/tinymode"), Some(2_048)),
+        ("llamacpp", Some("tiny.gguf"), Some(2_048)),
+        ("sglang", Some("qwen/qwen2.5-0.5b-instruct"), Some(32_768)),
+        ("tgi", Some("org/model"), Some(2_048)),
+        ("litellm", None, None),
+        ("ollama", None, None),
+    ] {
+        let server = Server::play(engine(folder, "vllm")).await;
+        let checked = check(&[&server.url(), "--json"]).await;
+        let found = &checked.json()["engine"];
+        assert_eq!(found["model"].as_str(), model, "{folder}: {}", checked.output);
+        assert_eq!(found["max_model_tokens"].as_u64(), most, "{folder}");
+    }
+    // What no model can have is not told.
+    let models = r#"{"data":[{"id":"tiny","owned_by":"vllm","root":7,"max_model_len":-1}]}"#;
+    let models = Reply::Whole(Answer::new("200 OK", "application/json", models));
+    let server = Server::play(vllm_but("/v1/models", models)).await;
+    let found = check(&[&server.url(), "--json"]).await.json()["engine"].clone();
+    assert_eq!(found["max_model_tokens"], Value::Null, "{found}");
+}
+
+#[tokio::test]
 async fn a_server_like_no_other_is_not_given_a_name() {
     let models = r#"{"data":[{"id":"tiny","owned_by":"us"}]}"#;
     let models = Reply::Whole(Answer::new("200 OK", "application/json", models));

@@ -12,9 +12,9 @@ use serde_json::Value;
 use tokenbeat::{
     client::answer::{Answer, Arrival, BodyEnd, Progress},
     clock::Stamp,
-    protocol::{Api, Finish, error_message},
+    protocol::{self, Api, Finish, error_message},
     sse::Decoder,
-    timeline::{Outcome, StampSource, Timeline, TokenKind},
+    timeline::{EngineTold, Outcome, Spent, StampSource, Timeline, TokenKind},
 };
 
 use wire::Case;
@@ -111,6 +111,64 @@ fn counts_usage_finish_and_outcome_are_those_of_the_index() {
         assert_eq!(replayed.outcome, expected, "{name}");
         assert_eq!(replayed.model.is_some(), !case.body.is_empty(), "{name}");
     }
+}
+
+#[test]
+fn what_engines_tell_of_their_time_is_read_as_they_sent_it() {
+    let tells = |case: &Case| {
+        let body = String::from_utf8_lossy(&case.body);
+        body.rsplit("\"timings\":").next().filter(|_| body.contains("\"timings\":")).map(|rest| {
+            let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+            values.next().expect("an object").expect("JSON")
+        })
+    };
+    let mut seen = 0;
+    for case in wire::streamed() {
+        let told = as_captured(case).timeline.told;
+        let Some(timings) = tells(case) else {
+            assert_eq!(told, None, "{}", case.name);
+            continue;
+        };
+        let told = told.unwrap_or_else(|| panic!("{} tells", case.name));
+        let millis = |key: &str| timings[key].as_f64().expect("a time");
+        let count = |key: &str| timings[key].as_u64().expect("a count");
+        for (of, key) in [(Spent::Prefill, "prompt_ms"), (Spent::Decode, "predicted_ms")] {
+            let took = told.time(of).expect("told").as_secs_f64() * 1e3;
+            assert!((took - millis(key)).abs() < 1e-5, "{} {key}: {took}", case.name);
+        }
+        assert_eq!(told.times().count(), 2, "{}", case.name);
+        assert_eq!(told.cached_tokens, Some(count("cache_n")), "{}", case.name);
+        assert_eq!(told.prompt_tokens, Some(count("cache_n") + count("prompt_n")), "{}", case.name);
+        assert_eq!(told.output_tokens, Some(count("predicted_n")), "{}", case.name);
+        seen += 1;
+    }
+    assert!(seen > 20, "{seen} captures of llama.cpp");
+}
+
+#[test]
+fn of_heads_only_the_known_names_are_read() {
+    let mut told = Vec::new();
+    for case in wire::streamed() {
+        let head = case.head();
+        let value = |name: &str| {
+            let lines = head.lines().filter_map(|line| line.split_once(':'));
+            lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, of)| of.trim()).next()
+        };
+        let processing = value("openai-processing-ms").map(|ms| ("processing", ms));
+        let overhead = value("x-litellm-overhead-duration-ms").map(|ms| ("overhead", ms));
+        let read = protocol::told_in_head(value);
+        let Some((name, ms)) = processing.or(overhead) else {
+            assert_eq!(read, None, "{}", case.name);
+            continue;
+        };
+        let times: Vec<_> = read.iter().flat_map(EngineTold::times).collect();
+        let [(of, took)] = times[..] else { panic!("{} tells {times:?}", case.name) };
+        let ms: f64 = ms.parse().expect("a number");
+        assert_eq!(of.as_str(), name, "{}", case.name);
+        assert!((took.as_secs_f64() * 1e3 - ms).abs() < 1e-5, "{}: {took:?}", case.name);
+        told.push(name);
+    }
+    assert!(told.contains(&"processing") && told.contains(&"overhead"), "{told:?}");
 }
 
 fn finish(reason: &str) -> Option<Finish> {

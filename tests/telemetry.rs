@@ -160,3 +160,37 @@ fn a_daemon_passes_on_what_the_engine_and_its_gpus_say() {
         (!told.values.keys().any(of_it)).then_some(())
     });
 }
+
+#[test]
+fn the_api_tells_what_an_engine_has_loaded() {
+    let sim = engine();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("a.yml");
+    let origin = sim.base_url();
+    let text = format!(
+        "targets:\n\
+         \x20 - name: t\n\
+         \x20   url: {origin}\n\
+         \x20   models: [sim-8b]\n\
+         \x20   engine_metrics: {{url: \"{origin}/metrics\", interval: 1s}}\n\
+         workloads: {{w: {{fixed: {{prompt: hi, max_tokens: 2}}}}}}\n\
+         probes: [{{name: p, targets: [t], workload: w, interval: 1h, timeout: 1s}}]\n"
+    );
+    fs::write(&file, text).expect("written");
+    let daemon = Daemon::serve(&file, &[]);
+    let engine = until("the engine to be recognised", || {
+        let targets = daemon.get("/api/v1/targets").body;
+        let targets: serde_json::Value = serde_json::from_str(&targets).ok()?;
+        let engine = targets[0]["telemetry"][0].clone();
+        engine.get("model").is_some().then_some(engine)
+    });
+    let spec = SimSpec::default();
+    assert_eq!((&engine["name"], &engine["version"]), (&"vllm".into(), &"0.32.0".into()));
+    assert_eq!(engine["model"], "sim-8b");
+    assert_eq!(engine["max_model_tokens"], spec.max_output_tokens);
+    assert_eq!(engine["cache_block_tokens"], 16);
+    assert_eq!(engine["cache_blocks"], spec.kv_cache_tokens / 16);
+    // Labels stay what they were.
+    let info = [("target", "t"), ("engine", "vllm"), ("version", "0.32.0")];
+    assert_eq!(daemon.scrape().get("tokenbeat_engine_info", &info), 1.0);
+}

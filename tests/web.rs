@@ -18,7 +18,7 @@ use tokenbeat::{
     clock::Stamp,
     event::BeatKey,
     sinks::recent::ProbeView,
-    timeline::Outcome,
+    timeline::{EngineTold, Outcome, Spent},
     web::{Command, Content, Gate, ProbeRefused, Readiness, RoutePrefix, WebOptions},
 };
 use tokio::{io::AsyncReadExt, net::TcpStream};
@@ -229,6 +229,10 @@ async fn a_trace_shows_the_answer_only_where_that_is_allowed() {
             };
             let mut beat = ok(&key, 1, 250 * MS, 40 * MS, &[]);
             beat.exchange.text = Some("planted-answer".into());
+            let mut told = EngineTold::default();
+            told.cached_tokens = Some(77);
+            told.note(Spent::Prefill, Duration::from_millis(123));
+            beat.exchange.timeline.told = Some(told);
             reply.send(Ok(Box::new(beat)));
         };
         let path = "/probe?target=t&debug=true";
@@ -241,6 +245,7 @@ async fn a_trace_shows_the_answer_only_where_that_is_allowed() {
             "kernel",
             "refused_field",
             "deadline",
+            "# told by the engine in its answer\nprefill              123 ms\ncached tokens        77\n",
             &id,
             "# spans",
         ] {

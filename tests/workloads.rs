@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use http::Method;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use serde_json::Value;
@@ -19,9 +20,11 @@ use tokenbeat::{
     clock::Stamp,
     config::{self, Connection, Target},
     load::{Link, Order, run},
-    sim::{Dist, Sim, SimSpec, SpawnedSim},
-    timeline::{Exchange, Outcome, Recorder, Timeline, Usage},
-    workload::{Length, RequestPlan, Reuse, Seat, Sizing, Synthetic, Think, UserPrefix, Workload},
+    sim::{Dist, Flavour, Sim, SimSpec, SpawnedSim},
+    timeline::{Exchange, Outcome, Recorder, Spent, Timeline, Usage},
+    workload::{
+        HttpAsk, Length, RequestPlan, Reuse, Seat, Sizing, Synthetic, Think, UserPrefix, Workload,
+    },
 };
 
 const MODEL: &str = "sim-8b";
@@ -260,4 +263,29 @@ fn turns_carry_what_the_engine_answered() {
         answers.extend(answer.clone());
     }
     assert_eq!((turns, answers.len()), (3, 3));
+}
+
+#[test]
+fn answers_in_one_piece_tell_what_they_took_the_engine() {
+    let ask = r#"{"model": "sim-8b", "prompt": "a b c", "max_tokens": 4}"#;
+    let plain = |flavour, text| {
+        let bench = Bench::of(SimSpec { flavour, ..SimSpec::default() }, None);
+        let path = "/v1/completions".to_owned();
+        let ask = HttpAsk { method: Method::POST, path, body: Some(ask.to_owned()) };
+        let exchange = bench.exchange_with(&RequestPlan::http(ask.into()), text);
+        assert_eq!(exchange.text.is_some(), text == Text::Kept);
+        exchange.timeline.told
+    };
+    for text in [Text::Kept, Text::Dropped] {
+        assert_eq!(plain(Flavour::Vllm, text), None);
+        // The first token comes after 1 ms.
+        for (flavour, part) in
+            [(Flavour::LlamaCpp, Spent::Prefill), (Flavour::Tgi, Spent::Inference)]
+        {
+            let told = plain(flavour, text).expect("told");
+            let took = told.time(part).expect("told");
+            assert!(took >= Duration::from_millis(1), "{took:?}");
+            assert_eq!((told.prompt_tokens, told.output_tokens), (Some(3), Some(4)));
+        }
+    }
 }

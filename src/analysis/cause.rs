@@ -222,7 +222,11 @@ impl Clues {
             service_ttft: mean("service_ttft"),
             ttft_spread: spread,
             e2e: mean("e2e"),
-            engine: step.engine.as_ref().map(EngineClues::of),
+            engine: step
+                .engine
+                .as_ref()
+                .filter(|engine| is_told(engine, missed))
+                .map(EngineClues::of),
             throttle: step.gpu.as_ref().map(|gpu| gpu.throttle_ratios.clone()).unwrap_or_default(),
         })
     }
@@ -231,6 +235,14 @@ impl Clues {
     fn throttled(&self, reasons: &[&str]) -> Option<f64> {
         reasons.iter().filter_map(|reason| self.throttle.get(*reason)).copied().reduce(f64::max)
     }
+}
+
+/// Whether the engine tells enough to look for a cause: in its metrics, or in answers that say where
+/// their time went. Whether a process of it began anew is in its metrics only, and without that
+/// nobody knows who refused a connection.
+pub(super) fn is_told(engine: &StepEngine, missed: Missed) -> bool {
+    let timed = engine.prefill_mean.is_some() || engine.decode_mean.is_some();
+    engine.readings > 0 || timed && missed != Missed::OnTheWay
 }
 
 /// The missed latency, split into what each cause has of it.
@@ -243,6 +255,9 @@ struct Split {
     queue: f64,
     prefill: f64,
     decode: f64,
+    /// Before the first token, and nobody says where: an engine that tells of no queue leaves it
+    /// open what was the queue and what was the way.
+    untold: f64,
 }
 
 impl Split {
@@ -272,8 +287,13 @@ impl Split {
     /// The parts up to the first token, of a request that waited so long on our side and was then
     /// answered after `sent`.
     fn first(engine: EngineClues, sent: f64, client: f64) -> Option<Self> {
-        let theirs = engine.ttft.or_else(|| Some(engine.queue? + engine.prefill?))?;
-        let queue = engine.queue?;
+        let Some(queue) = engine.queue else {
+            let prefill = engine.prefill?;
+            let theirs = engine.ttft.unwrap_or(sent);
+            let (network, untold) = ((sent - theirs).max(0.0), (theirs - prefill).max(0.0));
+            return Some(Self { client, network, prefill, untold, ..Self::default() });
+        };
+        let theirs = engine.ttft.or_else(|| Some(queue + engine.prefill?))?;
         // What an engine does before its first token and does not call its queue is prefill, also
         // what stands in none of its own histograms: a busy front end, the step that was under way.
         let prefill = (theirs - queue).max(0.0);
@@ -281,13 +301,14 @@ impl Split {
         Some(Self { client, network, queue, prefill, ..Self::default() })
     }
 
-    fn parts(self) -> [(Cause, f64); 5] {
+    fn parts(self) -> [(Cause, f64); 6] {
         [
             (Cause::Client, self.client),
             (Cause::Network, self.network),
             (Cause::Queue, self.queue),
             (Cause::Prefill, self.prefill),
             (Cause::Decode, self.decode),
+            (Cause::Unknown, self.untold),
         ]
     }
 }
@@ -304,6 +325,7 @@ fn parts(clues: &Clues) -> Vec<(&'static str, Option<f64>)> {
         ("queue_mean", Some(split.queue)),
         ("prefill_mean", Some(split.prefill)),
         ("decode_mean", Some(split.decode)),
+        ("untold_mean", Some(split.untold).filter(|untold| *untold > 0.0)),
     ]
 }
 

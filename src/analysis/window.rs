@@ -6,9 +6,9 @@
 
 use std::{cmp::Ordering, sync::Arc};
 
-use super::cause::{Clues, EngineClues, Failed, Missed, cause_of, is_missed};
+use super::cause::{Clues, EngineClues, Failed, Missed, cause_of, is_missed, is_told};
 use crate::{
-    event::{Cause, Degraded, StepEngine, StepGpu},
+    event::{Cause, Degraded, EngineSource, StepEngine, StepGpu},
     verdict::{self, Metric, Slo},
 };
 
@@ -101,7 +101,7 @@ pub fn degraded(
         service_ttft: means.service_ttft,
         ttft_spread: means.ttft_spread,
         e2e: means.e2e,
-        engine: engine.map(|told| of_our_length(told, means)),
+        engine: engine.filter(|told| is_told(told, missed)).map(|told| of_our_length(told, means)),
         throttle: gpu.map(|gpu| gpu.throttle_ratios.clone()).unwrap_or_default(),
     };
     let mut cause = cause_of(&clues);
@@ -174,10 +174,14 @@ impl<'a> Tally<'a> {
 /// than theirs, while one that is shorter saves little.
 fn of_our_length(told: &StepEngine, ours: WindowMeans) -> EngineClues {
     let mut clues = EngineClues::of(told);
+    // What its answers told is of ours already.
+    let counted = |name: &str| told.sources.get(name) != Some(&EngineSource::Answers);
     let Some(requests) = told.requests.filter(|requests| *requests > 0.0) else { return clues };
     let worked_on = 1.0 - told.prefix_hit_ratio.unwrap_or(0.0);
     let prompt = told.prompt_tokens.map(|tokens| tokens * worked_on / requests);
-    if let (Some(prefill), Some(theirs), Some(ours)) = (clues.prefill, prompt, ours.input_tokens) {
+    if let (Some(prefill), Some(theirs), Some(ours)) = (clues.prefill, prompt, ours.input_tokens)
+        && counted("prefill_mean")
+    {
         let longer = if theirs >= 1.0 { (ours / theirs).max(1.0) } else { 1.0 };
         clues.ttft = clues.ttft.map(|ttft| ttft + prefill * (longer - 1.0));
         clues.prefill = Some(prefill * longer);
@@ -185,6 +189,7 @@ fn of_our_length(told: &StepEngine, ours: WindowMeans) -> EngineClues {
     let answer = told.generation_tokens.map(|tokens| tokens / requests - 1.0);
     if let (Some(decode), Some(theirs), Some(ours)) = (clues.decode, answer, ours.output_tokens)
         && theirs > 0.0
+        && counted("decode_mean")
     {
         clues.decode = Some(decode * ((ours - 1.0) / theirs).max(0.0));
     }

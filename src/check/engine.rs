@@ -14,8 +14,9 @@ use super::{
 /// Most paths that are asked only to recognise an engine.
 const MOST_ASKED: usize = 5;
 
-/// Longest version that is shown, in characters.
+/// Longest version, and longest name of what is loaded (a path, at times), in characters.
 const VERSION: usize = 60;
+const LOADED: usize = 200;
 
 /// An engine and how it is told.
 struct Engine {
@@ -24,6 +25,10 @@ struct Engine {
     told_by: &'static [&'static [Mark]],
     /// Where its version is, the better place first.
     version: &'static [Place],
+    /// Where it names what it has loaded, and how long a prompt with its answer may be, likewise.
+    /// Nothing more is asked for these: they are looked up in what was heard.
+    model: &'static [Place],
+    max_model_tokens: &'static [Place],
 }
 
 /// A mark of an engine.
@@ -45,7 +50,7 @@ enum Mark {
     Body(&'static str, &'static str),
 }
 
-/// Where a version is told.
+/// Where a fact is told.
 #[derive(Clone, Copy)]
 enum Place {
     /// In a header of any answer.
@@ -66,6 +71,7 @@ pub(super) const ALIVE: &str = "I'm alive!";
 pub(super) const HEALTH: &str = "/health";
 /// Where most engines show their metrics.
 pub(super) const METRICS: &str = "/metrics";
+const PROPS: &str = "/props";
 
 const UVICORN: Mark = Header("server", "uvicorn");
 
@@ -78,6 +84,8 @@ const ENGINES: &[Engine] = &[
             Place::Header("x-litellm-version"),
             Place::Field("/health/readiness", "/litellm_version"),
         ],
+        model: &[],
+        max_model_tokens: &[],
     },
     Engine {
         name: "llama.cpp",
@@ -86,12 +94,21 @@ const ENGINES: &[Engine] = &[
             &[OwnedBy("llamacpp")],
             &[Body(METRICS, "# TYPE llamacpp:")],
         ],
-        version: &[Place::Field("/props", "/build_info")],
+        version: &[Place::Field(PROPS, "/build_info")],
+        model: &[Place::Field(PROPS, "/model_path")],
+        max_model_tokens: &[
+            // A slot's share of the context is what a request can have.
+            Place::Field(PROPS, "/default_generation_settings/n_ctx"),
+            Place::Field(MODELS, "/data/0/meta/n_ctx"),
+            Place::Field(MODELS, "/data/0/meta/n_ctx_train"),
+        ],
     },
     Engine {
         name: "llama-cpp-python",
         told_by: &[&[OwnedBy("me"), ModelField("permissions"), UVICORN]],
         version: &[],
+        model: &[],
+        max_model_tokens: &[],
     },
     Engine {
         name: "SGLang",
@@ -101,6 +118,8 @@ const ENGINES: &[Engine] = &[
             &[Field("/get_model_info", "/model_path"), UVICORN],
         ],
         version: &[Place::Field("/get_server_info", "/version")],
+        model: &[Place::Field("/get_server_info", "/model_path")],
+        max_model_tokens: &[Place::Field(MODELS, "/data/0/max_model_len")],
     },
     Engine {
         name: "vLLM",
@@ -110,6 +129,8 @@ const ENGINES: &[Engine] = &[
             &[Field("/version", "/version"), UVICORN],
         ],
         version: &[Place::Field("/version", "/version")],
+        model: &[Place::Field(MODELS, "/data/0/root")],
+        max_model_tokens: &[Place::Field(MODELS, "/data/0/max_model_len")],
     },
     Engine {
         name: "TGI",
@@ -119,11 +140,15 @@ const ENGINES: &[Engine] = &[
             &[Field("/info", "/model_id"), Field("/info", "/max_total_tokens")],
         ],
         version: &[Place::Field("/info", "/version")],
+        model: &[Place::Field("/info", "/model_id")],
+        max_model_tokens: &[Place::Field("/info", "/max_total_tokens")],
     },
     Engine {
         name: "Ollama",
         told_by: &[&[OwnedBy("library")], &[Field("/api/version", "/version")]],
         version: &[Place::Field("/api/version", "/version")],
+        model: &[],
+        max_model_tokens: &[],
     },
     Engine {
         name: "LM Studio",
@@ -132,26 +157,36 @@ const ENGINES: &[Engine] = &[
             &[Body(HEALTH, "Unexpected endpoint or method.")],
         ],
         version: &[],
+        model: &[],
+        max_model_tokens: &[],
     },
     Engine {
         name: "OpenAI",
         told_by: &[&[Header("openai-version", "")]],
         version: &[Place::Header("openai-version")],
+        model: &[],
+        max_model_tokens: &[],
     },
     Engine {
         name: "transformers serve",
         told_by: &[&[Is(HEALTH, "/status", "ok"), UVICORN, UuidHeader("x-request-id")]],
         version: &[],
+        model: &[],
+        max_model_tokens: &[],
     },
 ];
 
-/// Which engine it is, and how we know.
+/// Which engine it is, what it tells of itself, and how we know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recognised {
     /// Its name.
     pub name: &'static str,
     /// Its version, if it tells.
     pub version: Option<String>,
+    /// What it has loaded, by its own name, if it tells: not the name that requests have.
+    pub model: Option<String>,
+    /// The most tokens that a prompt and its answer may have together, if it tells.
+    pub max_model_tokens: Option<u64>,
     /// What told it.
     pub evidence: String,
 }
@@ -168,7 +203,11 @@ pub(super) async fn recognise(control: &mut Control) -> Option<Recognised> {
     }
     let (engine, evidence) = found?;
     let version = version(engine, control).await.unwrap_or_default();
-    Some(Recognised { name: engine.name, version, evidence })
+    let heard = control.heard();
+    let model = heard_at(engine.model, heard).map(|name| shown(control, name, LOADED));
+    let most = heard_at(engine.max_model_tokens, heard).and_then(|most| most.parse().ok());
+    let max_model_tokens = most.filter(|most| *most > 0);
+    Some(Recognised { name: engine.name, version, model, max_model_tokens, evidence })
 }
 
 /// The paths that are worth asking only for the marks in their answers; the metrics first, which
@@ -197,18 +236,37 @@ fn by_marks(heard: &[Heard]) -> Option<(&'static Engine, String)> {
 
 async fn version(engine: &Engine, control: &mut Control) -> Result<Option<String>, Silence> {
     for place in engine.version {
-        let told = match *place {
-            Place::Header(name) => header(control.heard(), name).map(str::to_owned),
-            Place::Field(path, pointer) => {
-                let heard = control.ask(path).await?;
-                heard.json().and_then(|json| scalar(json.pointer(pointer)?))
-            }
-        };
-        if let Some(told) = told {
-            return Ok(Some(words::visible(&control.scrub(told), VERSION)));
+        if let Place::Field(path, _) = place {
+            control.ask(path).await?;
+        }
+        if let Some(told) = place.heard(control.heard()) {
+            return Ok(Some(shown(control, told, VERSION)));
         }
     }
     Ok(None)
+}
+
+/// What stands at the first of `places` that was heard.
+fn heard_at(places: &[Place], heard: &[Heard]) -> Option<String> {
+    places.iter().find_map(|place| place.heard(heard))
+}
+
+/// A server's own word, as it can be shown.
+fn shown(control: &Control, told: String, most: usize) -> String {
+    words::visible(&control.scrub(told), most)
+}
+
+impl Place {
+    /// What stands here in what was heard.
+    fn heard(self, heard: &[Heard]) -> Option<String> {
+        match self {
+            Self::Header(name) => header(heard, name).map(str::to_owned),
+            Self::Field(path, pointer) => {
+                let heard = heard.iter().find(|heard| heard.path == path)?;
+                heard.json().and_then(|json| scalar(json.pointer(pointer)?))
+            }
+        }
+    }
 }
 
 impl Mark {

@@ -73,7 +73,7 @@ pub async fn quick_test(link: &Arc<Link>, ask: &Ask) -> Result<Report, CheckErro
 }
 
 fn known(engine: Option<&Recognised>) -> Check {
-    let Some(Recognised { name, version, evidence }) = engine else {
+    let Some(Recognised { name, version, evidence, .. }) = engine else {
         return Check::new(Name::Engine, Status::Skipped, "not recognised");
     };
     let named = match version {

@@ -2,9 +2,9 @@
 //!
 //! Owns the JSON form, whose keys are public and stable: `schema_version`, `target`, `url`, `api`,
 //! `model`, `passed`, `checks` (every check, each with `name`, `status`, `detail` and `ms`),
-//! `engine` (`name`, `version`, `evidence`), `engine_metrics` (`engine`, `families`, `missing`),
-//! `numbers` (see `numbers`) and `sample`. What is not
-//! known is `null`; keys and checks may be added in a minor version.
+//! `engine` (`name`, `version`, `model`, `max_model_tokens`, `evidence`), `engine_metrics` (`engine`,
+//! `families`, `missing`), `numbers` (see `numbers`) and `sample`. What is not known is `null`; keys
+//! and checks may be added in a minor version.
 
 use std::time::Duration;
 
@@ -179,7 +179,13 @@ impl Report {
     pub fn json(&self) -> Value {
         let checks: Vec<_> = self.checks.iter().map(Check::json).collect();
         let engine = self.engine.as_ref().map(|engine| {
-            json!({ "name": engine.name, "version": engine.version, "evidence": engine.evidence })
+            json!({
+                "name": engine.name,
+                "version": engine.version,
+                "model": engine.model,
+                "max_model_tokens": engine.max_model_tokens,
+                "evidence": engine.evidence,
+            })
         });
         json!({
             "schema_version": SCHEMA_VERSION,

@@ -257,6 +257,9 @@ impl Content {
             timeline.note_empty(arrival.at);
         }
         timeline.usage = delta.usage.or(timeline.usage);
+        if let Some(told) = delta.told.read() {
+            timeline.told.get_or_insert_default().renew(&told);
+        }
         self.finish = delta.finish.or(self.finish);
         if self.model.is_none() && delta.model.is_some() {
             let mut model = String::new();

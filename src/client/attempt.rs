@@ -14,7 +14,7 @@ use super::{
     dial::{Speaks, dial},
     endpoint::{Endpoint, Limits},
     failure::Failure,
-    plain::Plain,
+    plain::{Form, Plain},
     stream::{Reading, Stream},
     timer::Timer,
 };
@@ -131,12 +131,16 @@ impl Attempt<'_> {
         if !self.call.is_answered_by(response.status()) {
             return Err(self.refused(connection, response, &mut timer, deadlines.total).await);
         }
+        let header = |name| response.headers().get(name)?.to_str().ok();
+        timeline.told = protocol::told_in_head(header);
         let keep_text = self.text == Text::Kept;
         let answer = match &self.call {
             Call::Streamed { protocol, .. } => {
                 Reading::Events(Answer::new(*protocol, keep_text, self.limits.response_bytes))
             }
-            Call::Plain { .. } => Reading::Whole(Plain::new(keep_text)),
+            Call::Plain { .. } => {
+                Reading::Whole(Plain::new(self.text, Form::of(response.headers())))
+            }
         };
         let mut stream = Stream::new(connection, response, answer, timer, self.limits, deadlines);
         match stream.read(timeline).await {

@@ -42,7 +42,6 @@ pub(crate) struct Stream {
 }
 
 /// What is made of the bytes.
-#[expect(clippy::large_enum_variant, reason = "one a stream: a box would only move it")]
 pub(crate) enum Reading {
     /// A stream of events.
     Events(Answer),

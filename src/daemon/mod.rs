@@ -16,4 +16,4 @@ mod telemetry;
 
 pub use run::{Daemon, DaemonError, Options};
 pub use supervisor::Ended;
-pub use telemetry::Onlooker;
+pub use telemetry::{Onlooker, identified};

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the engine's own metrics say of a step, all of its processes and models together. Means
-/// and maxima are of the window; tokens and `foreign_token_ratio` of the whole step, warm-up
-/// included, because at both of its ends nothing of ours is under way. Of an engine that counts no
-/// requests, or tells how many wait but not how long, means are of the whole step and of our own
-/// requests, if it had no others. Of a probe's last minutes everything is of the same stretch.
+/// What the engine says of a step: in its own metrics, all of its processes and models together,
+/// and, where those do not have a quantity, in its answers; see [`EngineSource`]. Means and maxima
+/// are of the window; tokens and `foreign_token_ratio` of the whole step, warm-up included, because
+/// at both of its ends nothing of ours is under way. Of a probe's last minutes everything is of the
+/// same stretch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StepEngine {
     /// Time to first token as the engine sees it: mean, in seconds.
@@ -62,8 +62,44 @@ pub struct StepEngine {
     pub restarts: u32,
     /// Whether it had generated nothing since its start when the window opened.
     pub was_fresh: bool,
-    /// Readings that this rests on.
+    /// Readings of its metrics that this rests on; 0 where there are none, and all is from answers.
     pub readings: u32,
+    /// Answers, of those that were judged and ended well, in which it told something of itself.
+    #[serde(default)]
+    pub answers: u64,
+    /// Where those of `ttft_mean`, `queue_mean`, `prefill_mean`, `decode_mean` and
+    /// `prefix_hit_ratio` that are there come from.
+    #[serde(default)]
+    pub sources: BTreeMap<String, EngineSource>,
+}
+
+impl StepEngine {
+    /// Says of the numbers that can have several sources, are there and have none yet, that they
+    /// come from `source`.
+    pub fn credit(&mut self, source: EngineSource) {
+        let numbers = [
+            ("ttft_mean", self.ttft_mean),
+            ("queue_mean", self.queue_mean),
+            ("prefill_mean", self.prefill_mean),
+            ("decode_mean", self.decode_mean),
+            ("prefix_hit_ratio", self.prefix_hit_ratio),
+        ];
+        for (name, _) in numbers.into_iter().filter(|(_, value)| value.is_some()) {
+            self.sources.entry(name.to_owned()).or_insert(source);
+        }
+    }
+}
+
+/// Where a number of the engine comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineSource {
+    /// The counters of its metrics: all of its requests in that time, those of others too.
+    Counters,
+    /// What it told in its answers to us.
+    Answers,
+    /// Its counters of the whole step and our own requests, if it had no others.
+    Inferred,
 }
 
 /// What the target's GPUs told during a step, or a probe's last minutes.

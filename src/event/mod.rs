@@ -15,12 +15,12 @@ mod window;
 mod workload;
 
 pub use beat::{Beat, BeatKey, Skipped};
-pub use beside::{Cause, CauseRecord, StepEngine, StepGpu};
+pub use beside::{Cause, CauseRecord, EngineSource, StepEngine, StepGpu};
 pub use regression::{Compared, Regression};
 pub use run::{
-    Achieved, Calibration, Engine, Environment, Findings, Latency, LoadRecord, Rates, Retried,
-    RunKey, RunRecord, RunResult, SCHEMA_VERSION, Standing, StepRecord, Tokens, Trigger, Warning,
-    Window,
+    Achieved, Calibration, Engine, EngineFacts, Environment, Findings, Latency, LoadRecord, Rates,
+    Retried, RunKey, RunRecord, RunResult, SCHEMA_VERSION, Standing, StepRecord, Tokens, Trigger,
+    Warning, Window,
 };
 pub use sink::{Progress, RunSink, RunStarted, Sink};
 pub use skipped::SweepSkipped;

@@ -134,6 +134,26 @@ pub struct Engine {
     pub name: String,
     /// Its version.
     pub version: Option<String>,
+    /// What it has loaded.
+    #[serde(flatten)]
+    pub facts: EngineFacts,
+}
+
+/// What an engine has loaded, as far as it tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EngineFacts {
+    /// The model, by the engine's own name or path: not the name that requests have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The most tokens that a prompt and its answer may have together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_model_tokens: Option<u64>,
+    /// Blocks of its KV cache, of all of its processes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_blocks: Option<u64>,
+    /// Tokens in such a block.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_block_tokens: Option<u64>,
 }
 
 /// Where we measured from.

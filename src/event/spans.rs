@@ -9,7 +9,7 @@ use super::{Attribute, Beat, Span, SpanId};
 use crate::{
     clock::Stamp,
     measure::Phase,
-    timeline::{FailedAttempt, Outcome, Timeline},
+    timeline::{EngineTold, FailedAttempt, Outcome, Spent, Timeline},
 };
 
 /// Longest error that a span carries, in characters: a server's can be a whole page.
@@ -177,7 +177,23 @@ fn attributes(beat: &Beat) -> Vec<(&'static str, Attribute)> {
         ("tokenbeat.spoiled", beat.spoiled.map(|why| text(why.as_str()))),
         ("tokenbeat.own_sweep", beat.own_sweep.then_some(Attribute::Flag(true))),
     ];
-    all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    let all = all.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    let told = timeline.told.iter().flat_map(EngineTold::times);
+    all.chain(told.map(|(of, took)| (engine(of), Attribute::Number(took.as_secs_f64())))).collect()
+}
+
+/// The name under which the root says what the engine told of itself.
+const fn engine(of: Spent) -> &'static str {
+    match of {
+        Spent::Queue => "tokenbeat.engine_queue_seconds",
+        Spent::Prefill => "tokenbeat.engine_prefill_seconds",
+        Spent::Decode => "tokenbeat.engine_decode_seconds",
+        Spent::Inference => "tokenbeat.engine_inference_seconds",
+        Spent::Validation => "tokenbeat.engine_validation_seconds",
+        Spent::Total => "tokenbeat.engine_total_seconds",
+        Spent::Processing => "tokenbeat.engine_processing_seconds",
+        Spent::Overhead => "tokenbeat.engine_overhead_seconds",
+    }
 }
 
 /// The names of the SLOs that the beat missed.

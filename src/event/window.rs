@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{CauseRecord, StepEngine, StepGpu};
+use super::{CauseRecord, EngineFacts, StepEngine, StepGpu};
 
 /// The beats of one probe over the last minutes, beside what its engine and its GPUs told.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -58,6 +58,8 @@ pub struct TelemetrySource {
     pub name: String,
     /// Version of the engine, or of the driver; empty while not known.
     pub version: String,
+    /// What the engine has loaded.
+    pub facts: EngineFacts,
     /// When it was last read, in nanoseconds since the Unix epoch; absent before.
     pub read_unix_nanos: Option<i64>,
     /// Why the last reading failed; absent if it did not.

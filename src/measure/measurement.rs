@@ -75,6 +75,10 @@ impl Measurement {
     pub fn of(exchange: &Exchange) -> Self {
         let timeline = &exchange.timeline;
         let usage = timeline.usage.unwrap_or_default();
+        let told = timeline.told.unwrap_or_default();
+        let input_tokens = usage.prompt_tokens.or(told.prompt_tokens);
+        // Two who counted may differ, but what was cached is a part of the whole.
+        let cached = told.cached_tokens.map(|cached| cached.min(input_tokens.unwrap_or(cached)));
         let since_due = |at: Option<Stamp>| at.map(|at| at.since(timeline.due));
         let first = timeline.first_token().map(|event| event.at);
         let itl: Vec<_> =
@@ -97,8 +101,8 @@ impl Measurement {
             output_tokens,
             count_source: counted.map(|(_, source)| source),
             tokenizer_tokens: timeline.tokenizer_tokens,
-            input_tokens: usage.prompt_tokens,
-            cached_input_tokens: usage.cached_tokens,
+            input_tokens,
+            cached_input_tokens: usage.cached_tokens.or(cached),
             reasoning_tokens: usage.reasoning_tokens,
         }
     }

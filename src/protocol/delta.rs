@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use super::Raw;
 use crate::timeline::{Finish, TokenKind, Usage};
 
 /// A piece of text as it stands in the JSON, still escaped; absent if there is none.
@@ -24,6 +25,8 @@ pub struct Delta<'a> {
     pub finish: Option<Finish>,
     /// Token counts.
     pub usage: Option<Usage>,
+    /// What the engine tells of what the answer took it.
+    pub told: Raw<'a>,
     /// The model that says it answered.
     pub model: Option<&'a RawValue>,
     /// An error in place of an answer, as the server words it.

@@ -12,11 +12,13 @@ mod openai_completions;
 mod openai_event;
 mod openai_sampling;
 mod openai_usage;
+mod told;
 
 pub use delta::{DecodeError, Delta, Fragment};
 pub(crate) use error::one_line;
 pub use error::{error_message, is_error};
 pub use fields::{Field, FieldSet};
+pub use told::{Raw, in_body as told_in_body, in_head as told_in_head};
 
 pub use crate::timeline::Finish;
 use crate::workload::RequestPlan;

@@ -12,6 +12,7 @@ use serde_json::{Deserializer, de::Read, value::RawValue};
 use super::{
     DecodeError, Delta, Finish, Fragment, error,
     fold::{Fold, List, Object, skip},
+    openai_usage::Counted,
 };
 use crate::timeline::Usage;
 
@@ -53,6 +54,7 @@ struct Event<'a> {
 enum EventKey {
     Choices,
     Usage,
+    Timings,
     Model,
     Object,
     Error,
@@ -90,11 +92,13 @@ impl<'a> Fold<'a> for Event<'a> {
             EventKey::Choices => map.next_value_seed(List(&mut Choice(&mut self.delta))),
             EventKey::Usage => {
                 let mut usage = Usage::default();
-                map.next_value_seed(Object(&mut usage))?;
+                let told = &mut self.delta.told.usage;
+                map.next_value_seed(Object(&mut Counted { usage: &mut usage, told }))?;
                 // `null` and `{}` report nothing.
                 self.delta.usage = (usage != Usage::default()).then_some(usage);
                 Ok(())
             }
+            EventKey::Timings => map.next_value().map(|raw| self.delta.told.timings = raw),
             EventKey::Model => {
                 self.delta.model = map
                     .next_value::<Option<&RawValue>>()?

@@ -1,43 +1,86 @@
 //! The `usage` object that the OpenAI APIs share.
 //!
-//! Owns its keys and the dialects of them. Where several keys say the same thing, the last one
-//! counts. A count that no answer can have is taken as not reported.
+//! Owns its keys of counts and the dialects of them. Where several keys say the same thing, the last
+//! one counts. A count that no answer can have is taken as not reported. Times that stand among the
+//! counts have their names in `told`.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
-use super::fold::{Fold, Object, skip};
+use serde_json::value::RawValue;
+
+use super::{
+    fold::{Fold, Object, skip},
+    told::{self, InUsage},
+};
 use crate::timeline::Usage;
 
-#[derive(serde::Deserialize)]
-#[serde(field_identifier, rename_all = "snake_case")]
+/// A key of `usage`.
 pub(super) enum UsageKey {
-    PromptTokens,
-    CompletionTokens,
-    PromptTokensDetails,
-    CompletionTokensDetails,
-    /// SGLang counts reasoning beside the other tokens.
-    ReasoningTokens,
-    /// DeepSeek's name for the tokens found in the prefix cache.
-    PromptCacheHitTokens,
-    #[serde(other)]
+    Prompt,
+    Completion,
+    Details,
+    Reasoning,
+    Cached,
+    /// A value of the table in `told`, at this place.
+    Told(usize),
     Other,
 }
 
-impl<'a> Fold<'a> for Usage {
+impl<'a> Deserialize<'a> for UsageKey {
+    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_identifier(KeyVisitor)
+    }
+}
+
+struct KeyVisitor;
+
+impl Visitor<'_> for KeyVisitor {
+    type Value = UsageKey;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key of usage")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<UsageKey, E> {
+        Ok(match key {
+            "prompt_tokens" => UsageKey::Prompt,
+            "completion_tokens" => UsageKey::Completion,
+            "prompt_tokens_details" | "completion_tokens_details" => UsageKey::Details,
+            // SGLang counts reasoning beside the other tokens.
+            "reasoning_tokens" => UsageKey::Reasoning,
+            // DeepSeek's name for the tokens found in the prefix cache.
+            "prompt_cache_hit_tokens" => UsageKey::Cached,
+            other => told::place_in_usage(other).map_or(UsageKey::Other, UsageKey::Told),
+        })
+    }
+}
+
+/// `usage`: the counts, and what else the engine tells among them.
+pub(super) struct Counted<'u, 'a> {
+    pub(super) usage: &'u mut Usage,
+    pub(super) told: &'u mut InUsage<'a>,
+}
+
+impl<'a> Fold<'a> for Counted<'_, 'a> {
     type Key = UsageKey;
 
     const WHAT: &'static str = "usage";
 
     fn field<M: MapAccess<'a>>(&mut self, key: UsageKey, map: &mut M) -> Result<(), M::Error> {
         let slot = match key {
-            UsageKey::PromptTokens => &mut self.prompt_tokens,
-            UsageKey::CompletionTokens => &mut self.completion_tokens,
-            UsageKey::ReasoningTokens => &mut self.reasoning_tokens,
-            UsageKey::PromptCacheHitTokens => &mut self.cached_tokens,
-            UsageKey::PromptTokensDetails | UsageKey::CompletionTokensDetails => {
-                return map.next_value_seed(Object(&mut Details(self)));
+            UsageKey::Prompt => &mut self.usage.prompt_tokens,
+            UsageKey::Completion => &mut self.usage.completion_tokens,
+            UsageKey::Reasoning => &mut self.usage.reasoning_tokens,
+            UsageKey::Cached => &mut self.usage.cached_tokens,
+            UsageKey::Details => return map.next_value_seed(Object(&mut Details(self.usage))),
+            UsageKey::Told(place) => {
+                let raw = map.next_value::<&'a RawValue>()?;
+                if let Some(slot) = self.told.get_mut(place) {
+                    *slot = Some(raw);
+                }
+                return Ok(());
             }
             UsageKey::Other => return skip(map),
         };
@@ -78,6 +121,12 @@ impl<'a> Fold<'a> for Details<'_> {
 /// lose what they hold: a lie of one target must not drown the truth about it.
 const MOST: u64 = 10_000_000;
 
+/// `value` as a number of tokens, if it can be one.
+pub(super) fn believed(value: f64) -> Option<u64> {
+    // A whole number up to `MOST` is exact; what is more saturates, and is not believed.
+    (value.fract() == 0.0 && value >= 0.0).then_some(value as u64).filter(|count| *count <= MOST)
+}
+
 /// A number of tokens, or `null`. Gateways written in languages with one number type send `16.0`.
 struct Count(Option<u64>);
 
@@ -106,8 +155,7 @@ impl Visitor<'_> for CountVisitor {
 
     fn visit_f64<E: Error>(self, count: f64) -> Result<Count, E> {
         if count.fract() == 0.0 && count >= 0.0 {
-            // A whole number up to `MOST` is exact; what is more saturates, and is not believed.
-            return self.visit_u64(count as u64);
+            return Ok(Count(believed(count)));
         }
         Err(E::invalid_value(serde::de::Unexpected::Float(count), &self))
     }

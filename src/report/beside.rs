@@ -5,7 +5,7 @@ use super::{
     marks::{Line, Tone},
     number::{grouped, percent, seconds},
 };
-use crate::event::{Cause, CauseRecord, StepEngine, StepGpu, StepRecord};
+use crate::event::{Cause, CauseRecord, EngineSource, StepEngine, StepGpu, StepRecord};
 
 /// The lines of a step; none where nothing is known.
 pub(super) fn lines(step: &StepRecord, frame: Frame) -> Vec<Line> {
@@ -59,6 +59,11 @@ fn engine(told: &StepEngine) -> Vec<String> {
         |name: &str, value: Option<f64>| value.map(|value| format!("{name} {}", percent(value)));
     let count =
         |name: &str, value: Option<f64>| value.map(|value| format!("{name} {}", grouped(value, 0)));
+    let from_answers = told.sources.iter().filter(|(_, source)| **source == EngineSource::Answers);
+    let from_answers: Vec<_> =
+        from_answers.map(|(name, _)| name.trim_end_matches("_mean")).collect();
+    let from_answers = (!from_answers.is_empty())
+        .then(|| format!("from answers: {}", from_answers.join(", ").replace('_', " ")));
     let parts = [
         time("ttft mean", told.ttft_mean),
         time("ours less its", told.ttft_gap),
@@ -71,6 +76,7 @@ fn engine(told: &StepEngine) -> Vec<String> {
         count("running at most", told.running_max),
         count("waiting at most", told.waiting_max),
         share("tokens of others", told.foreign_token_ratio),
+        from_answers,
     ];
     parts.into_iter().flatten().collect()
 }
@@ -104,12 +110,22 @@ mod tests {
             missed: "ttft".to_owned(),
             evidence: [("queue_mean".to_owned(), 0.75)].into(),
         });
-        step.engine = Some(StepEngine { ttft_mean: Some(0.9), ..StepEngine::default() });
+        step.engine = Some(StepEngine {
+            ttft_mean: Some(0.9),
+            sources: [
+                ("prefill_mean".to_owned(), EngineSource::Answers),
+                ("ttft_mean".to_owned(), EngineSource::Counters),
+                ("prefix_hit_ratio".to_owned(), EngineSource::Answers),
+            ]
+            .into(),
+            ..StepEngine::default()
+        });
         step.gpu = Some(StepGpu { gpus: 2, energy_joules: None, ..StepGpu::default() });
         let told = lines(&step, Frame::Ascii);
         let labels: Vec<_> = told.iter().map(|line| line.label.as_str()).collect();
         assert_eq!(labels, ["cause: queue", "engine", "GPUs"]);
         assert!(told[0].text.contains("missed ttft") && told[0].text.contains("queue_mean 750"));
+        assert!(told[1].text.ends_with("from answers: prefill, prefix hit ratio"), "{told:?}");
         assert_eq!(told[2].text, "2");
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::{
     event::{
-        Achieved, Calibration, Engine, Environment, Findings, Latency, LoadRecord, Mark,
-        PressureOf, Rates, Retried, RunRecord, RunResult, SCHEMA_VERSION, Standing, StepRecord,
-        Tokens, Trigger, Validity, Warning, Window,
+        Achieved, Calibration, Engine, EngineFacts, Environment, Findings, Latency, LoadRecord,
+        Mark, PressureOf, Rates, Retried, RunRecord, RunResult, SCHEMA_VERSION, Standing,
+        StepRecord, Tokens, Trigger, Validity, Warning, Window,
     },
     verdict::State,
 };
@@ -97,7 +97,11 @@ pub(crate) fn failed() -> RunRecord {
         origin: "http://vllm.llm.svc:8000".to_owned(),
         model: "openai/gpt-oss-20b".to_owned(),
         api: "openai_chat".to_owned(),
-        engine: Some(Engine { name: "vllm".to_owned(), version: Some("0.33.0".to_owned()) }),
+        engine: Some(Engine {
+            name: "vllm".to_owned(),
+            version: Some("0.33.0".to_owned()),
+            facts: EngineFacts::default(),
+        }),
         environment: Environment::default(),
         labels: BTreeMap::new(),
         cost_per_hour: Some(2.448),

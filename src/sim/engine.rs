@@ -14,6 +14,7 @@ use super::gpu::Work;
 use super::metrics::{Finish, Metrics};
 use super::prefix::PrefixCache;
 use super::stamps::{StampRecord, Stamps};
+use super::tells::Took;
 use super::wire::Wire;
 use crate::clock::Stamp;
 
@@ -159,6 +160,19 @@ impl Slot {
     /// Tokens generated so far.
     pub(super) const fn tokens(&self) -> u32 {
         self.tokens
+    }
+
+    /// What it took so far, in the same stamps as the metrics.
+    pub(super) fn took(&self) -> Took {
+        let (first, last) = self.tokens_sent.unwrap_or((self.admitted, self.admitted));
+        Took {
+            queue: self.admitted.since(self.arrived),
+            prefill: first.since(self.admitted),
+            decode: last.since(first),
+            prompt: self.prompt_tokens,
+            cached: self.cached,
+            tokens: self.tokens,
+        }
     }
 
     /// `count` tokens went out at `at`.

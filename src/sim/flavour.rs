@@ -4,7 +4,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The engine that the simulator passes itself off as. Streams are the same for all.
+use super::tells::Tells;
+
+/// The engine that the simulator passes itself off as. Streams are the same for all, but for what
+/// they tell of their own time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Flavour {
@@ -32,6 +35,8 @@ pub(crate) struct Traits {
     pub(crate) owner: &'static str,
     /// Where it tells its version, and what it answers there.
     pub(crate) version: Option<(&'static str, &'static str)>,
+    /// Where it tells what an answer took it.
+    pub(super) tells: Tells,
 }
 
 const TABLE: [Traits; 6] = [
@@ -40,32 +45,43 @@ const TABLE: [Traits; 6] = [
         server: Some("uvicorn"),
         owner: "vllm",
         version: Some(("/version", r#"{"version":"0.32.0"}"#)),
+        tells: Tells::Nowhere,
     },
     Traits {
         flavour: Flavour::Sglang,
         server: Some("uvicorn"),
         owner: "sglang",
         version: Some(("/get_server_info", r#"{"version":"0.5.5"}"#)),
+        tells: Tells::Nowhere,
     },
     Traits {
         flavour: Flavour::LlamaCpp,
         server: Some("llama.cpp"),
         owner: "llamacpp",
         version: Some(("/props", r#"{"build_info":"b7000-sim","total_slots":8}"#)),
+        tells: Tells::Timings,
     },
     Traits {
         flavour: Flavour::Ollama,
         server: None,
         owner: "library",
         version: Some(("/api/version", r#"{"version":"0.12.0"}"#)),
+        tells: Tells::Nowhere,
     },
     Traits {
         flavour: Flavour::Tgi,
         server: None,
         owner: "tgi",
         version: Some(("/info", r#"{"version":"3.3.0","router":"text-generation-router"}"#)),
+        tells: Tells::Headers,
     },
-    Traits { flavour: Flavour::Plain, server: None, owner: "sim", version: None },
+    Traits {
+        flavour: Flavour::Plain,
+        server: None,
+        owner: "sim",
+        version: None,
+        tells: Tells::Nowhere,
+    },
 ];
 
 impl Flavour {

@@ -18,6 +18,7 @@ use super::shape::{After, Oddity, Shape, UsageTold};
 use super::spec::{ReasoningField, RoleChunk};
 use super::state::State;
 use super::stream::{Events, Kind, Usage};
+use super::tells::{Tells, Took};
 use super::wire::Wire;
 use crate::clock::Stamp;
 
@@ -85,8 +86,9 @@ impl Job<'_> {
             return misbehave::strike(self.wire, &mut events, strike, slot).await;
         }
         let usage = self.usage(slot.cached(), slot.tokens());
+        let took = slot.took();
         slot.finish(self.shape.finish);
-        self.tell_end(&mut events, usage, reason_told);
+        self.tell_end(&mut events, usage, &took, reason_told);
         self.wire.send(events.bytes()).await?;
         Ok(self.shape.after)
     }
@@ -109,13 +111,15 @@ impl Job<'_> {
     }
 
     /// Everything after the last token, for one write.
-    fn tell_end(&self, events: &mut Events, usage: Usage, reason_told: bool) {
+    fn tell_end(&self, events: &mut Events, usage: Usage, took: &Took, reason_told: bool) {
         if !reason_told {
             let each = (self.shape.usage == UsageTold::Each).then_some(usage);
             events.end(self.shape.finish.as_str(), each);
         }
-        if self.shape.usage != UsageTold::No {
-            events.usage(usage);
+        let usage = (self.shape.usage != UsageTold::No).then_some(usage);
+        let timings = (self.tells() == Tells::Timings).then(|| took.timings());
+        if usage.is_some() || timings.is_some() {
+            events.account(usage, timings.as_deref());
         }
         if self.shape.oddity != Oddity::NoDone {
             events.done();
@@ -137,7 +141,7 @@ impl Job<'_> {
             }
             slot.sent(batch.count, Stamp::now());
         }
-        let answer = self.answer(&text, &reasoning, slot.cached(), slot.tokens());
+        let answer = self.answer(&text, &reasoning, &slot.took());
         let bytes = answer.encode(server, close);
         if self.shape.strike.is_some() {
             drop(slot);
@@ -150,7 +154,7 @@ impl Job<'_> {
         Ok(self.shape.after)
     }
 
-    fn answer(&self, text: &str, reasoning: &str, cached: u32, tokens: u32) -> Answer {
+    fn answer(&self, text: &str, reasoning: &str, took: &Took) -> Answer {
         let finish = self.shape.finish.as_str();
         let mut choice = json!({"index": 0, "logprobs": null, "finish_reason": finish});
         let object = match self.shape.api {
@@ -167,12 +171,23 @@ impl Job<'_> {
                 "text_completion"
             }
         };
-        let usage = self.usage(cached, tokens).json();
+        let usage = self.usage(took.cached, took.tokens).json();
         let usage: serde_json::Value = serde_json::from_str(&usage).unwrap_or_default();
         let created = self.state.unix_seconds(self.arrived);
-        let body = json!({"id": self.id, "object": object, "created": created,
-                          "model": self.shape.model, "choices": [choice], "usage": usage});
-        Answer::json(200, &body)
+        let mut body = json!({"id": self.id, "object": object, "created": created,
+                              "model": self.shape.model, "choices": [choice], "usage": usage});
+        if self.tells() == Tells::Timings {
+            body["timings"] = serde_json::from_str(&took.timings()).unwrap_or_default();
+        }
+        let mut answer = Answer::json(200, &body);
+        if self.tells() == Tells::Headers {
+            answer.headers.extend(took.headers());
+        }
+        answer
+    }
+
+    fn tells(&self) -> Tells {
+        self.state.spec.flavour.traits().tells
     }
 
     async fn admit(&mut self) -> io::Result<Slot> {

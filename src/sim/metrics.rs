@@ -22,6 +22,9 @@ const GAP: &[f64] = &[
     40.0, 80.0,
 ];
 
+/// Tokens in a block of the KV cache.
+const BLOCK: u64 = 16;
+
 /// How the engine's work on a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Finish {
@@ -140,6 +143,13 @@ pub(super) fn render(models: &[Arc<Metrics>]) -> String {
         for model in models {
             let _ = writeln!(out, "{name}{{{}}} {:?}", model.labels, value(model));
         }
+    }
+    let name = "vllm:cache_config_info";
+    head(&mut out, name, "gauge", "The KV cache: its blocks, and the tokens of one.");
+    for model in models {
+        let (labels, blocks) = (&model.labels, model.kv_capacity / BLOCK);
+        let size = format!("block_size=\"{BLOCK}\",num_gpu_blocks=\"{blocks}\"");
+        let _ = writeln!(out, "{name}{{{labels},{size}}} 1.0");
     }
     let name = "vllm:request_success_total";
     head(&mut out, name, "counter", "Requests whose work ended, by how it did.");

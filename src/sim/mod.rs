@@ -8,7 +8,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `spec`, `dist`, `degrade` | what the engine is like: times, lengths, policies, schedules |
-//! | `flavour` | what the engines answer differently |
+//! | `flavour`, `tells` | what the engines answer differently, and how they tell what an answer took |
 //! | `server`, `state`, `handle` | connections, what they share, the view of tests on it |
 //! | `wire`, `http`, `tls` | bytes: stamped writes, requests, answers |
 //! | `routes` | path × method → answer |
@@ -45,6 +45,7 @@ mod spec;
 mod stamps;
 mod state;
 mod stream;
+mod tells;
 mod text;
 mod tls;
 mod wire;

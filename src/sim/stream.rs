@@ -126,9 +126,11 @@ impl Events {
         ]);
     }
 
-    /// The event without a choice that carries the final usage.
-    pub(super) fn usage(&mut self, usage: Usage) {
-        self.event(&["],\"usage\":", &usage.json(), "}"]);
+    /// The event without a choice that carries the final usage, and the object `timings`.
+    pub(super) fn account(&mut self, usage: Option<Usage>, timings: Option<&str>) {
+        let usage = usage.map_or_else(String::new, |usage| format!(",\"usage\":{}", usage.json()));
+        let timings = timings.map_or_else(String::new, |told| format!(",\"timings\":{told}"));
+        self.event(&["]", &usage, &timings, "}"]);
     }
 
     pub(super) fn done(&mut self) {

@@ -16,7 +16,7 @@ use crate::{
     event::{Beat, BeatKey, TraceId},
     measure::{CountSource, Phase, Spoiled},
     protocol::Api,
-    timeline::{Outcome, Retries, StampSource},
+    timeline::{EngineTold, Outcome, Retries, StampSource},
     verdict::{Cause, Slo},
 };
 
@@ -100,6 +100,8 @@ pub struct BeatSummary {
     pub retries: Retries,
     /// The parts of the exchange that happened.
     pub phases: Box<[(Phase, Duration)]>,
+    /// What the engine told in the answer of what it did for it.
+    pub told: Option<EngineTold>,
 }
 
 impl BeatSummary {
@@ -126,6 +128,7 @@ impl BeatSummary {
             source: timeline.source,
             retries: timeline.retries,
             phases: measurement.phases.as_slice().into(),
+            told: timeline.told,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! validity, standings. Memory does not grow with the number of exchanges. Pure: is told of every
 //! due time and every end, and of the step's own lateness; knows nothing of who makes exchanges.
 
+mod answers;
 mod latencies;
 mod rates;
 mod retried;
@@ -15,5 +16,6 @@ mod validity;
 mod warnings;
 mod window;
 
+pub use answers::Answers;
 pub use step::StepTally;
 pub use told::{Ended, Looked, Phase, Pressure, Surroundings, TallySpec};

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Ended, Looked, Phase, Surroundings, TallySpec,
+    Answers, Ended, Looked, Phase, Surroundings, TallySpec,
     latencies::{Latencies, latency},
     rates::{Flow, Goodput, Sums, over},
     retried::Attempts,
@@ -39,6 +39,7 @@ pub struct StepTally {
     tokens: TokenTally,
     standings: Standings,
     attempts: Attempts,
+    answers: Answers,
     evidence: Evidence,
     /// By outcome, of those due in the window.
     outcomes: BTreeMap<Outcome, u64>,
@@ -71,6 +72,7 @@ impl StepTally {
             latencies: Latencies::default(),
             tokens: TokenTally::new(),
             attempts: Attempts::default(),
+            answers: Answers::default(),
             evidence: Evidence::default(),
             outcomes: BTreeMap::new(),
             compat: BTreeMap::new(),
@@ -157,6 +159,8 @@ impl StepTally {
             return;
         }
         self.latencies.ok(measurement);
+        let (cached, prompt) = (measurement.cached_input_tokens, measurement.input_tokens);
+        self.answers.push(exchange.timeline.told.as_ref(), cached, prompt);
         self.tokens.ok(
             measurement,
             ended.wanted_input_tokens,
@@ -187,6 +191,11 @@ impl StepTally {
             input_tokens: self.seen_prompt_tokens,
             output_tokens: self.seen_tokens,
         }
+    }
+
+    /// What the engine told in the answers that were judged and ended well.
+    pub const fn answers(&self) -> Answers {
+        self.answers
     }
 
     /// A percentile so far, failures as infinite, which is [`Duration::MAX`]: for stop rules.

@@ -5,7 +5,7 @@
 
 use super::{EngineStretched, GpuStretched};
 use crate::{
-    event::{StepEngine, StepGpu},
+    event::{EngineSource, StepEngine, StepGpu},
     measure::catalogue::Id,
 };
 
@@ -13,7 +13,7 @@ impl EngineStretched {
     /// The engine's part of what stands beside a client's numbers.
     pub fn beside(&self) -> StepEngine {
         let (ttft, queue) = (self.ttft.mean(), self.queue.mean());
-        StepEngine {
+        let mut told = StepEngine {
             ttft_mean: ttft,
             queue_mean: queue,
             queue_ratio: ratio(queue, ttft),
@@ -32,7 +32,9 @@ impl EngineStretched {
             was_fresh: self.was_fresh,
             readings: self.readings,
             ..StepEngine::default()
-        }
+        };
+        told.credit(EngineSource::Counters);
+        told
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{Between, EngineStretched, GpuStretched};
-use crate::measure::catalogue::Reading;
+use crate::{event::EngineFacts, measure::catalogue::Reading};
 
 /// The sheets of all sources.
 #[derive(Debug, Default)]
@@ -35,6 +35,8 @@ pub struct Sheet {
     pub name: String,
     /// Version of the engine, or of the driver; empty while not known.
     pub version: String,
+    /// What the engine has loaded.
+    pub facts: EngineFacts,
     /// What happened in the last minutes.
     pub sight: Sight,
 }

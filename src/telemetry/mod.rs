@@ -29,7 +29,9 @@ mod traffic;
 
 pub use board::{Board, Sheet, Sight, Slot, SlotKey, Standing};
 pub use cgroup::{Cgroup, CpuPressure, CpuTold, Waiting};
-pub use engine::{EngineAccount, EngineFamily, EngineStretch, EngineStretched, Span, Told, Untold};
+pub use engine::{
+    EngineAccount, EngineCache, EngineFamily, EngineStretch, EngineStretched, Span, Told, Untold,
+};
 pub use exposition::{Malformed, Sample, samples};
 pub use gpu::{
     DcgmMatching, Gpu, GpuAccount, GpuStretch, GpuStretched, GpuTold, GpusSeen, Moment,

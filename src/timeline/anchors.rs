@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Outcome;
+use super::{EngineTold, Outcome};
 use crate::clock::Stamp;
 
 /// Where an arrival stamp comes from.
@@ -160,6 +160,8 @@ pub struct Timeline {
     pub closing: Option<Stamp>,
     /// The last usage reported.
     pub usage: Option<Usage>,
+    /// What the engine told in the answer of what it did for it.
+    pub told: Option<EngineTold>,
     /// Tokens in the first token-bearing event, where the server counts along.
     pub first_event_tokens: Option<u64>,
     /// Tokens of the whole answer as the target's own tokenizer counts them, where there is one.
@@ -202,6 +204,7 @@ impl Timeline {
             opening: None,
             closing: None,
             usage: None,
+            told: None,
             first_event_tokens: None,
             tokenizer_tokens: None,
             status: None,

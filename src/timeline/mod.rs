@@ -7,9 +7,11 @@
 mod anchors;
 mod outcome;
 mod recorder;
+mod told;
 
 pub use anchors::{
     Behind, FailedAttempt, Finish, Retries, StampSource, Timeline, TokenEvent, TokenKind, Usage,
 };
 pub use outcome::Outcome;
 pub use recorder::{Exchange, Recorder};
+pub use told::{EngineTold, Spent};

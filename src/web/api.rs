@@ -19,6 +19,7 @@ use super::{
 use crate::{
     event::ProbeWindow,
     sinks::recent::{BeatSummary, ProbeSnapshot},
+    timeline::EngineTold,
 };
 
 /// Which probes are wanted; an empty name matches all.
@@ -241,6 +242,9 @@ struct BeatJson<'a> {
     stamp_source: Option<&'static str>,
     retries: u32,
     phases_seconds: BTreeMap<&'static str, f64>,
+    /// What the engine told in the answer of its own time.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    engine_seconds: BTreeMap<&'static str, f64>,
 }
 
 pub(super) async fn probes(
@@ -327,6 +331,12 @@ impl<'a> BeatJson<'a> {
                 .phases
                 .iter()
                 .map(|(phase, took)| (phase.as_str(), took.as_secs_f64()))
+                .collect(),
+            engine_seconds: beat
+                .told
+                .iter()
+                .flat_map(EngineTold::times)
+                .map(|(of, took)| (of.as_str(), took.as_secs_f64()))
                 .collect(),
         }
     }

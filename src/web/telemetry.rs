@@ -10,7 +10,7 @@ use super::{
     format::{ago, clock_time, duration, ratio},
 };
 use crate::{
-    event::{Cause, CauseRecord, Degraded, TelemetrySource},
+    event::{Cause, CauseRecord, Degraded, EngineFacts, TelemetrySource},
     report::{cause_evidence, cause_words},
 };
 
@@ -134,6 +134,9 @@ pub(super) struct SourceJson<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     version: &'a str,
+    /// What the engine has loaded, with the names that it has in a run's record.
+    #[serde(flatten)]
+    facts: &'a EngineFacts,
     #[serde(skip_serializing_if = "Option::is_none")]
     read_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -147,6 +150,7 @@ impl<'a> SourceJson<'a> {
             up: source.is_up(),
             name: &source.name,
             version: &source.version,
+            facts: &source.facts,
             read_at: source.read_unix_nanos.map(clock_time),
             error: source.error.as_deref(),
         }
@@ -162,6 +166,7 @@ mod tests {
             source: "engine",
             name: "vllm".to_owned(),
             version: String::new(),
+            facts: EngineFacts::default(),
             read_unix_nanos: Some(0),
             error,
         }

@@ -37,6 +37,7 @@ pub(super) fn of(beat: &Beat, view: &ProbeView, deadline: Duration, content: Con
     trace.settings(view, deadline);
     trace.anchors(&exchange.timeline);
     trace.numbers(beat);
+    trace.told(&exchange.timeline);
     trace.judgements(beat);
     trace.spans(beat);
     trace.events(&exchange.timeline);
@@ -153,6 +154,18 @@ impl Trace {
         self.maybe("output_tokens", numbers.output_tokens);
         self.maybe("counted from", numbers.count_source.map(|source| source.as_str()));
         self.maybe("reasoning_tokens", numbers.reasoning_tokens);
+    }
+
+    /// What the engine said of itself in the answer.
+    fn told(&mut self, timeline: &Timeline) {
+        let Some(told) = &timeline.told else { return };
+        self.head("told by the engine in its answer");
+        for (of, took) in told.times() {
+            self.line(of.as_str(), duration(took));
+        }
+        self.maybe("prompt tokens", told.prompt_tokens);
+        self.maybe("cached tokens", told.cached_tokens);
+        self.maybe("output tokens", told.output_tokens);
     }
 
     fn judgements(&mut self, beat: &Beat) {

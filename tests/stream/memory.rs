@@ -25,6 +25,8 @@ fn a_token_event_allocates_nothing() {
         r#"{"id":"c","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{"content":"a\n\u00e9"},"logprobs":null,"finish_reason":null}],"usage":null}"#,
         r#"{"id":"c","choices":[{"index":0,"text":"a","token_ids":[1,2],"finish_reason":"length"}],"usage":{"prompt_tokens":1,"completion_tokens":2,"prompt_tokens_details":{"cached_tokens":0}}}"#,
         r#"{"choices":[{"delta":{"reasoning":"a","reasoning_content":"a"}}]}"#,
+        r#"{"choices":[{"delta":{"content":"a"}}],"timings":{"cache_n":9,"prompt_n":1,"prompt_ms":0.877,"predicted_n":16,"predicted_ms":8.762}}"#,
+        r#"{"choices":[{"delta":{"content":"a"}}],"usage":{"completion_tokens":2,"queue_time":0.5}}"#,
         r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{"}}]}}]}"#,
     ];
     for event in events {
@@ -32,6 +34,8 @@ fn a_token_event_allocates_nothing() {
         let cost = measure(|| {
             let delta = protocol.decode(event.as_bytes()).expect("an event");
             assert!(delta.token().is_some());
+            let tells = event.contains("timings") || event.contains("queue_time");
+            assert_eq!(delta.told.read().is_some(), tells);
         });
         assert_eq!(cost.count_total, 0, "{event}");
     }

@@ -1,7 +1,7 @@
 //! What engines and GPUs tell, on the page and in the API.
 
 use tokenbeat::{
-    event::{Cause, CauseRecord, Degraded, ProbeWindow, TelemetrySource},
+    event::{Cause, CauseRecord, Degraded, EngineFacts, ProbeWindow, TelemetrySource},
     web::WebOptions,
 };
 
@@ -31,6 +31,7 @@ async fn a_cause_is_shown_with_its_numbers_and_nothing_where_all_is_well() {
         source: "engine",
         name: "vllm".to_owned(),
         version: "<i>0.9</i>".to_owned(),
+        facts: EngineFacts { max_model_tokens: Some(2_048), ..EngineFacts::default() },
         read_unix_nanos: Some(0),
         error: Some("<u>refused</u>".to_owned()),
     };
@@ -58,6 +59,7 @@ async fn a_cause_is_shown_with_its_numbers_and_nothing_where_all_is_well() {
         serde_json::from_str(&site.get("/api/v1/targets").await.body).expect("JSON");
     assert_eq!(targets[0]["subjects"][0]["cause"], "queue");
     let source = &targets[0]["telemetry"][0];
+    assert_eq!((&source["max_model_tokens"], source.get("model")), (&2_048.into(), None));
     assert_eq!(
         (&source["up"], &source["read_at"]),
         (&false.into(), &"1970-01-01T00:00:00.000Z".into())

@@ -38,6 +38,11 @@ impl Case {
         &self.row[at.unwrap_or_else(|| panic!("no column {column}"))]
     }
 
+    /// Status line and headers, as they came.
+    pub fn head(&self) -> String {
+        String::from_utf8_lossy(&read(&self.row, "headers")).into_owned()
+    }
+
     /// The number that the index has in `column`; 0 where it has none.
     pub fn count(&self, column: &str) -> usize {
         match self.says(column) {

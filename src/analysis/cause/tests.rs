@@ -53,6 +53,7 @@ fn step() -> StepRecord {
         decode_mean: Some(1.9),
         requests: Some(100.0),
         preemptions: Some(0.0),
+        readings: 2,
         ..StepEngine::default()
     });
     step
@@ -150,6 +151,47 @@ fn the_rules_are_read_from_top_to_bottom() {
             "an engine without a queue's time",
             Cause::Unknown,
             with(|step| engine(step).queue_mean = None),
+        ),
+        (
+            "most of it was prefill all the same",
+            Cause::Prefill,
+            with(|step| {
+                engine(step).queue_mean = None;
+                engine(step).prefill_mean = Some(0.5);
+            }),
+        ),
+        (
+            "answers alone tell of prefill",
+            Cause::Prefill,
+            with(|step| {
+                let prefill_mean = Some(0.6);
+                step.engine = Some(StepEngine { prefill_mean, answers: 90, ..Default::default() });
+            }),
+        ),
+        (
+            "what they leave open can be the way or the queue",
+            Cause::Unknown,
+            with(|step| {
+                let prefill_mean = Some(0.45);
+                step.engine = Some(StepEngine { prefill_mean, answers: 90, ..Default::default() });
+            }),
+        ),
+        (
+            "answers that only count tokens say nothing of GPUs either",
+            Cause::Unknown,
+            with(|step| {
+                let prefix_hit_ratio = Some(0.5);
+                step.engine = Some(StepEngine { prefix_hit_ratio, ..Default::default() });
+                step.gpu = throttle("thermal", 1.0);
+            }),
+        ),
+        (
+            "nobody watched the engine that refused",
+            Cause::Unknown,
+            with(|step| {
+                step.outcomes = [("ok".to_owned(), 60), ("reset".to_owned(), 40)].into();
+                engine(step).readings = 0;
+            }),
         ),
         (
             "connections that fail",

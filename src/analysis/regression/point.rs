@@ -6,7 +6,8 @@ use std::{
 };
 
 use crate::event::{
-    Compared, Engine, Latency, Regression, RunRecord, RunResult, StepRecord, WorkloadRecord,
+    Compared, Engine, EngineFacts, Latency, Regression, RunRecord, RunResult, StepRecord,
+    WorkloadRecord,
 };
 
 /// Least samples of a p99: with fewer, all of them are below the true one in more than 5 of 100
@@ -92,7 +93,9 @@ impl Point {
                 scenario: run.scenario.clone(),
                 workloads: run.workloads.clone(),
                 api: run.api.clone(),
-                engine: run.engine.clone(),
+                // What it has loaded differs from start to start (the blocks of a cache are what
+                // memory was left), and is no condition.
+                engine: run.engine.clone().map(|of| Engine { facts: EngineFacts::default(), ..of }),
                 tokenbeat_version: run.tokenbeat_version.clone(),
                 fingerprint: run.environment.fingerprint.clone(),
             },

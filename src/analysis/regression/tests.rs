@@ -1,9 +1,9 @@
 use super::*;
 use crate::{
     event::{
-        Achieved, Compared, Engine, Environment, Findings, Latency, LoadRecord, Rates, Retried,
-        RunRecord, RunResult, SCHEMA_VERSION, Standing, StepRecord, Tokens, Trigger, Validity,
-        Window,
+        Achieved, Compared, Engine, EngineFacts, Environment, Findings, Latency, LoadRecord, Rates,
+        Retried, RunRecord, RunResult, SCHEMA_VERSION, Standing, StepRecord, Tokens, Trigger,
+        Validity, Window,
     },
     verdict::State,
 };
@@ -28,7 +28,11 @@ fn run(number: u32, slower: f64) -> RunRecord {
         origin: "http://t.test".to_owned(),
         model: "m".to_owned(),
         api: "openai_chat".to_owned(),
-        engine: Some(Engine { name: "vllm".to_owned(), version: Some("0.33.0".to_owned()) }),
+        engine: Some(Engine {
+            name: "vllm".to_owned(),
+            version: Some("0.33.0".to_owned()),
+            facts: EngineFacts::default(),
+        }),
         environment: Environment::default(),
         labels: [].into(),
         cost_per_hour: None,
@@ -225,9 +229,19 @@ fn other_conditions_open_a_new_baseline() {
         ("scenario", |run| run.scenario.push('x')),
         ("api", |run| run.api.push('x')),
         ("version of the engine", |run| {
-            run.engine = Some(Engine { name: "vllm".to_owned(), version: Some("9".to_owned()) });
+            run.engine = Some(Engine {
+                name: "vllm".to_owned(),
+                version: Some("9".to_owned()),
+                facts: EngineFacts::default(),
+            });
         }),
-        ("engine", |run| run.engine = Some(Engine { name: "sglang".to_owned(), version: None })),
+        ("engine", |run| {
+            run.engine = Some(Engine {
+                name: "sglang".to_owned(),
+                version: None,
+                facts: EngineFacts::default(),
+            });
+        }),
         ("tokenbeat", |run| run.tokenbeat_version.push('x')),
         ("our machine", |run| run.environment.fingerprint.push('x')),
         ("lengths", |run| run.steps[0].tokens.output_wanted_mean = Some(9_999.0)),
@@ -249,8 +263,13 @@ fn other_conditions_open_a_new_baseline() {
 }
 
 #[test]
-fn what_is_not_known_of_the_engine_is_no_other_engine() {
-    for engine in [None, Some(Engine { name: "vllm".to_owned(), version: None })] {
+fn an_engine_that_is_not_known_or_was_given_other_memory_is_no_other_engine() {
+    let facts = EngineFacts { cache_blocks: Some(7), ..EngineFacts::default() };
+    for engine in [
+        Some(Engine { name: "vllm".to_owned(), version: Some("0.33.0".to_owned()), facts }),
+        None,
+        Some(Engine { name: "vllm".to_owned(), version: None, facts: EngineFacts::default() }),
+    ] {
         let (mut history, _) = history(0..10);
         let silent = RunRecord { engine: engine.clone(), ..run(10, 1.0) };
         assert!(!judge(&mut history, &silent).is_empty(), "{engine:?}");

@@ -8,6 +8,7 @@ use super::{args::Args, engine};
 use crate::{
     check,
     config::{Config, Global, GpuSource, Models, Retry, Scenario, Target},
+    daemon::identified,
     event::Engine,
     load::Link,
     workload::Workload,
@@ -55,6 +56,7 @@ pub(super) struct Subjects {
 }
 
 /// What came of asking the target.
+#[expect(clippy::large_enum_variant, reason = "one a run: a box would only move it")]
 pub(super) enum Surveyed {
     /// Whom the benchmark asks.
     Subjects(Subjects),
@@ -118,8 +120,10 @@ pub(super) async fn survey(
         Asks::Models => engine::looked_for(&args.whom.engine_metrics, link).await,
         Asks::Paths => (link, None),
     };
-    let engine =
-        recognised.map(|engine| Engine { name: engine.name.to_owned(), version: engine.version });
+    let engine = match recognised {
+        Some(recognised) => Some(identified(&link, recognised).await),
+        None => None,
+    };
     let known = &link.target().models;
     let models = if args.whom.all_models {
         all(known, listed)

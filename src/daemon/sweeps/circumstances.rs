@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{task::JoinSet, time::timeout};
 
-use super::super::telemetry::EngineSource;
+use super::super::telemetry::{EngineSource, identified};
 use crate::{
     check,
     clock::{Stamp, Wall},
@@ -35,7 +35,7 @@ pub(super) async fn held(link: Arc<Link>, guard: Guard, recent: Arc<Recent>) -> 
 pub(super) async fn engine(link: Arc<Link>) -> Option<Engine> {
     found(async move {
         let recognised = timeout(RECOGNISED, check::recognised(&link, EACH)).await.ok()??;
-        Some(Engine { name: recognised.name.to_owned(), version: recognised.version })
+        Some(identified(&link, recognised).await)
     })
     .await
 }

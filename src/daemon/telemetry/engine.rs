@@ -6,15 +6,16 @@ use tokio::time::timeout;
 
 use super::watch::{Collect, limit};
 use crate::{
-    check::{self, Addresses},
+    check::{self, Addresses, Recognised},
     clock::{Stamp, Wall},
+    event::{self, EngineFacts},
     load::Link,
-    telemetry::{EngineAccount, EngineStretch, Lately, Sheet, Sight, Standing, Told},
+    telemetry::{EngineAccount, EngineCache, EngineStretch, Lately, Sheet, Sight, Standing, Told},
 };
 
-/// How long the engine may take to tell its version: each request, and all of them.
+/// How long the engine may take to tell what it is: each request, and all of them.
 const EACH: Duration = Duration::from_secs(2);
-const VERSION: Duration = Duration::from_secs(10);
+const RECOGNISED: Duration = Duration::from_secs(10);
 
 /// After so many collections the version is asked for again: an upgrade may not have been seen as
 /// a failure.
@@ -49,11 +50,11 @@ impl EngineSource {
         texts.map(|text| Told::read(&text?).map_err(|error| error.to_string())).collect()
     }
 
-    /// The version of `engine`, if the target says that it is that.
-    async fn version(&self, engine: &str) -> Option<String> {
+    /// What the target says of `engine`, if it says that it is that.
+    async fn recognised(&self, engine: &str) -> Option<Recognised> {
         let asked = check::recognised(&self.link, EACH);
-        let recognised = timeout(VERSION, asked).await.ok()??;
-        recognised.name.eq_ignore_ascii_case(engine).then_some(recognised.version)?
+        let recognised = timeout(RECOGNISED, asked).await.ok()??;
+        recognised.name.eq_ignore_ascii_case(engine).then_some(recognised)
     }
 }
 
@@ -65,16 +66,39 @@ pub(super) struct Engine {
     standing: Standing,
     /// The engine, as it last told.
     name: &'static str,
-    /// Collections until the version is asked for.
+    /// What it has loaded, as it was asked with the version.
+    facts: EngineFacts,
+    /// Collections until both are asked for.
     until_asked: u32,
+}
+
+/// What a recognised engine has loaded. What only its metrics tell is not among it.
+fn facts(recognised: Recognised) -> EngineFacts {
+    let Recognised { model, max_model_tokens, .. } = recognised;
+    EngineFacts { model, max_model_tokens, ..EngineFacts::default() }
+}
+
+/// The engine behind `link`, as it was recognised, with what its own metrics add where they are
+/// configured: one reading of them.
+pub async fn identified(link: &Arc<Link>, recognised: Recognised) -> event::Engine {
+    let told = match EngineSource::of(link) {
+        Some(source) => source.told(RECOGNISED).await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    let (name, version) = (recognised.name.to_owned(), recognised.version.clone());
+    event::Engine { name, version, facts: with_cache(facts(recognised), EngineCache::of(&told)) }
+}
+
+fn with_cache(facts: EngineFacts, cache: EngineCache) -> EngineFacts {
+    EngineFacts { cache_blocks: cache.blocks, cache_block_tokens: cache.block_tokens, ..facts }
 }
 
 impl Engine {
     pub(super) fn of(link: &Arc<Link>) -> Option<Self> {
         let account = EngineAccount::new(Arc::clone(&link.target().name));
         let (source, lately) = (EngineSource::of(link)?, Lately::default());
-        let (standing, name) = (Standing::default(), "");
-        Some(Self { source, account, lately, standing, name, until_asked: 0 })
+        let (standing, name, facts) = (Standing::default(), "", EngineFacts::default());
+        Some(Self { source, account, lately, standing, name, facts, until_asked: 0 })
     }
 }
 
@@ -106,7 +130,10 @@ impl Collect for Engine {
         match (self.until_asked.checked_sub(1), self.account.engine()) {
             (None, Some(engine)) => {
                 self.until_asked = ASK_AGAIN;
-                self.account.set_version(self.source.version(engine).await.as_deref());
+                let recognised = self.source.recognised(engine).await;
+                let version = recognised.as_ref().and_then(|found| found.version.as_deref());
+                self.account.set_version(version);
+                self.facts = recognised.map(facts).unwrap_or_default();
             }
             (left, _) => self.until_asked = left.unwrap_or_default(),
         }
@@ -120,6 +147,8 @@ impl Collect for Engine {
         };
         let name = self.name.to_owned();
         let (standing, version) = (self.standing.clone(), self.account.version().to_owned());
-        vec![Sheet { readings: self.account.readings(models), standing, name, version, sight }]
+        let facts = with_cache(self.facts.clone(), self.account.cache());
+        let readings = self.account.readings(models);
+        vec![Sheet { readings, standing, name, version, facts, sight }]
     }
 }

@@ -53,7 +53,8 @@ impl Gpus {
         };
         let (name, version) = (self.name.clone(), self.version.clone());
         let standing = self.standing.clone();
-        Sheet { readings: self.account.readings(), standing, name, version, sight }
+        let readings = self.account.readings();
+        Sheet { readings, standing, name, version, sight, ..Sheet::default() }
     }
 }
 

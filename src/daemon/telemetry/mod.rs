@@ -22,5 +22,6 @@ mod windows;
 
 pub(super) use collectors::Collectors;
 pub(super) use engine::EngineSource;
+pub use engine::identified;
 pub use onlooker::Onlooker;
 pub(super) use windows::Windows;

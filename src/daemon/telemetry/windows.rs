@@ -14,6 +14,7 @@ use crate::{
         catalogue::{Id, Reading},
     },
     sinks::recent::{BEATS, BeatSummary, ProbeSnapshot, Recent},
+    tally::Answers,
     telemetry::{Beats, Between, Board, Sheet, Sight, WINDOW, traffic_ratios},
     timeline::Outcome,
     web,
@@ -76,6 +77,7 @@ impl web::Beside for Windows {
             source,
             name: sheet.name.clone(),
             version: sheet.version.clone(),
+            facts: sheet.facts.clone(),
             read_unix_nanos: sheet.standing.read_unix_nanos(),
             error: sheet.standing.why().map(str::to_owned),
         };
@@ -138,7 +140,14 @@ impl<'a> Target<'a> {
         let all = seen(beats);
         let means = WindowMeans::of(&seen(self.beats(probe, begin)));
         let own = self.own(begin);
-        let engine = engine.map(|one| own.beside(means, one.what));
+        let engine = match (engine, answers(self.beats(probe, begin))) {
+            (None, answers) if answers.is_empty() => None,
+            (told, answers) => {
+                let mut told = told.map(|one| one.what).unwrap_or_default();
+                answers.fill(&mut told);
+                Some(own.beside(means, told))
+            }
+        };
         let gpu = gpus.map(|one| one.what);
         let slos = &probe.view.slos;
         ProbeWindow {
@@ -235,6 +244,17 @@ impl Own {
 fn timed(beats: &[Arc<BeatSummary>]) -> Vec<f64> {
     let ok = beats.iter().filter(|beat| beat.outcome == Outcome::Ok && beat.spoiled.is_none());
     ok.filter_map(|beat| beat.ttft).map(|ttft| ttft.as_secs_f64()).collect()
+}
+
+/// What the engine told in the answers to such beats.
+fn answers(beats: &[Arc<BeatSummary>]) -> Answers {
+    let mut answers = Answers::default();
+    let ok = beats.iter().filter(|beat| beat.outcome == Outcome::Ok && beat.spoiled.is_none());
+    ok.for_each(|beat| {
+        let cached = beat.told.and_then(|told| told.cached_tokens);
+        answers.push(beat.told.as_ref(), cached, beat.input_tokens);
+    });
+    answers
 }
 
 /// The beats as their analysis looks at them.

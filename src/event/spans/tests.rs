@@ -251,3 +251,20 @@ fn a_long_error_is_cut_between_characters() {
     let error = spans[0].error.as_deref().map_or(0, |error| error.chars().count());
     assert_eq!(error, "http_5xx: ".len() + ERROR_CHARS + 1);
 }
+
+#[test]
+fn the_root_says_what_the_engine_told_of_its_time() {
+    let mut timeline = Timeline::new(Stamp::from_nanos(1_000), 2);
+    attempt(&mut timeline, Stamp::from_nanos(1_000), &[1; 8], 8, false);
+    let silent = of(&beat(timeline.clone(), Outcome::Ok));
+    let engine = |span: &Span| span.attributes.iter().any(|(name, _)| name.contains("engine"));
+    assert!(!engine(&silent[0]));
+    let mut told = EngineTold::default();
+    Spent::ALL.into_iter().for_each(|of| told.note(of, Duration::from_millis(250)));
+    timeline.told = Some(told);
+    let spans = of(&beat(timeline, Outcome::Ok));
+    for part in Spent::ALL {
+        let name = format!("tokenbeat.engine_{}_seconds", part.as_str());
+        assert_eq!(says(&spans[0], &name), Some(&Attribute::Number(0.25)), "{name}");
+    }
+}

@@ -5,7 +5,8 @@
 
 use super::beside::SeenBeside;
 use crate::{
-    event::{Mark, StepEngine, StepGpu, StepRecord, Warning},
+    event::{EngineSource, Mark, StepEngine, StepGpu, StepRecord, Warning},
+    tally::Answers,
     telemetry::{EngineStretched, GpuStretched},
 };
 
@@ -38,11 +39,15 @@ pub(super) struct Own {
     pub(super) beat_output: u64,
 }
 
-/// Adds to the record of a step what was seen beside it, and the mark if others loaded the engine.
-pub(super) fn joined(record: &mut StepRecord, seen: SeenBeside, own: Own) {
-    record.engine = seen
-        .engine
-        .map(|(whole, window)| engine(record, own, (whole, window), seen.engine_seconds));
+/// Adds to the record of a step what was seen beside it and what its answers told, and the mark if
+/// others loaded the engine.
+pub(super) fn joined(record: &mut StepRecord, seen: SeenBeside, answers: &Answers, own: Own) {
+    record.engine = match (seen.engine, answers.is_empty()) {
+        (None, true) => None,
+        (told, _) => {
+            Some(engine(record, own, answers, (told.unwrap_or_default(), seen.engine_seconds)))
+        }
+    };
     record.gpu = seen.gpus.as_ref().map(|gpus| gpu(gpus, own));
     let warning = |text| Warning { code: UNTOLD.to_owned(), text };
     record.warnings.extend(seen.untold.into_iter().map(warning));
@@ -78,10 +83,11 @@ fn partial(engine: &StepEngine, own: Own) -> Option<Warning> {
 fn engine(
     step: &StepRecord,
     own: Own,
-    (whole, window): (EngineStretched, EngineStretched),
-    seconds: f64,
+    answers: &Answers,
+    ((whole, window), seconds): ((EngineStretched, EngineStretched), f64),
 ) -> StepEngine {
-    let told = window.beside();
+    let mut told = window.beside();
+    answers.fill(&mut told);
     let client = step.latencies.get("ttft").and_then(|ttft| ttft.mean);
     let own_output_tokens = own.answered.saturating_add(own.unanswered);
     // Other counts than the server's may be too low, and would make out others that are not there.
@@ -93,15 +99,15 @@ fn engine(
     // What the engine does not count, our own requests do, if it had no others. They are all of the
     // step's: whose begin of a window falls between two readings cannot be told.
     let ours_alone = foreign_token_ratio.is_some_and(|share| share <= FOREIGN_SHARE);
-    let inferred = match ours_alone {
-        true => whole.of_requests(own.requests as f64, seconds).beside(),
-        false => StepEngine::default(),
-    };
+    if ours_alone {
+        let inferred = whole.of_requests(own.requests as f64, seconds).beside();
+        told.queue_mean = told.queue_mean.or(inferred.queue_mean);
+        told.prefill_mean = told.prefill_mean.or(inferred.prefill_mean);
+        told.decode_mean = told.decode_mean.or(inferred.decode_mean);
+        told.credit(EngineSource::Inferred);
+    }
     StepEngine {
         ttft_gap: client.zip(told.ttft_mean).map(|(client, engine)| client - engine),
-        queue_mean: told.queue_mean.or(inferred.queue_mean),
-        prefill_mean: told.prefill_mean.or(inferred.prefill_mean),
-        decode_mean: told.decode_mean.or(inferred.decode_mean),
         prompt_tokens: whole.prompt_tokens,
         generation_tokens: whole.generation_tokens,
         own_prompt_tokens: Some(own.prompt),
@@ -124,8 +130,15 @@ fn gpu(seen: &GpuStretched, own: Own) -> StepGpu {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::{report::sample, telemetry::Span};
+    use crate::{
+        event::EngineSource,
+        report::sample,
+        telemetry::Span,
+        timeline::{EngineTold, Spent},
+    };
 
     fn told(generated: f64) -> EngineStretched {
         let span = |seconds| Span { seconds: Some(seconds), requests: Some(100.0) };
@@ -147,7 +160,8 @@ mod tests {
         record.tokens.count_sources = [(counted.to_owned(), 100)].into();
         let engine = Some((told(generated), told(generated)));
         let seen = SeenBeside { engine, ..SeenBeside::default() };
-        joined(&mut record, seen, Own { answered, unanswered, ..Own::default() });
+        let own = Own { answered, unanswered, ..Own::default() };
+        joined(&mut record, seen, &Answers::default(), own);
         record
     }
 
@@ -181,7 +195,8 @@ mod tests {
             record.tokens.count_sources = [("usage".to_owned(), 100)].into();
             let engine = Some((told(10_000.0), told(10_000.0)));
             let own = Own { answered: 9_000, prompt: 70, beat_output, ..Own::default() };
-            joined(&mut record, SeenBeside { engine, ..SeenBeside::default() }, own);
+            let seen = SeenBeside { engine, ..SeenBeside::default() };
+            joined(&mut record, seen, &Answers::default(), own);
             assert_eq!(record.validity.marks.contains(&Mark::Contaminated), contaminated);
             let engine = record.engine.expect("told");
             assert_eq!((engine.own_output_tokens, engine.beat_output_tokens), (9_000, beat_output));
@@ -210,6 +225,46 @@ mod tests {
         assert_eq!(engine.foreign_token_ratio, Some(0.0));
     }
 
+    /// So many answers, each of which tells of a queue of 1 s, a prefill of 2 s, and half a prompt
+    /// that was cached.
+    fn answers(n: u32) -> Answers {
+        let mut told = EngineTold::default();
+        told.note(Spent::Queue, Duration::from_secs(1));
+        told.note(Spent::Prefill, Duration::from_secs(2));
+        let mut answers = Answers::default();
+        (0..n).for_each(|_| answers.push(Some(&told), Some(5), Some(10)));
+        answers
+    }
+
+    #[test]
+    fn answers_tell_what_the_counters_do_not() {
+        let mut record = sample::sweep().steps.remove(1);
+        let seen = SeenBeside { engine: Some((told(9.0), told(9.0))), ..SeenBeside::default() };
+        joined(&mut record, seen, &answers(3), Own::default());
+        let engine = record.engine.expect("told");
+        assert_eq!((engine.queue_mean, engine.prefill_mean), (Some(0.15), Some(2.0)));
+        assert_eq!((engine.prefix_hit_ratio, engine.decode_mean), (Some(0.25), None));
+        let sources: Vec<_> =
+            engine.sources.iter().map(|(name, source)| (name.as_str(), *source)).collect();
+        let expected = [
+            ("prefill_mean", EngineSource::Answers),
+            ("prefix_hit_ratio", EngineSource::Counters),
+            ("queue_mean", EngineSource::Counters),
+            ("ttft_mean", EngineSource::Counters),
+        ];
+        assert_eq!((sources.as_slice(), engine.answers, engine.readings), (&expected[..], 3, 2));
+    }
+
+    #[test]
+    fn answers_are_enough_for_a_record() {
+        let mut record = sample::sweep().steps.remove(1);
+        joined(&mut record, SeenBeside::default(), &answers(2), Own::default());
+        let engine = record.engine.expect("told");
+        assert_eq!((engine.queue_mean, engine.prefix_hit_ratio), (Some(1.0), Some(0.5)));
+        assert_eq!((engine.ttft_mean, engine.readings, engine.answers), (None, 0, 2));
+        assert_eq!((engine.foreign_token_ratio, engine.requests), (None, None));
+    }
+
     #[test]
     fn what_the_engine_does_not_count_is_counted_by_ours_while_it_has_no_others() {
         let uncounted = |seconds| Span { seconds: Some(seconds), requests: None };
@@ -226,7 +281,8 @@ mod tests {
             record.tokens.count_sources = [("usage".to_owned(), 50)].into();
             let seen =
                 SeenBeside { engine: Some((told, told)), engine_seconds: 10.0, ..<_>::default() };
-            joined(&mut record, seen, Own { requests: 50, answered, ..Own::default() });
+            let own = Own { requests: 50, answered, ..Own::default() };
+            joined(&mut record, seen, &Answers::default(), own);
             let engine = record.engine.expect("told");
             assert_eq!([engine.queue_mean, engine.prefill_mean, engine.decode_mean], means);
         }
@@ -251,7 +307,8 @@ mod tests {
     fn what_could_not_be_read_is_said() {
         let mut record = sample::sweep().steps.remove(1);
         let untold = vec!["the engine's own metrics could not be read: refused".to_owned()];
-        joined(&mut record, SeenBeside { untold, ..SeenBeside::default() }, Own::default());
+        let seen = SeenBeside { untold, ..SeenBeside::default() };
+        joined(&mut record, seen, &Answers::default(), Own::default());
         assert_eq!(record.warnings.last().map(|warning| warning.code.as_str()), Some(UNTOLD));
         assert!(record.validity.is_valid() && record.engine.is_none());
     }

@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{
     Halt,
-    beside::{Beside, Witness},
+    beside::{Beside, SeenBeside, Witness},
     course::Course,
     decide::Decider,
     drain::drain,
@@ -139,7 +139,7 @@ pub(super) async fn step<G: Ground>(
     let tell = || teller.driving(&drive, &load.text);
     watch(driving, &drive, common, plan, &mut beside, tell).await;
     let remains = drive.remains().filter(|remains| remains.counts.begun > 0)?;
-    let looked = remains.tally.look();
+    let (looked, answers) = (remains.tally.look(), remains.tally.answers());
     let (throttled, pressure) = held.since();
     let surroundings = Surroundings {
         throttled,
@@ -150,19 +150,20 @@ pub(super) async fn step<G: Ground>(
     let mut record = remains.tally.finish(load, surroundings);
     let (ending, counts, failures) = (remains.ending, remains.counts, remains.failures);
     // Whoever stops the run does not wait for an engine that may be gone.
-    if !common.halt.is_draining() {
-        let seen = beside.end().await;
-        let beats = drive.ground.beaten().since(beaten);
-        let own = Own {
-            requests: counts.ok.saturating_add(beats.answers),
-            prompt: looked.input_tokens,
-            answered: looked.output_tokens,
-            unanswered: counts.unanswered_tokens,
-            beat_prompt: beats.prompt,
-            beat_output: beats.output,
-        };
-        joined(&mut record, seen, own);
-    }
+    let seen = match common.halt.is_draining() {
+        true => SeenBeside::default(),
+        false => beside.end().await,
+    };
+    let beats = drive.ground.beaten().since(beaten);
+    let own = Own {
+        requests: counts.ok.saturating_add(beats.answers),
+        prompt: looked.input_tokens,
+        answered: looked.output_tokens,
+        unanswered: counts.unanswered_tokens,
+        beat_prompt: beats.prompt,
+        beat_output: beats.output,
+    };
+    joined(&mut record, seen, &answers, own);
     record.cause = cause(&record);
     Some(Done { record, ending, counts, failures, looked })
 }

@@ -60,6 +60,7 @@ pub(crate) fn failed(outcome: Outcome) -> BeatSummary {
         source: None,
         retries: Retries::default(),
         phases: Box::default(),
+        told: None,
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     quantity::Counter,
-    told::{Said, Told},
+    told::{Cache, Said, Told},
 };
 use crate::{
     measure::catalogue::{Id, Reading},
@@ -73,6 +73,11 @@ impl Account {
     /// The engine's version; empty while it is not known.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The size of its KV cache, if the last scrape told.
+    pub fn cache(&self) -> Cache {
+        Cache::of(&self.now)
     }
 
     /// The engine, if the last scrape told.

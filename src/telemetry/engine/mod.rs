@@ -15,4 +15,4 @@ mod told;
 pub use account::Account as EngineAccount;
 pub use family::Family as EngineFamily;
 pub use stretch::{Span, Stretch as EngineStretch, Stretched as EngineStretched};
-pub use told::{Told, Untold};
+pub use told::{Cache as EngineCache, Told, Untold};

@@ -48,6 +48,17 @@ pub(super) struct Engine {
     /// value, count. Otherwise they would be added to themselves.
     pub(super) once: &'static [(&'static str, &'static str)],
     pub(super) rows: &'static [Row],
+    /// Where the size of its KV cache is: blocks, and the tokens of one.
+    pub(super) cache: Option<(Spot, Spot)>,
+}
+
+/// Where a number stands that is told beside the metrics proper. Names are those of rows.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Spot {
+    /// The value of a series.
+    Value(&'static str),
+    /// A label of a series.
+    Label(&'static str, &'static str),
 }
 
 /// What may stand before an engine's prefix.
@@ -99,6 +110,10 @@ pub(super) const ENGINES: &[Engine] = &[
             span(Prefill, &["request_prefill_time_seconds"]),
             span(Decode, &["request_decode_time_seconds"]),
         ],
+        cache: Some((
+            Spot::Label("cache_config_info", "num_gpu_blocks"),
+            Spot::Label("cache_config_info", "block_size"),
+        )),
     },
     Engine {
         name: "sglang",
@@ -121,6 +136,10 @@ pub(super) const ENGINES: &[Engine] = &[
             span(Ttft, &["time_to_first_token_seconds"]),
             span(Queue, &["queue_time_seconds"]),
         ],
+        cache: Some((
+            Spot::Label("cache_config_info", "num_pages"),
+            Spot::Label("cache_config_info", "page_size"),
+        )),
     },
     Engine {
         name: "tgi",
@@ -135,6 +154,7 @@ pub(super) const ENGINES: &[Engine] = &[
             counter(GenerationTokens, &["request_generated_tokens_sum"]),
             span(Queue, &["request_queue_duration"]),
         ],
+        cache: None,
     },
     Engine {
         name: "llama.cpp",
@@ -158,6 +178,7 @@ pub(super) const ENGINES: &[Engine] = &[
             counter(Seconds(Prefill), &["prompt_seconds"]),
             counter(Seconds(Decode), &["tokens_predicted_seconds"]),
         ],
+        cache: None,
     },
     Engine {
         name: "tensorrt-llm",
@@ -176,6 +197,7 @@ pub(super) const ENGINES: &[Engine] = &[
             span(Prefill, &["request_prefill_time_seconds"]),
             span(Decode, &["request_decode_time_seconds"]),
         ],
+        cache: Some((Spot::Value("kv_cache_max_blocks"), Spot::Value("kv_cache_tokens_per_block"))),
     },
     Engine {
         name: "triton",
@@ -201,6 +223,10 @@ pub(super) const ENGINES: &[Engine] = &[
             },
             counter(Requests(Queue), &["inference_request_success"]),
         ],
+        cache: Some((
+            Spot::Value("trt_llm_kv_cache_block_metrics{kv_cache_block_type=max}"),
+            Spot::Value("trt_llm_kv_cache_block_metrics{kv_cache_block_type=tokens_per}"),
+        )),
     },
     Engine {
         name: "lmdeploy",
@@ -219,6 +245,7 @@ pub(super) const ENGINES: &[Engine] = &[
             span(Prefill, &["request_prefill_time_seconds"]),
             span(Decode, &["request_decode_time_seconds"]),
         ],
+        cache: None,
     },
     Engine {
         name: "dynamo",
@@ -237,6 +264,7 @@ pub(super) const ENGINES: &[Engine] = &[
             ),
             span(Ttft, &["frontend_time_to_first_token_seconds"]),
         ],
+        cache: None,
     },
 ];
 

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::{
-    names::{ENGINES, Engine, Row, Says},
+    names::{ENGINES, Engine, Row, Says, Spot},
     quantity::{Counter, Gauge},
 };
 use crate::telemetry::exposition::{self, Malformed, Sample};
@@ -18,6 +18,29 @@ pub struct Told {
     pub engine: &'static str,
     pub(super) gauges: Vec<Said<Gauge>>,
     pub(super) counters: Vec<Said<Counter>>,
+    cache: Cache,
+}
+
+/// The size of a KV cache. What is not told is absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cache {
+    /// Blocks, of all processes.
+    pub blocks: Option<u64>,
+    /// Tokens in a block, where all blocks are alike.
+    pub block_tokens: Option<u64>,
+}
+
+impl Cache {
+    /// That of several processes.
+    pub fn of(told: &[Told]) -> Self {
+        let blocks = told.iter().filter_map(|one| one.cache.blocks);
+        let mut sizes = told.iter().filter_map(|one| one.cache.block_tokens);
+        let size = sizes.next();
+        Self {
+            blocks: blocks.reduce(u64::saturating_add),
+            block_tokens: size.filter(|size| sizes.all(|other| other == *size)),
+        }
+    }
 }
 
 /// One series that means something.
@@ -75,7 +98,15 @@ impl Told {
             .filter_map(|sample| Some((engine.bare(&sample.name)?, sample)))
             .filter(|(_, sample)| once(sample) && sample.value.is_finite() && sample.value >= 0.0)
             .collect();
-        let mut told = Self { engine: engine.name, gauges: Vec::new(), counters: Vec::new() };
+        let cache = engine.cache.map_or(Cache::default(), |(blocks, size)| {
+            let sizes: Vec<u64> = numbers(size, &named).collect();
+            Cache {
+                blocks: numbers(blocks, &named).reduce(u64::saturating_add),
+                block_tokens: sizes.first().copied().filter(|one| sizes.iter().all(|of| of == one)),
+            }
+        });
+        let mut told =
+            Self { engine: engine.name, gauges: Vec::new(), counters: Vec::new(), cache };
         for row in engine.rows {
             told.row(engine, row, &named);
         }
@@ -123,6 +154,20 @@ fn first<T: Copy>(
             return;
         }
     }
+}
+
+/// The whole numbers above 0 that stand at `spot`.
+fn numbers(spot: Spot, named: &[(&str, &Sample<'_>)]) -> impl Iterator<Item = u64> {
+    let (Spot::Value(name) | Spot::Label(name, _)) = spot;
+    let (name, wanted) = picked(name);
+    let series = named.iter().filter(move |(bare, sample)| {
+        *bare == name && wanted.is_none_or(|(label, value)| sample.label(label) == Some(value))
+    });
+    let number = move |(_, sample): &(&str, &Sample<'_>)| match spot {
+        Spot::Value(_) => (sample.value.fract() == 0.0).then_some(sample.value as u64),
+        Spot::Label(_, label) => sample.label(label)?.parse().ok(),
+    };
+    series.filter_map(number).filter(|number| *number > 0)
 }
 
 /// A name of the table and the label that it asks for.
@@ -193,6 +238,37 @@ mod tests {
         let told = told.expect("vLLM");
         assert_eq!(told.gauges.len(), 1);
         assert_eq!(told.gauges[0].value, 0.25);
+    }
+
+    #[test]
+    fn the_size_of_the_cache_is_read_where_each_engine_has_it() {
+        let cache = |texts: &[&str]| {
+            let told: Vec<_> = texts.iter().map(|text| Told::read(text).expect(text)).collect();
+            let Cache { blocks, block_tokens } = Cache::of(&told);
+            (blocks, block_tokens)
+        };
+        let vllm = |engine: u8, blocks: &str, size: &str| {
+            format!(
+                "vllm:num_requests_running{{engine=\"{engine}\"}} 0\n\
+                 vllm:cache_config_info{{engine=\"{engine}\",block_size=\"{size}\",\
+                 num_gpu_blocks=\"{blocks}\"}} 1.0\n"
+            )
+        };
+        assert_eq!(cache(&[&vllm(0, "2048", "128")]), (Some(2_048), Some(128)));
+        let ranks = vllm(0, "100", "16") + &vllm(1, "120", "16");
+        assert_eq!(cache(&[&ranks]), (Some(220), Some(16)));
+        assert_eq!(cache(&[&ranks, &vllm(0, "10", "32")]), (Some(230), None));
+        for (blocks, size) in [("None", "None"), ("-1", "0"), ("1e3", "16.5"), ("", "NaN")] {
+            assert_eq!(cache(&[&vllm(0, blocks, size)]), (None, None), "{blocks} {size}");
+        }
+        let sglang = "sglang:num_queue_reqs 0\n\
+                      sglang:cache_config_info{page_size=\"1\",num_pages=\"36000\"} 1.0\n";
+        assert_eq!(cache(&[sglang]), (Some(36_000), Some(1)));
+        let triton = "nv_trt_llm_kv_cache_block_metrics{kv_cache_block_type=\"fraction\"} 0.5\n\
+                      nv_trt_llm_kv_cache_block_metrics{kv_cache_block_type=\"max\"} 512\n\
+                      nv_trt_llm_kv_cache_block_metrics{kv_cache_block_type=\"tokens_per\"} 64\n";
+        assert_eq!(cache(&[triton]), (Some(512), Some(64)));
+        assert_eq!(cache(&["llamacpp:requests_deferred 1\n"]), (None, None));
     }
 
     #[test]

@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::{
+    event::EngineSource,
     sinks::recent::testing::{failed, ok, probe},
     telemetry::{EngineStretch, Lately, Told},
+    timeline::{EngineTold, Spent},
     verdict::{Cause as Bad, Metric},
 };
 
@@ -111,6 +113,37 @@ fn a_memory_that_is_short_shortens_what_it_is_held_against() {
     let window = window(wall, beats, sheet);
     assert_eq!(window.judged, 60);
     assert!((45.0..=60.0).contains(&window.seconds), "{window:?}");
+}
+
+#[test]
+fn answers_tell_where_no_metrics_do() {
+    let wall = Wall::anchor();
+    let told = |mut beats: Vec<BeatSummary>| {
+        let mut told = EngineTold::default();
+        told.note(Spent::Prefill, Duration::from_millis(900));
+        beats.iter_mut().for_each(|beat| beat.told = Some(told));
+        beats
+    };
+    let alone = window(wall, told(beats(wall, 10)), Sheet::default());
+    let engine = alone.engine.expect("told");
+    assert_eq!((engine.prefill_mean, engine.answers, engine.readings), (Some(0.9), 10, 0));
+    assert_eq!(alone.degraded.expect("all missed").cause.cause, Cause::Prefill);
+
+    // Nobody watched the engine, so nobody knows who refused.
+    let mut refused = told(beats(wall, 10));
+    for beat in refused.iter_mut().skip(1) {
+        let judged = [Some(Bad::Failed)].into();
+        *beat =
+            BeatSummary { judged, due_unix_nanos: beat.due_unix_nanos, ..failed(Outcome::Connect) };
+    }
+    let refused = window(wall, refused, Sheet::default());
+    assert_eq!(refused.degraded.expect("all missed").cause.cause, Cause::Unknown);
+
+    // Its own numbers come first, and stay beside what its answers add.
+    let sheet = self::engine(wall, 900, |ago| 5_000 - u32::try_from(ago).expect("small"));
+    let both = window(wall, told(beats(wall, 10)), sheet).engine.expect("told");
+    assert_eq!(both.sources["queue_mean"], EngineSource::Counters);
+    assert_eq!(both.sources["prefill_mean"], EngineSource::Answers);
 }
 
 #[test]
