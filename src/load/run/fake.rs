@@ -232,6 +232,7 @@ impl Stand {
             halt: &self.halt,
             longest: Duration::from_secs(60),
             witness: None,
+            cost_per_hour: None,
         };
         let plan = StepPlan {
             step: 0,
