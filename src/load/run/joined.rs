@@ -1,7 +1,8 @@
 //! The client's numbers of a step beside those of its engine and GPUs.
 //!
 //! Owns what follows from both: how much of the load was not ours, the gap between the two views of
-//! the first token, energy a token. Pure.
+//! the first token, energy a token; and whose number stands where several tell one: the engine's
+//! counters, then its answers, then what is inferred. Pure.
 
 use super::beside::SeenBeside;
 use crate::{
@@ -70,14 +71,19 @@ fn is_contaminated(engine: &StepEngine) -> bool {
 fn partial(engine: &StepEngine, own: Own) -> Option<Warning> {
     engine.foreign_token_ratio?;
     let (told, answered) = (engine.generation_tokens?, own.answered as f64);
-    let missing = answered - told;
-    (missing > FOREIGN_SHARE * answered && missing > FOREIGN_TOKENS).then(|| Warning {
+    (lacks(told, own) && answered - told > FOREIGN_TOKENS).then(|| Warning {
         code: PARTIAL.to_owned(),
         text: format!(
             "the engine's metrics have {told:.0} of our {answered:.0} output tokens: name those of \
              every process behind the target"
         ),
     })
+}
+
+/// Whether an engine that counted so many tokens lacks a part of ours.
+fn lacks(told: f64, own: Own) -> bool {
+    let answered = own.answered as f64;
+    answered - told > FOREIGN_SHARE * answered
 }
 
 fn engine(
@@ -96,10 +102,11 @@ fn engine(
     let foreign = |all: f64| ((all - ours) / all).max(0.0);
     let foreign_token_ratio =
         whole.generation_tokens.filter(|all| counted && *all > 0.0).map(foreign);
-    // What the engine does not count, our own requests do, if it had no others. They are all of the
-    // step's: whose begin of a window falls between two readings cannot be told.
-    let ours_alone = foreign_token_ratio.is_some_and(|share| share <= FOREIGN_SHARE);
-    if ours_alone {
+    // What the engine does not count, our own requests do, if it had all of them and no others. They
+    // are all of the step's: whose begin of a window falls between two readings cannot be told.
+    let no_others = foreign_token_ratio.is_some_and(|share| share <= FOREIGN_SHARE);
+    let had_all = whole.generation_tokens.is_some_and(|all| !lacks(all, own));
+    if no_others && had_all {
         let inferred = whole.of_requests(own.requests as f64, seconds).beside();
         told.queue_mean = told.queue_mean.or(inferred.queue_mean);
         told.prefill_mean = told.prefill_mean.or(inferred.prefill_mean);
@@ -266,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_engine_does_not_count_is_counted_by_ours_while_it_has_no_others() {
+    fn what_the_engine_does_not_count_is_counted_by_ours_while_it_has_them_all_and_no_others() {
         let uncounted = |seconds| Span { seconds: Some(seconds), requests: None };
         let told = EngineStretched {
             prefill: uncounted(5.0),
@@ -276,7 +283,14 @@ mod tests {
             generation_tokens: Some(10_000.0),
             ..EngineStretched::default()
         };
-        for (answered, means) in [(10_000, [0.8, 0.1, 0.4].map(Some)), (9_000, [None; 3])] {
+        let known = [0.8, 0.1, 0.4].map(Some);
+        for (answered, means) in [
+            (10_000, known),
+            (10_500, known),
+            (9_000, [None; 3]),
+            // A part of the processes is read: its seconds are not those of all of our requests.
+            (20_000, [None; 3]),
+        ] {
             let mut record = sample::sweep().steps.remove(1);
             record.tokens.count_sources = [("usage".to_owned(), 50)].into();
             let seen =
