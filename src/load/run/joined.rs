@@ -6,7 +6,7 @@
 
 use super::beside::SeenBeside;
 use crate::{
-    event::{EngineSource, Mark, StepEngine, StepGpu, StepRecord, Warning},
+    event::{EngineSource, Mark, StepEngine, StepGpu, StepRecord, Tokens, Warning},
     tally::Answers,
     telemetry::{EngineStretched, GpuStretched},
 };
@@ -52,7 +52,9 @@ pub(super) fn joined(record: &mut StepRecord, seen: SeenBeside, answers: &Answer
     record.gpu = seen.gpus.as_ref().map(|gpus| gpu(gpus, own));
     let warning = |text| Warning { code: UNTOLD.to_owned(), text };
     record.warnings.extend(seen.untold.into_iter().map(warning));
-    record.warnings.extend(record.engine.as_ref().and_then(|engine| partial(engine, own)));
+    if counted(&record.tokens) {
+        record.warnings.extend(record.engine.as_ref().and_then(|engine| partial(engine, own)));
+    }
     if record.engine.as_ref().is_some_and(is_contaminated) {
         record.validity.marks.push(Mark::Contaminated);
     }
@@ -66,11 +68,17 @@ fn is_contaminated(engine: &StepEngine) -> bool {
     share > FOREIGN_SHARE && share * all > FOREIGN_TOKENS
 }
 
+/// Whether the server counted all of our tokens. Other counts may be too low, and would make out
+/// others that are not there.
+fn counted(tokens: &Tokens) -> bool {
+    tokens.count_sources.iter().all(|(by, n)| by == "usage" || *n == 0)
+}
+
 /// The warning of an engine that knows less than the server counted to us: another process did the
-/// rest.
+/// rest. One that began anew may have forgotten it.
 fn partial(engine: &StepEngine, own: Own) -> Option<Warning> {
-    engine.foreign_token_ratio?;
-    let (told, answered) = (engine.generation_tokens?, own.answered as f64);
+    let told = engine.generation_tokens.filter(|_| engine.restarts == 0)?;
+    let answered = own.answered as f64;
     (lacks(told, own) && answered - told > FOREIGN_TOKENS).then(|| Warning {
         code: PARTIAL.to_owned(),
         text: format!(
@@ -96,12 +104,10 @@ fn engine(
     answers.fill(&mut told);
     let client = step.latencies.get("ttft").and_then(|ttft| ttft.mean);
     let own_output_tokens = own.answered.saturating_add(own.unanswered);
-    // Other counts than the server's may be too low, and would make out others that are not there.
-    let counted = step.tokens.count_sources.iter().all(|(by, n)| by == "usage" || *n == 0);
     let ours = own_output_tokens.saturating_add(own.beat_output) as f64;
     let foreign = |all: f64| ((all - ours) / all).max(0.0);
-    let foreign_token_ratio =
-        whole.generation_tokens.filter(|all| counted && *all > 0.0).map(foreign);
+    let whole_tokens = whole.generation_tokens.filter(|all| counted(&step.tokens) && *all > 0.0);
+    let foreign_token_ratio = whole_tokens.map(foreign);
     // What the engine does not count, our own requests do, if it had all of them and no others. They
     // are all of the step's: whose begin of a window falls between two readings cannot be told.
     let no_others = foreign_token_ratio.is_some_and(|share| share <= FOREIGN_SHARE);
@@ -213,11 +219,23 @@ mod tests {
 
     #[test]
     fn an_engine_that_knows_a_part_of_our_tokens_is_told() {
-        for (generated, warned) in [(10_000.0, false), (9_500.0, false), (5_000.0, true)] {
+        // The last is another engine altogether.
+        for (generated, warned) in
+            [(10_000.0, false), (9_500.0, false), (5_000.0, true), (0.0, true)]
+        {
             let record = step(generated, 10_000, 0, "usage");
             let told = record.warnings.iter().any(|warning| warning.code == PARTIAL);
             assert_eq!(told, warned, "{generated}");
         }
+        let guessed = step(5_000.0, 10_000, 0, "events");
+        assert!(guessed.warnings.iter().all(|warning| warning.code != PARTIAL), "who knows");
+        let mut record = sample::sweep().steps.remove(1);
+        record.tokens.count_sources = [("usage".to_owned(), 100)].into();
+        let anew = EngineStretched { restarts: 1, ..told(5_000.0) };
+        let seen = SeenBeside { engine: Some((anew, anew)), ..SeenBeside::default() };
+        let own = Own { answered: 10_000, ..Own::default() };
+        joined(&mut record, seen, &Answers::default(), own);
+        assert!(record.warnings.iter().all(|warning| warning.code != PARTIAL), "it forgot them");
     }
 
     #[test]
