@@ -129,6 +129,7 @@ fn a_sweep_is_told_in_every_form() {
 fn what_an_engine_tells_in_its_answers_is_in_the_record() {
     let (ttft, itl) = (Dist::constant_ms(20.0), Dist::constant_ms(2.0));
     let sim = engine(SimSpec { flavour: Flavour::LlamaCpp, ttft, itl, ..SimSpec::default() });
+    // Its counters, which would be found, come first.
     let flags = ["--requests", "4", "--engine-metrics", "off"];
     let output = run(sim.base_url(), &[&flags[..], &["--format", "json"]].concat());
     let record = json(&output.stdout);

@@ -101,9 +101,11 @@ fn who_wants_none_has_none() {
     let sim = engine();
     let (said, record) = bench(sim.base_url(), &["--engine-metrics", "off"]);
     assert!(!said.contains("/metrics"), "{said}");
-    // What its answers tell is told all the same.
+    assert!(sim.handle().recent_requests().iter().all(|one| one.target != "/metrics"));
     let told = &record.expect("a record")["steps"][0]["engine"];
     assert_eq!((&told["readings"], &told["generation_tokens"]), (&0.into(), &Value::Null));
+    let sources = told["sources"].as_object().expect("what the answers tell");
+    assert!(sources.values().all(|source| source == "answers"), "{told}");
 }
 
 #[test]

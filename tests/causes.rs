@@ -283,7 +283,8 @@ fn the_network_is_found() {
     let spec = SimSpec { wire_delay_ms: 300, ..engine() };
     let step = step(spec, 2, FIRST, &[TELLS]);
     assert_eq!(found(&step), Cause::Network, "{step:#?}");
-    assert!(step.engine.expect("told").ttft_gap.expect("known") >= 0.3);
+    // The engine's mean is also of requests of the warm-up, which a busy machine may hold up.
+    assert!(step.engine.expect("told").ttft_gap.expect("known") >= 0.2);
 }
 
 #[test]
@@ -356,7 +357,8 @@ fn answers_that_tell_of_no_queue_leave_it_open_what_was_the_way() {
 
 #[test]
 fn our_tokens_are_the_engines_and_those_of_others_contaminate() {
-    let alone = step(engine(), 4, FIRST, &[TELLS]);
+    // Without a warm-up both views are of the same requests, to the last.
+    let alone = ran(engine(), 4, FIRST, &[TELLS], Warmup::default(), |_| {});
     let told = alone.engine.as_ref().expect("told");
     assert_eq!(told.generation_tokens, Some(told.own_output_tokens as f64), "{told:?}");
     assert_eq!((told.foreign_token_ratio, alone.validity.marks.is_empty()), (Some(0.0), true));

@@ -38,11 +38,15 @@ fn engine() -> SimSpec {
     SimSpec { ttft: Dist::constant_ms(10.0), itl: Dist::constant_ms(2.0), ..SimSpec::default() }
 }
 
+/// What a slow engine takes for its first token, far from the SLO, as that is from a healthy one: a
+/// busy machine holds everybody up.
+const SLOW_MS: f64 = 1_500.0;
+
 fn slow() -> SimSpec {
-    SimSpec { ttft: Dist::constant_ms(900.0), ..engine() }
+    SimSpec { ttft: Dist::constant_ms(SLOW_MS), ..engine() }
 }
 
-/// Targets by name and engine, each with what it `tells`, and two probes a second.
+/// Targets by name and engine, each with what it `tells`, and a beat every second.
 fn config(targets: &[(&str, &SpawnedSim, &str)]) -> String {
     let mut text = "global: {timeout: 20s}\ntargets:\n".to_owned();
     for (name, sim, tells) in targets {
@@ -51,11 +55,11 @@ fn config(targets: &[(&str, &SpawnedSim, &str)]) -> String {
         let _ = writeln!(text, "  - {{name: {name}, url: \"{url}\", models: [sim-8b]{tells}}}");
     }
     text + "slos:\n\
-            \x20 first: {thresholds: {ttft: 400ms}, objective: 90%}\n\
-            \x20 pace: {thresholds: {tpot: 60ms}, objective: 90%}\n\
+            \x20 first: {thresholds: {ttft: 800ms}, objective: 90%}\n\
+            \x20 pace: {thresholds: {tpot: 130ms}, objective: 90%}\n\
             workloads: {w: {synthetic: {input_tokens: 16, output_tokens: 8}}}\n\
             probes:\n\
-            \x20 - {name: p, targets: all, workload: w, interval: 500ms, slo: [first, pace]}\n"
+            \x20 - {name: p, targets: all, workload: w, interval: 1s, slo: [first, pace]}\n"
 }
 
 const TELLS: &str = ", engine_metrics: {url: \"{}/metrics\", interval: 1s}";
@@ -69,7 +73,7 @@ fn json(daemon: &Daemon, path: &str) -> Value {
 fn window(daemon: &Daemon, target: &str, of: impl Fn(&Value) -> bool) -> Value {
     let path = format!("/api/v1/probes?target={target}");
     let mut last = Value::Null;
-    let found = (0..120).find_map(|_| {
+    let found = (0..240).find_map(|_| {
         // The first answers may come before the probe is known.
         last = json(daemon, &path).pointer_mut("/0/window").map_or(Value::Null, Value::take);
         if of(&last) {
@@ -133,9 +137,9 @@ fn ask(address: &str) {
 #[test]
 fn each_cause_is_shown_and_a_healthy_window_shows_none() {
     let prefill = sim(slow());
-    let network = sim(SimSpec { wire_delay_ms: 900, ..engine() });
-    let decode = sim(SimSpec { itl: Dist::constant_ms(150.0), ..engine() });
-    let hot = sim(SimSpec { slots: 3, gpu_throttle_ratio: 0.9, ..slow() });
+    let network = sim(SimSpec { wire_delay_ms: 1_500, ..engine() });
+    let decode = sim(SimSpec { itl: Dist::constant_ms(250.0), ..engine() });
+    let hot = sim(SimSpec { slots: 2, gpu_throttle_ratio: 0.9, ..slow() });
     let (healthy, silent) = (sim(engine()), sim(slow()));
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("a.yml");
@@ -159,20 +163,25 @@ fn each_cause_is_shown_and_a_healthy_window_shows_none() {
     let degraded = &found["degraded"];
     assert_eq!((&degraded["slo"], &degraded["missed"]), (&"first".into(), &"ttft".into()));
     assert!(degraded["misses"].as_u64() >= Some(3) && degraded["judged"].as_u64() >= Some(5));
-    assert!(degraded["evidence"]["prefill_mean"].as_f64() >= Some(0.8), "{found:#}");
+    assert!(degraded["evidence"]["prefill_mean"].as_f64() >= Some(1.4), "{found:#}");
     let engine = &found["engine"];
-    assert!(engine["ttft_gap"].as_f64().expect("both views") >= 0.0, "{found:#}");
-    assert!(engine["prefill_mean"].as_f64() >= Some(0.8) && engine["restarts"] == 0, "{found:#}");
+    // Both views are of nearly the same requests: one more that a busy machine holds up on one side
+    // moves a mean of few.
+    assert!(engine["ttft_gap"].as_f64().expect("both views").abs() < 0.7, "{found:#}");
+    assert!(engine["prefill_mean"].as_f64() >= Some(1.4) && engine["restarts"] == 0, "{found:#}");
 
     let found = window(&daemon, "network", cause("network"));
-    assert!(found["engine"]["ttft_gap"].as_f64() >= Some(0.8), "{found:#}");
+    assert!(found["engine"]["ttft_gap"].as_f64() >= Some(1.4), "{found:#}");
     let found = window(&daemon, "decode", cause("decode"));
     assert_eq!(found["degraded"]["slo"], "pace");
     let found = window(&daemon, "hot", cause("gpu_throttle"));
     assert!(found["gpu"]["throttle_ratios"]["power"].as_f64() > Some(0.25), "{found:#}");
     for untold in ["silent", "broken", "gone"] {
         let found = window(&daemon, untold, cause("unknown"));
-        assert!(found["engine"].is_null() && found["ttft_mean"].as_f64() >= Some(0.8), "{found:#}");
+        // What usage says of the prefix cache is all that there is.
+        let (readings, ttft) = (&found["engine"]["readings"], &found["engine"]["ttft_mean"]);
+        assert!(*readings == 0 && ttft.is_null(), "{found:#}");
+        assert!(found["ttft_mean"].as_f64() >= Some(1.4), "{found:#}");
     }
     let judged = |window: &Value| window["judged"].as_u64() >= Some(5);
     let found = window(&daemon, "healthy", judged);

@@ -27,9 +27,9 @@ pub struct Ask {
     pub limits: Limits,
 }
 
-/// Tests the target behind `link`. At most ten control requests, one for each configured exposition of its
-/// engine beyond the first, and one completion are sent,
-/// each with a deadline; a field that the server refuses is left out and the completion repeated.
+/// Tests the target behind `link`. One completion and at most ten control requests are sent, and one
+/// more for each configured exposition of its engine beyond the first, each with a deadline; a field
+/// that the server refuses is left out and the completion repeated.
 ///
 /// # Errors
 /// If nothing can be sent at all: credentials or TLS material that cannot be read. Whatever the

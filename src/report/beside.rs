@@ -62,11 +62,11 @@ fn engine(told: &StepEngine) -> Vec<String> {
         |name: &str, value: Option<f64>| value.map(|value| format!("{name} {}", percent(value)));
     let count =
         |name: &str, value: Option<f64>| value.map(|value| format!("{name} {}", grouped(value, 0)));
-    let from_answers = told.sources.iter().filter(|(_, source)| **source == EngineSource::Answers);
-    let from_answers: Vec<_> =
-        from_answers.map(|(name, _)| name.trim_end_matches("_mean")).collect();
-    let from_answers = (!from_answers.is_empty())
-        .then(|| format!("from answers: {}", from_answers.join(", ").replace('_', " ")));
+    let from = |words: &str, source: EngineSource| {
+        let its = told.sources.iter().filter(|(_, of)| **of == source);
+        let names: Vec<_> = its.map(|(name, _)| name.trim_end_matches("_mean")).collect();
+        (!names.is_empty()).then(|| format!("{words}: {}", names.join(", ").replace('_', " ")))
+    };
     let parts = [
         time("ttft mean", told.ttft_mean),
         time("ours less its", told.ttft_gap),
@@ -79,7 +79,8 @@ fn engine(told: &StepEngine) -> Vec<String> {
         count("running at most", told.running_max),
         count("waiting at most", told.waiting_max),
         share("tokens of others", told.foreign_token_ratio),
-        from_answers,
+        from("from answers", EngineSource::Answers),
+        from("inferred", EngineSource::Inferred),
     ];
     parts.into_iter().flatten().collect()
 }
@@ -120,6 +121,7 @@ mod tests {
                 ("prefill_mean".to_owned(), EngineSource::Answers),
                 ("ttft_mean".to_owned(), EngineSource::Counters),
                 ("prefix_hit_ratio".to_owned(), EngineSource::Answers),
+                ("queue_mean".to_owned(), EngineSource::Inferred),
             ]
             .into(),
             ..StepEngine::default()
@@ -129,7 +131,8 @@ mod tests {
         let labels: Vec<_> = told.iter().map(|line| line.label.as_str()).collect();
         assert_eq!(labels, ["cause: queue", "engine", "GPUs"]);
         assert!(told[0].text.contains("missed ttft") && told[0].text.contains("queue_mean 750"));
-        assert!(told[1].text.ends_with("from answers: prefill, prefix hit ratio"), "{told:?}");
+        let sources = ["from answers: prefill, prefix hit ratio", "inferred: queue"];
+        assert!(told[1].text.ends_with(&sources.join(Frame::Ascii.dot())), "{told:?}");
         assert_eq!(told[2].text, "2");
     }
 }

@@ -86,6 +86,8 @@ pub struct BeatSummary {
     pub e2e: Option<Duration>,
     /// Tokens of the prompt.
     pub input_tokens: Option<u64>,
+    /// Those of them that the engine's prefix cache held.
+    pub cached_input_tokens: Option<u64>,
     /// Tokens of the answer.
     pub output_tokens: Option<u64>,
     /// Where `output_tokens` comes from.
@@ -123,6 +125,7 @@ impl BeatSummary {
             tpot: measurement.tpot,
             e2e: measurement.e2e,
             input_tokens: measurement.input_tokens,
+            cached_input_tokens: measurement.cached_input_tokens,
             output_tokens: measurement.output_tokens,
             count_source: measurement.count_source,
             judged: judgements.iter().map(|judgement| judgement.bad).collect(),

@@ -40,8 +40,9 @@ fn our_own_beats_beside_a_sweep_are_not_the_load_of_others() {
     let step = &run["steps"][0];
     let told = &step["engine"];
     let of = |name: &str| told[name].as_f64().unwrap_or_else(|| panic!("no {name}: {told}"));
-    assert!(of("beat_output_tokens") >= 1_000.0, "{told}");
-    assert!(of("generation_tokens") > of("own_output_tokens") + 500.0, "{told}");
+    // Two beats at least, which would be too many if they were others'.
+    assert!(of("beat_output_tokens") >= 400.0, "{told}");
+    assert!(of("generation_tokens") > of("own_output_tokens") + 128.0, "{told}");
     assert_eq!(of("foreign_token_ratio"), 0.0, "{told}");
     let marks = step["validity"]["marks"].as_array().expect("a list");
     assert!(!marks.contains(&Value::from("contaminated")), "{}", step["validity"]);

@@ -35,6 +35,8 @@ type Collected = BTreeMap<Arc<str>, Vec<(&'static str, Arc<Sheet>)>>;
 /// One target at one moment.
 struct Target<'a> {
     wall: Wall,
+    /// When its windows begin, at the earliest.
+    begin: Stamp,
     probes: Vec<&'a ProbeSnapshot>,
     sheets: &'a [(&'static str, Arc<Sheet>)],
 }
@@ -95,39 +97,33 @@ impl<'a> Target<'a> {
         let wall = Wall::anchor();
         let of = |probes: &'a [ProbeSnapshot]| {
             let sheets = probes.first().and_then(|probe| collected.get(&probe.key.target));
-            let sheets = sheets.map_or(&[][..], Vec::as_slice);
-            Self { wall, probes: probes.iter().collect(), sheets }
+            Self::of(wall, probes.iter().collect(), sheets.map_or(&[][..], Vec::as_slice))
         };
         probes.chunk_by(|one, other| one.key.target == other.key.target).map(of).collect()
     }
 
-    /// When the windows begin, at the earliest.
-    fn earliest(&self) -> Stamp {
-        self.wall.stamp().before(WINDOW)
+    fn of(
+        wall: Wall,
+        probes: Vec<&'a ProbeSnapshot>,
+        sheets: &'a [(&'static str, Arc<Sheet>)],
+    ) -> Self {
+        let over = probes.iter().filter_map(|probe| sweep_over(wall, probe));
+        let begin = over.fold(wall.stamp().before(WINDOW), Stamp::max);
+        Self { wall, begin, probes, sheets }
     }
 
-    /// The time at which a beat was due.
-    fn due(&self, beat: &BeatSummary) -> Stamp {
-        self.wall.stamp_at(beat.due_unix_nanos)
-    }
-
-    /// The beats that count from `begin` on. A sweep of our own cuts a window off: what the engine
-    /// told until then is the sweep's doing.
+    /// The beats of `probe` that count from `begin` on.
     fn beats<'b>(&self, probe: &'b ProbeSnapshot, begin: Stamp) -> &'b [Arc<BeatSummary>] {
-        let old = |beat: &Arc<BeatSummary>| self.due(beat) < begin;
-        let first = probe.beats.iter().rposition(|beat| beat.own_sweep || old(beat));
+        let out = |beat: &Arc<BeatSummary>| beat.own_sweep || due(self.wall, beat) < begin;
+        let first = probe.beats.iter().rposition(out);
         &probe.beats[first.map_or(0, |last| last + 1)..]
     }
 
-    /// From when on the telemetry tells of the same time as `beats`, which are the window's: from
-    /// its begin, unless a sweep or our memory cut the beats off later.
-    fn since(&self, probe: &ProbeSnapshot, beats: &[Arc<BeatSummary>]) -> Option<Stamp> {
-        let first = self.due(beats.first()?);
-        let cut = match probe.beats.len().checked_sub(beats.len() + 1) {
-            Some(before) => probe.beats[before].own_sweep,
-            None => beats.len() == BEATS,
-        };
-        Some(if cut { first } else { self.earliest() })
+    /// From when on all beats of `probe` are remembered; absent if it has none in the window.
+    fn since(&self, probe: &ProbeSnapshot) -> Option<Stamp> {
+        let beats = self.beats(probe, self.begin);
+        let first = due(self.wall, beats.first()?);
+        Some(if beats.len() == BEATS { first } else { self.begin })
     }
 
     fn windows(&self) -> Vec<(Arc<BeatKey>, ProbeWindow)> {
@@ -135,8 +131,8 @@ impl<'a> Target<'a> {
     }
 
     fn window(&self, probe: &ProbeSnapshot) -> ProbeWindow {
-        let beats = self.beats(probe, self.earliest());
-        let Some(since) = self.since(probe, beats) else { return ProbeWindow::default() };
+        let Some(since) = self.since(probe) else { return ProbeWindow::default() };
+        let beats = self.beats(probe, since);
         let (engine, gpus) = (self.engine(since), self.gpus(since));
         let begins = [engine.as_ref().map(|one| one.begin), gpus.as_ref().map(|one| one.begin)];
         let begin = begins.into_iter().flatten().max().unwrap_or(since);
@@ -191,20 +187,23 @@ impl<'a> Target<'a> {
 
     /// Our own requests to the target since `begin`.
     fn own(&self, begin: Stamp) -> Own {
-        let mut own = Own { requests: 0, output_tokens: 0, counted: true };
+        let mut own = Own { requests: 0, prompt_tokens: 0, output_tokens: 0, counted: true };
         let beats = self.probes.iter().flat_map(|probe| self.beats(probe, begin));
         for beat in beats.filter(|beat| beat.outcome == Outcome::Ok) {
             own.requests += 1;
+            own.prompt_tokens += beat.input_tokens.unwrap_or(0);
             own.output_tokens += beat.output_tokens.unwrap_or(0);
             own.counted &= beat.count_source == Some(CountSource::Usage);
         }
         own
     }
 
-    /// Our median time to first token beside the mean of the engine's other requests.
+    /// Our median time to first token beside the mean of the engine's other requests: since all of
+    /// ours are remembered, or those that are not would pass for others.
     fn ratios(&self) -> Vec<Reading> {
+        let since = self.probes.iter().filter_map(|probe| self.since(probe)).max();
         let engine = self.sheets.iter().find_map(|(_, sheet)| match &sheet.sight {
-            Sight::Engine(between) => Between::since(between, self.earliest()),
+            Sight::Engine(between) => Between::since(between, since?),
             Sight::None | Sight::Gpus(_) => None,
         });
         let (Some(engine), Some(first)) = (engine, self.probes.first()) else { return Vec::new() };
@@ -216,6 +215,25 @@ impl<'a> Target<'a> {
         let beats: Vec<Beats> = self.probes.iter().map(of).collect();
         traffic_ratios(&first.key.target, engine.what.ttft, &beats)
     }
+}
+
+/// The time at which a beat was due.
+fn due(wall: Wall, beat: &BeatSummary) -> Stamp {
+    wall.stamp_at(beat.due_unix_nanos)
+}
+
+/// When the last sweep of our own that a beat of `probe` was beside was over, as far as its beats
+/// know. What the engine told until then is the sweep's doing, for every probe of the target.
+fn sweep_over(wall: Wall, probe: &ProbeSnapshot) -> Option<Stamp> {
+    let last = probe.beats.iter().rposition(|beat| beat.own_sweep)?;
+    Some(match probe.beats.get(last + 1) {
+        Some(after) => due(wall, after),
+        // Probes that beat more often may know better.
+        None => {
+            let beside = &probe.beats[last];
+            due(wall, beside).after(beside.e2e.unwrap_or_default())
+        }
+    })
 }
 
 /// The tokens that the engine generated a second, for everybody.
@@ -246,6 +264,7 @@ fn causes(key: &BeatKey, window: &ProbeWindow) -> Vec<Reading> {
 /// Our own requests of a stretch.
 struct Own {
     requests: u64,
+    prompt_tokens: u64,
     output_tokens: u64,
     /// Whether the server counted the tokens of all of them.
     counted: bool,
@@ -257,6 +276,7 @@ impl Own {
         let all = told.generation_tokens.filter(|all| self.counted && *all > 0.0);
         let ours = self.output_tokens as f64;
         told.ttft_gap = means.ttft.zip(told.ttft_mean).map(|(ours, theirs)| ours - theirs);
+        told.own_prompt_tokens = Some(self.prompt_tokens);
         told.own_output_tokens = self.output_tokens;
         told.foreign_token_ratio = all.map(|all| ((all - ours) / all).max(0.0));
         told
@@ -274,8 +294,7 @@ fn answers(beats: &[Arc<BeatSummary>]) -> Answers {
     let mut answers = Answers::default();
     let ok = beats.iter().filter(|beat| beat.outcome == Outcome::Ok && beat.spoiled.is_none());
     ok.for_each(|beat| {
-        let cached = beat.told.and_then(|told| told.cached_tokens);
-        answers.push(beat.told.as_ref(), cached, beat.input_tokens);
+        answers.push(beat.told.as_ref(), beat.cached_input_tokens, beat.input_tokens);
     });
     answers
 }

@@ -1,11 +1,12 @@
 //! The client's numbers of a step beside those of its engine and GPUs.
 //!
 //! Owns what follows from both: how much of the load was not ours, the gap between the two views of
-//! the first token, energy a token. Pure.
+//! the first token, energy a token; and whose number stands where several tell one: the engine's
+//! counters, then its answers, then what is inferred. Pure.
 
 use super::beside::SeenBeside;
 use crate::{
-    event::{EngineSource, Mark, StepEngine, StepGpu, StepRecord, Warning},
+    event::{EngineSource, Mark, StepEngine, StepGpu, StepRecord, Tokens, Warning},
     tally::Answers,
     telemetry::{EngineStretched, GpuStretched},
 };
@@ -51,7 +52,9 @@ pub(super) fn joined(record: &mut StepRecord, seen: SeenBeside, answers: &Answer
     record.gpu = seen.gpus.as_ref().map(|gpus| gpu(gpus, own));
     let warning = |text| Warning { code: UNTOLD.to_owned(), text };
     record.warnings.extend(seen.untold.into_iter().map(warning));
-    record.warnings.extend(record.engine.as_ref().and_then(|engine| partial(engine, own)));
+    if counted(&record.tokens) {
+        record.warnings.extend(record.engine.as_ref().and_then(|engine| partial(engine, own)));
+    }
     if record.engine.as_ref().is_some_and(is_contaminated) {
         record.validity.marks.push(Mark::Contaminated);
     }
@@ -65,19 +68,30 @@ fn is_contaminated(engine: &StepEngine) -> bool {
     share > FOREIGN_SHARE && share * all > FOREIGN_TOKENS
 }
 
+/// Whether the server counted all of our tokens. Other counts may be too low, and would make out
+/// others that are not there.
+fn counted(tokens: &Tokens) -> bool {
+    tokens.count_sources.iter().all(|(by, n)| by == "usage" || *n == 0)
+}
+
 /// The warning of an engine that knows less than the server counted to us: another process did the
-/// rest.
+/// rest. One that began anew may have forgotten it.
 fn partial(engine: &StepEngine, own: Own) -> Option<Warning> {
-    engine.foreign_token_ratio?;
-    let (told, answered) = (engine.generation_tokens?, own.answered as f64);
-    let missing = answered - told;
-    (missing > FOREIGN_SHARE * answered && missing > FOREIGN_TOKENS).then(|| Warning {
+    let told = engine.generation_tokens.filter(|_| engine.restarts == 0)?;
+    let answered = own.answered as f64;
+    (lacks(told, own) && answered - told > FOREIGN_TOKENS).then(|| Warning {
         code: PARTIAL.to_owned(),
         text: format!(
             "the engine's metrics have {told:.0} of our {answered:.0} output tokens: name those of \
              every process behind the target"
         ),
     })
+}
+
+/// Whether an engine that counted so many tokens lacks a part of ours.
+fn lacks(told: f64, own: Own) -> bool {
+    let answered = own.answered as f64;
+    answered - told > FOREIGN_SHARE * answered
 }
 
 fn engine(
@@ -90,16 +104,15 @@ fn engine(
     answers.fill(&mut told);
     let client = step.latencies.get("ttft").and_then(|ttft| ttft.mean);
     let own_output_tokens = own.answered.saturating_add(own.unanswered);
-    // Other counts than the server's may be too low, and would make out others that are not there.
-    let counted = step.tokens.count_sources.iter().all(|(by, n)| by == "usage" || *n == 0);
     let ours = own_output_tokens.saturating_add(own.beat_output) as f64;
     let foreign = |all: f64| ((all - ours) / all).max(0.0);
-    let foreign_token_ratio =
-        whole.generation_tokens.filter(|all| counted && *all > 0.0).map(foreign);
-    // What the engine does not count, our own requests do, if it had no others. They are all of the
-    // step's: whose begin of a window falls between two readings cannot be told.
-    let ours_alone = foreign_token_ratio.is_some_and(|share| share <= FOREIGN_SHARE);
-    if ours_alone {
+    let whole_tokens = whole.generation_tokens.filter(|all| counted(&step.tokens) && *all > 0.0);
+    let foreign_token_ratio = whole_tokens.map(foreign);
+    // What the engine does not count, our own requests do, if it had all of them and no others. They
+    // are all of the step's: whose begin of a window falls between two readings cannot be told.
+    let no_others = foreign_token_ratio.is_some_and(|share| share <= FOREIGN_SHARE);
+    let had_all = whole.generation_tokens.is_some_and(|all| !lacks(all, own));
+    if no_others && had_all {
         let inferred = whole.of_requests(own.requests as f64, seconds).beside();
         told.queue_mean = told.queue_mean.or(inferred.queue_mean);
         told.prefill_mean = told.prefill_mean.or(inferred.prefill_mean);
@@ -206,11 +219,23 @@ mod tests {
 
     #[test]
     fn an_engine_that_knows_a_part_of_our_tokens_is_told() {
-        for (generated, warned) in [(10_000.0, false), (9_500.0, false), (5_000.0, true)] {
+        // The last is another engine altogether.
+        for (generated, warned) in
+            [(10_000.0, false), (9_500.0, false), (5_000.0, true), (0.0, true)]
+        {
             let record = step(generated, 10_000, 0, "usage");
             let told = record.warnings.iter().any(|warning| warning.code == PARTIAL);
             assert_eq!(told, warned, "{generated}");
         }
+        let guessed = step(5_000.0, 10_000, 0, "events");
+        assert!(guessed.warnings.iter().all(|warning| warning.code != PARTIAL), "who knows");
+        let mut record = sample::sweep().steps.remove(1);
+        record.tokens.count_sources = [("usage".to_owned(), 100)].into();
+        let anew = EngineStretched { restarts: 1, ..told(5_000.0) };
+        let seen = SeenBeside { engine: Some((anew, anew)), ..SeenBeside::default() };
+        let own = Own { answered: 10_000, ..Own::default() };
+        joined(&mut record, seen, &Answers::default(), own);
+        assert!(record.warnings.iter().all(|warning| warning.code != PARTIAL), "it forgot them");
     }
 
     #[test]
@@ -266,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_engine_does_not_count_is_counted_by_ours_while_it_has_no_others() {
+    fn what_the_engine_does_not_count_is_counted_by_ours_while_it_has_them_all_and_no_others() {
         let uncounted = |seconds| Span { seconds: Some(seconds), requests: None };
         let told = EngineStretched {
             prefill: uncounted(5.0),
@@ -276,7 +301,14 @@ mod tests {
             generation_tokens: Some(10_000.0),
             ..EngineStretched::default()
         };
-        for (answered, means) in [(10_000, [0.8, 0.1, 0.4].map(Some)), (9_000, [None; 3])] {
+        let known = [0.8, 0.1, 0.4].map(Some);
+        for (answered, means) in [
+            (10_000, known),
+            (10_500, known),
+            (9_000, [None; 3]),
+            // A part of the processes is read: its seconds are not those of all of our requests.
+            (20_000, [None; 3]),
+        ] {
             let mut record = sample::sweep().steps.remove(1);
             record.tokens.count_sources = [("usage".to_owned(), 50)].into();
             let seen =

@@ -53,6 +53,7 @@ pub(crate) fn failed(outcome: Outcome) -> BeatSummary {
         tpot: None,
         e2e: None,
         input_tokens: None,
+        cached_input_tokens: None,
         output_tokens: None,
         count_source: None,
         judged: Box::default(),

@@ -52,8 +52,25 @@ fn engine(wall: Wall, long: u64, at: impl Fn(u64) -> u32) -> Sheet {
 
 fn window(wall: Wall, beats: Vec<BeatSummary>, sheet: Sheet) -> ProbeWindow {
     let (probe, sheets) = (probe(beats), [("engine", Arc::new(sheet))]);
-    let target = Target { wall, probes: vec![&probe], sheets: &sheets };
-    target.windows().remove(0).1
+    Target::of(wall, vec![&probe], &sheets).windows().remove(0).1
+}
+
+/// The ratio of the first of these probes.
+fn first_ratio(wall: Wall, probes: Vec<Vec<BeatSummary>>, sheet: Sheet) -> Option<f64> {
+    let probes: Vec<_> = probes.into_iter().map(probe).collect();
+    let sheets = [("engine", Arc::new(sheet))];
+    let ratios = Target::of(wall, probes.iter().collect(), &sheets).ratios();
+    ratios.first().map(|reading| reading.value)
+}
+
+/// As many beats of 1 s as are remembered, one a second until now.
+fn remembered(wall: Wall) -> Vec<BeatSummary> {
+    let now = wall.unix_nanos(wall.stamp());
+    let mut beats = beats(wall, i64::try_from(BEATS).expect("small"));
+    for (place, beat) in (0_i64..).zip(beats.iter_mut()) {
+        beat.due_unix_nanos = now - (60 - place) * SECOND;
+    }
+    beats
 }
 
 #[test]
@@ -130,14 +147,66 @@ fn a_sweep_of_our_own_cuts_the_window_off() {
 fn a_memory_that_is_short_shortens_what_it_is_held_against() {
     let wall = Wall::anchor();
     let sheet = engine(wall, 900, |ago| 5_000 - u32::try_from(ago).expect("small"));
-    let mut beats = beats(wall, i64::try_from(BEATS).expect("small"));
-    let now = wall.unix_nanos(wall.stamp());
-    for (place, beat) in (0_i64..).zip(beats.iter_mut()) {
-        beat.due_unix_nanos = now - (60 - place) * SECOND;
-    }
-    let window = window(wall, beats, sheet);
+    let window = window(wall, remembered(wall), sheet);
     assert_eq!(window.judged, 60);
     assert!((45.0..=60.0).contains(&window.seconds), "{window:?}");
+}
+
+#[test]
+fn a_sweep_that_another_probe_saw_is_as_much_the_targets() {
+    let wall = Wall::anchor();
+    let sheet = engine(wall, 900, |ago| 5_000 - u32::try_from(ago).expect("small"));
+    let mut seen = beats(wall, 20);
+    seen[15].own_sweep = true;
+    let (one, other) = (probe(beats(wall, 20)), probe(seen));
+    let sheets = [("engine", Arc::new(sheet))];
+    let windows = Target::of(wall, vec![&one, &other], &sheets).windows();
+    for (_, window) in windows {
+        assert_eq!(window.judged, 4);
+        assert!((85.0..=100.0).contains(&window.seconds), "{window:?}");
+    }
+    // It goes on: what other probes see of the time after its last beat counts.
+    let mut under_way = beats(wall, 20);
+    under_way[19].own_sweep = true;
+    under_way[19].e2e = Some(Duration::from_millis(2_500));
+    let (one, other) = (probe(remembered(wall)), probe(under_way));
+    let windows = Target::of(wall, vec![&one, &other], &[]).windows();
+    let judged: Vec<u64> = windows.iter().map(|(_, window)| window.judged).collect();
+    assert_eq!(judged, [7, 0], "since the beat beside it ended, 7.5 s ago");
+}
+
+#[test]
+fn neither_our_sweeps_nor_our_forgotten_beats_pass_for_real_traffic() {
+    let wall = Wall::anchor();
+    // A request a second, of 0.95 s each.
+    let sheet = || engine(wall, 900, |ago| 5_000 - u32::try_from(ago).expect("small"));
+    let ratio = |probes| first_ratio(wall, probes, sheet());
+    let real = ratio(vec![beats(wall, 20)]).expect("a ratio");
+    assert!((1.0..1.1).contains(&real), "{real}");
+    // 60 beats in the last minute are all that the engine had, whatever it had before.
+    assert_eq!(ratio(vec![remembered(wall)]), None);
+    assert_eq!(ratio(vec![beats(wall, 20), remembered(wall)]), None);
+    let mut swept = beats(wall, 20);
+    swept[13].own_sweep = true;
+    let last = swept[19].clone();
+    swept.extend(vec![last; 6]);
+    let after = ratio(vec![swept.clone()]).expect("enough beats since");
+    assert!((0.9..1.1).contains(&after), "{after}");
+    // All of its traffic was the sweep's.
+    let quiet = engine(wall, 900, |ago| 5_000 - u32::try_from(ago.max(170)).expect("small"));
+    assert_eq!(first_ratio(wall, vec![swept], quiet), None);
+}
+
+#[test]
+fn what_usage_says_of_the_cache_is_told_too() {
+    let wall = Wall::anchor();
+    let mut beats = beats(wall, 10);
+    for beat in &mut beats {
+        (beat.input_tokens, beat.cached_input_tokens) = (Some(80), Some(20));
+    }
+    let engine = window(wall, beats, Sheet::default()).engine.expect("told");
+    assert_eq!((engine.prefix_hit_ratio, engine.answers), (Some(0.25), 10));
+    assert_eq!(engine.sources["prefix_hit_ratio"], EngineSource::Answers);
 }
 
 #[test]
