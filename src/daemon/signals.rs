@@ -2,6 +2,7 @@
 
 use std::io;
 
+use nix::sys::signal::Signal::SIGXFSZ as FILE_TOO_LARGE;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a signal asks for.
@@ -22,6 +23,9 @@ pub(super) struct Signals {
 
 impl Signals {
     pub(super) fn catch() -> io::Result<Self> {
+        // Nobody waits for it: caught, it no longer ends the process, and the write that was too
+        // much fails instead, as on a full disk.
+        drop(signal(SignalKind::from_raw(FILE_TOO_LARGE as i32))?);
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

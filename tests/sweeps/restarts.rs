@@ -1,11 +1,14 @@
 //! What outlives a daemon: records, drafts, due times.
 
-use std::fs;
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
 
 use nix::sys::signal::Signal;
 
 use crate::{
-    daemon::until,
+    daemon::{Daemon, tokenbeat, until},
     site::{Site, at_least, json, run_now, sweep, value},
 };
 
@@ -89,6 +92,24 @@ fn a_folder_that_takes_nothing_stops_no_sweep() {
     assert_eq!(daemon.get(&format!("/api/v1/runs/{id}")).status, 200, "memory has it");
     assert!(daemon.output().contains("the store"), "{}", daemon.output());
     assert_eq!(daemon.get("/-/ready").status, 200);
+}
+
+#[test]
+fn a_limit_on_files_stops_no_daemon() {
+    let site = Site::new();
+    site.configure("- {name: s, targets: [t], scenario: short}\n");
+    let (file, data) = (site.file(), site.folder.path().join("data"));
+    let serve = tokenbeat(&["serve", "--web.listen-address", "127.0.0.1:0"]);
+    let mut limited = Command::new("sh");
+    // By default the system ends whoever writes more than that.
+    limited.args(["-c", "ulimit -f 0 && exec \"$@\"", "sh"]).arg(serve.get_program());
+    limited.args(serve.get_args()).args(["--web.enable-lifecycle", "--config.file"]).arg(file);
+    let mut daemon = Daemon::start(limited.arg("--storage.path").arg(data).stdin(Stdio::null()));
+    run_now(&daemon);
+    until("its end", || sweep(&daemon)["last_run"]["id"].as_str().map(str::to_owned));
+    assert!(value(&daemon, "tokenbeat_store_errors_total", &[]) >= Some(1.0));
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.ended().code(), Some(0), "{}", daemon.output());
 }
 
 #[test]
