@@ -2,8 +2,11 @@
 
 use std::io;
 
-use nix::sys::signal::Signal::SIGXFSZ as FILE_TOO_LARGE;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// SIGXFSZ, as it is numbered on all that we are built for: a write beyond the largest file that the
+/// process may have (`ulimit -f`, systemd's `LimitFSIZE`).
+const FILE_TOO_LARGE: i32 = 25;
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +28,7 @@ impl Signals {
     pub(super) fn catch() -> io::Result<Self> {
         // Nobody waits for it: caught, it no longer ends the process, and the write that was too
         // much fails instead, as on a full disk.
-        drop(signal(SignalKind::from_raw(FILE_TOO_LARGE as i32))?);
+        drop(signal(SignalKind::from_raw(FILE_TOO_LARGE))?);
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

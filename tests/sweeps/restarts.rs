@@ -153,7 +153,10 @@ fn a_run_that_was_killed_is_closed_with_its_steps_and_its_target_is_free() {
     );
     assert_eq!(record["steps"].as_array().map(Vec::len), Some(1));
     assert_eq!(record["findings"]["peak_throughput_step"], 0, "{}", record["findings"]);
-    assert_eq!(record["findings"]["verdicts"]["fast"], "pass", "{}", record["findings"]);
+    // A step that a busy machine has marked says nothing.
+    let marks = record["steps"][0]["validity"]["marks"].as_array().expect("a list");
+    let verdict = if marks.is_empty() { "pass" } else { "not_enough_data" };
+    assert_eq!(record["findings"]["verdicts"]["fast"], verdict, "{}", record["findings"]);
     assert!(record["environment"]["fingerprint"].as_str().is_some_and(|print| !print.is_empty()));
     assert_eq!(value(&next, "tokenbeat_sweep_running", &of), Some(0.0));
     assert_eq!(value(&next, "tokenbeat_sweep_step_samples", &of), None, "it was not carried out");
