@@ -129,7 +129,8 @@ fn a_sweep_is_told_in_every_form() {
 fn what_an_engine_tells_in_its_answers_is_in_the_record() {
     let (ttft, itl) = (Dist::constant_ms(20.0), Dist::constant_ms(2.0));
     let sim = engine(SimSpec { flavour: Flavour::LlamaCpp, ttft, itl, ..SimSpec::default() });
-    let output = run(sim.base_url(), &["--requests", "4", "--format", "json"]);
+    let flags = ["--requests", "4", "--engine-metrics", "off"];
+    let output = run(sim.base_url(), &[&flags[..], &["--format", "json"]].concat());
     let record = json(&output.stdout);
     let faults: Vec<_> = schema().iter_errors(&record).map(|it| it.to_string()).collect();
     assert!(faults.is_empty(), "{faults:?}");
@@ -138,7 +139,7 @@ fn what_an_engine_tells_in_its_answers_is_in_the_record() {
     assert!(engine["prefill_mean"].as_f64().expect("told") >= 0.02, "{engine}");
     assert_eq!(engine["sources"]["decode_mean"], "answers");
     assert_eq!(engine["queue_mean"], Value::Null);
-    let output = run(sim.base_url(), &["--requests", "4"]);
+    let output = run(sim.base_url(), &flags);
     let out = text(&output.stdout);
     assert!(out.contains("from answers: decode, prefill, prefix hit ratio"), "{out}");
 }

@@ -565,7 +565,7 @@ fn a_subject_costs_at_most_280_series() {
 }
 
 #[test]
-fn telemetry_costs_at_most_20_series_an_engine_40_a_gpu_and_10_a_probe() {
+fn telemetry_costs_at_most_20_series_an_engine_52_a_gpu_and_10_a_probe() {
     let samples = samples(&sink());
     let of = |label: &str, prefix: &str| {
         let has = |(name, labels): &&exposition::Key| {
@@ -574,7 +574,9 @@ fn telemetry_costs_at_most_20_series_an_engine_40_a_gpu_and_10_a_probe() {
         samples.values.keys().filter(has).count()
     };
     let (engine, gpu) = (of("target", "tokenbeat_engine_"), of("gpu", "tokenbeat_gpu_"));
-    assert!((16..=20).contains(&engine) && (30..=40).contains(&gpu), "{engine}, {gpu}");
+    // One program has it here, of at most eight.
+    let gpu = gpu + 8 - of("process", "tokenbeat_gpu_process_memory_bytes");
+    assert!((16..=20).contains(&engine) && (40..=52).contains(&gpu), "{engine}, {gpu}");
     let joined = samples.values.keys().filter(|(name, _)| JOINED.contains(&&**name)).count();
     assert_eq!(joined, 10, "one ratio, and while the probe is degraded each cause");
 }

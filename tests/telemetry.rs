@@ -118,6 +118,12 @@ fn a_daemon_passes_on_what_the_engine_and_its_gpus_say() {
         assert_eq!(told.get("tokenbeat_gpu_power_watts", &of), 75.0);
         assert_eq!(told.get("tokenbeat_gpu_sm_clock_hertz", &of), 1.98e9);
         assert_eq!(told.get("tokenbeat_gpu_memory_total_bytes", &of), 143_771.0 * 1_048_576.0);
+        // It rests, and so do its links.
+        for direction in ["transmit", "receive"] {
+            let of = [&of[..], &[("direction", direction)]].concat();
+            assert_eq!(told.get("tokenbeat_gpu_nvlink_bytes_per_second", &of), 0.0);
+            assert_eq!(told.get("tokenbeat_gpu_pcie_bytes_per_second", &of), 0.0);
+        }
         let joules = told.get("tokenbeat_gpu_energy_joules_total", &of);
         let after = exposition::text(&after).get("DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", &of[1..2]);
         assert!(joules > 0.0 && joules <= after / 1e3, "{joules} {after}");

@@ -17,8 +17,6 @@ use crate::{
 /// What the steps do not say themselves.
 #[derive(Clone, Debug, Default)]
 pub struct FindingsContext {
-    /// Dollars an hour.
-    pub cost_per_hour: Option<f64>,
     /// What the run was held against.
     pub slos: Vec<Arc<Slo>>,
     /// The search's outcome, if there was one.
@@ -50,10 +48,8 @@ pub fn findings(steps: &[StepRecord], context: &FindingsContext) -> Findings {
         let tokens = peak.rates.output_tokens_per_second.filter(|rate| *rate > 0.0);
         findings.peak_throughput_step = Some(peak.step);
         findings.max_output_tokens_per_second = tokens;
-        findings.cost_dollars_per_million_output_tokens = context
-            .cost_per_hour
-            .zip(tokens)
-            .map(|(dollars, rate)| dollars / (rate * 3600.0) * 1e6);
+        findings.cost_dollars_per_million_output_tokens =
+            peak.rates.cost_dollars_per_million_output_tokens;
         findings.joules_per_output_token =
             peak.gpu.as_ref().and_then(|gpu| gpu.joules_per_output_token);
         let curve = Curve::beside(peak, compared);

@@ -89,7 +89,8 @@ those of the latest run that was complete and valid: `step` is `run` for what is
 
 What engines and GPUs tell is passed on in base units. `target` is empty for a GPU that no target
 claims, `mig` for one that is whole, `model` where an engine does not say which of a target's models
-it speaks of. A value that could not be read is absent from the next scrape on; counters stand.
+it speaks of. A value that could not be read is absent from the next scrape on; counters stand. An
+engine costs at most 20 series a model, a GPU 52, of which 8 are the programs on it.
 ";
 
 #[cfg(test)]

@@ -132,6 +132,8 @@ pub enum Unit {
     Factor,
     /// Bytes.
     Bytes,
+    /// Bytes a second.
+    BytesPerSecond,
     /// Watts.
     Watts,
     /// Joules.

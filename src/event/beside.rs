@@ -113,6 +113,14 @@ pub struct StepGpu {
     pub sm_active_mean: Option<f64>,
     /// Share of cycles in which the memory was busy, likewise.
     pub dram_active_mean: Option<f64>,
+    /// Bytes that a GPU sent over PCIe each second: mean over readings and GPUs.
+    pub pcie_transmit_bytes_per_second_mean: Option<f64>,
+    /// Bytes that a GPU received over PCIe each second, likewise.
+    pub pcie_receive_bytes_per_second_mean: Option<f64>,
+    /// Bytes that a GPU sent over its NVLinks each second, likewise.
+    pub nvlink_transmit_bytes_per_second_mean: Option<f64>,
+    /// Bytes that a GPU received over its NVLinks each second, likewise.
+    pub nvlink_receive_bytes_per_second_mean: Option<f64>,
     /// Most memory in use at a reading, of all GPUs, in bytes.
     pub memory_used_bytes_max: Option<f64>,
     /// Power of all GPUs, in watts: energy ÷ time, else the mean over readings.

@@ -20,7 +20,7 @@ pub use regression::{Compared, Regression};
 pub use run::{
     Achieved, Calibration, Engine, EngineFacts, Environment, Findings, Latency, LoadRecord, Rates,
     Retried, RunKey, RunRecord, RunResult, SCHEMA_VERSION, Standing, StepRecord, Tokens, Trigger,
-    Warning, Window,
+    Warning, Window, dollars_per_million_tokens,
 };
 pub use sink::{Progress, RunSink, RunStarted, Sink};
 pub use skipped::SweepSkipped;

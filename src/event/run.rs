@@ -332,6 +332,15 @@ pub struct Rates {
     pub goodput_requests_per_second_whole_run: Option<f64>,
     /// 1 ÷ median tpot.
     pub user_tokens_per_second: Option<f64>,
+    /// Dollars for a million output tokens at this rate of them; absent where the target's cost is
+    /// not known.
+    #[serde(default)]
+    pub cost_dollars_per_million_output_tokens: Option<f64>,
+}
+
+/// Dollars for a million tokens, of what costs so many an hour and makes so many tokens a second.
+pub fn dollars_per_million_tokens(per_hour: f64, tokens_per_second: f64) -> Option<f64> {
+    (tokens_per_second > 0.0).then(|| per_hour / (tokens_per_second * 3600.0) * 1e6)
 }
 
 /// Tokens of a step's exchanges.

@@ -25,9 +25,13 @@ pub struct ProbeWindow {
     /// What the engine told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine: Option<StepEngine>,
-    /// What the GPUs told.
+    /// What the GPUs told; energy a token is of all tokens that the engine generated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gpu: Option<StepGpu>,
+    /// Dollars for a million tokens at the rate at which the engine generated them, for everybody;
+    /// absent where that or the target's cost is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_dollars_per_million_output_tokens: Option<f64>,
     /// What was missed, and why; absent of a window that is healthy, or has too few beats to say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub degraded: Option<Degraded>,

@@ -255,10 +255,16 @@ catalogue! {
         "Share of cycles in which the tensor cores were busy"
     Telemetry GpuDramActive "tokenbeat_gpu_dram_active_ratio" Gauge, Ratio, [target gpu uuid mig]
         "Share of cycles in which the memory sent or received"
+    Telemetry GpuPcieRate "tokenbeat_gpu_pcie_bytes_per_second" Gauge, None, [target gpu uuid mig direction: transmit receive]
+        "Bytes a second over PCIe, from the GPU (transmit) and to it (receive); absent where the source does not tell"
+    Telemetry GpuNvlinkRate "tokenbeat_gpu_nvlink_bytes_per_second" Gauge, None, [target gpu uuid mig direction: transmit receive]
+        "Bytes a second over all of its NVLinks, from the GPU (transmit) and to it (receive); absent without any"
     Telemetry GpuMemoryUsed "tokenbeat_gpu_memory_used_bytes" Gauge, Bytes, [target gpu uuid mig]
         "Memory in use"
     Telemetry GpuMemoryTotal "tokenbeat_gpu_memory_total_bytes" Gauge, Bytes, [target gpu uuid mig]
         "Memory that there is"
+    Telemetry GpuProcessMemory "tokenbeat_gpu_process_memory_bytes" Gauge, Bytes, [target gpu uuid mig process]
+        "Memory that processes hold, by the name of their program; at most 8 names, the rest is other, and unknown what may not be read"
     Telemetry GpuPower "tokenbeat_gpu_power_watts" Gauge, Watts, [target gpu uuid mig]
         "Power that the board draws"
     Telemetry GpuPowerLimit "tokenbeat_gpu_power_limit_watts" Gauge, Watts, [target gpu uuid mig]

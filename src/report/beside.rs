@@ -21,6 +21,9 @@ pub(super) fn lines(step: &StepRecord, frame: Frame) -> Vec<Line> {
     }));
     lines.extend(step.engine.as_ref().map(|told| plain("engine", engine(told))));
     lines.extend(step.gpu.as_ref().map(|told| plain("GPUs", gpu(told))));
+    let cost = step.rates.cost_dollars_per_million_output_tokens;
+    let cost = cost.map(|dollars| format!("${dollars:.2} for a million output tokens"));
+    lines.extend(cost.map(|cost| plain("cost", vec![cost])));
     lines
 }
 
@@ -104,6 +107,7 @@ mod tests {
     #[test]
     fn a_cause_is_told_with_its_numbers() {
         let mut step = sample::sweep().steps.remove(1);
+        step.rates.cost_dollars_per_million_output_tokens = None;
         assert_eq!(lines(&step, Frame::Ascii), []);
         step.cause = Some(CauseRecord {
             cause: Cause::Queue,

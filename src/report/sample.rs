@@ -6,7 +6,7 @@ use crate::{
     event::{
         Achieved, Calibration, Engine, EngineFacts, Environment, Findings, Latency, LoadRecord,
         Mark, PressureOf, Rates, Retried, RunRecord, RunResult, SCHEMA_VERSION, Standing,
-        StepRecord, Tokens, Trigger, Validity, Warning, Window,
+        StepRecord, Tokens, Trigger, Validity, Warning, Window, dollars_per_million_tokens,
     },
     verdict::State,
 };
@@ -159,6 +159,7 @@ fn step(number: u32, users: u32, requests: f64, tokens: f64, e2e: f64, n: u64) -
         .map(|(name, middle)| (name.to_owned(), latency(middle, n)))
         .into(),
         rates: Rates {
+            cost_dollars_per_million_output_tokens: dollars_per_million_tokens(2.448, tokens),
             requests_per_second: Some(requests),
             output_tokens_per_second: Some(tokens),
             goodput_requests_per_second: Some(requests * 0.9),

@@ -23,6 +23,12 @@ const MEMORY: f64 = 143_771.0;
 const RESERVED: f64 = 615.0;
 const WEIGHTS: f64 = 16_384.0;
 
+/// Bytes a second of a GPU whose every slot is in use: over PCIe to it, and over its links either
+/// way. What it sends over PCIe are the tokens, a small part of that.
+const PCIE: f64 = 2e9;
+const PCIE_SENT: f64 = 1e8;
+const NVLINK: f64 = 6e10;
+
 /// Time for which slots have been in use, added up over them.
 #[derive(Default)]
 pub(super) struct Work(Mutex<Slots>);
@@ -96,6 +102,10 @@ pub(super) fn render(spec: &SimSpec, work: &Work, up: Duration, now: Stamp, kv: 
         ("PROF_SM_OCCUPANCY", "gauge", share / 2.0),
         ("PROF_PIPE_TENSOR_ACTIVE", "gauge", share * 0.6),
         ("PROF_DRAM_ACTIVE", "gauge", share * 0.8),
+        ("PROF_PCIE_TX_BYTES", "gauge", PCIE_SENT * share),
+        ("PROF_PCIE_RX_BYTES", "gauge", PCIE * share),
+        ("PROF_NVLINK_TX_BYTES", "gauge", NVLINK * share),
+        ("PROF_NVLINK_RX_BYTES", "gauge", NVLINK * share),
     ];
     let mut out = String::new();
     for (field, kind, value) in fields {
@@ -146,6 +156,7 @@ mod tests {
         assert_eq!(value(&text, "DEV_POWER_VIOLATION"), 0.625e9);
         assert_eq!(value(&text, "DEV_POWER_USAGE"), 75.0 + 625.0 / 4.0);
         assert_eq!(value(&text, "PROF_SM_ACTIVE"), 0.25);
+        assert_eq!(value(&text, "PROF_PCIE_RX_BYTES"), 5e8);
         assert!(value(&text, "DEV_SM_CLOCK") < CLOCK);
     }
 

@@ -44,6 +44,8 @@ pub struct ProbeView {
     pub api: Api,
     /// Whether its beats dial.
     pub connection: Connection,
+    /// What the target costs, in dollars an hour.
+    pub cost_per_hour: Option<f64>,
 }
 
 impl ProbeView {
@@ -56,6 +58,7 @@ impl ProbeView {
             origin: target.url.origin().ascii_serialization(),
             api: target.api,
             connection: probe.connection,
+            cost_per_hour: target.cost_per_hour,
         }
     }
 }

@@ -91,6 +91,7 @@ impl Flow {
         };
         let good_due = (goodput != Goodput::None).then_some(self.good_due);
         Rates {
+            cost_dollars_per_million_output_tokens: None,
             requests_per_second: in_window(self.ended.inside()),
             output_tokens_per_second: in_window(self.tokens.inside()),
             goodput_requests_per_second: good.and_then(in_window),

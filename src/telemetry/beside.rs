@@ -41,7 +41,8 @@ impl EngineStretched {
 impl GpuStretched {
     /// The GPUs' part of what stands beside a client's numbers.
     pub fn beside(&self) -> StepGpu {
-        let mean = |id| self.means.get(&id).copied();
+        let mean = |id| self.means.get(&(id, None)).copied();
+        let traffic = |id, direction| self.means.get(&(id, Some(direction))).copied();
         let watts = self.energy_joules.map(|joules| joules / self.seconds.max(f64::MIN_POSITIVE));
         let gpus = f64::from(self.gpus);
         let throttled = self.throttle_ratios.iter();
@@ -50,9 +51,13 @@ impl GpuStretched {
             utilization_mean: mean(Id::GpuUtilization),
             sm_active_mean: mean(Id::GpuSmActive),
             dram_active_mean: mean(Id::GpuDramActive),
-            memory_used_bytes_max: self.most_of_all.get(&Id::GpuMemoryUsed).copied(),
+            pcie_transmit_bytes_per_second_mean: traffic(Id::GpuPcieRate, "transmit"),
+            pcie_receive_bytes_per_second_mean: traffic(Id::GpuPcieRate, "receive"),
+            nvlink_transmit_bytes_per_second_mean: traffic(Id::GpuNvlinkRate, "transmit"),
+            nvlink_receive_bytes_per_second_mean: traffic(Id::GpuNvlinkRate, "receive"),
+            memory_used_bytes_max: self.most_of_all.get(&(Id::GpuMemoryUsed, None)).copied(),
             power_watts_mean: watts.or(mean(Id::GpuPower).map(|one| one * gpus)),
-            temperature_celsius_max: self.most.get(&Id::GpuTemperature).copied(),
+            temperature_celsius_max: self.most.get(&(Id::GpuTemperature, None)).copied(),
             sm_clock_hertz_mean: mean(Id::GpuSmClock),
             energy_joules: self.energy_joules,
             joules_per_output_token: None,

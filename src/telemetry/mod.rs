@@ -34,8 +34,8 @@ pub use engine::{
 };
 pub use exposition::{Malformed, Sample, samples};
 pub use gpu::{
-    DcgmMatching, Gpu, GpuAccount, GpuStretch, GpuStretched, GpuTold, GpusSeen, Moment, Xids,
-    read_dcgm,
+    DcgmMatching, Gpu, GpuAccount, GpuStretch, GpuStretched, GpuTold, GpusSeen, Moment,
+    Value as GpuValue, Which as GpuWhich, Xids, read_dcgm,
 };
 pub use lately::{Between, Lately, Stretch, WINDOW};
 pub use log_counter::LogCounter;

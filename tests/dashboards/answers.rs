@@ -184,6 +184,16 @@ fn telemetry(prometheus: &mut RealPrometheus) {
     expect(prometheus, (Board::Gpu, "Collectors", "{{target}} {{source}}"), &steady, exact(1.0));
     expect(prometheus, gpu("Utilisation"), &[("target", "node")], exact(0.98));
     expect(prometheus, (Board::Gpu, "SM active", "mean"), &[], exact(0.11));
+    let moved = |legend| (Board::Gpu, "Traffic of NVLink and PCIe", legend);
+    let nvlink = moved("NVLink {{direction}}, {{target}} gpu {{gpu}} {{mig}}");
+    let pcie = moved("PCIe {{direction}}, {{target}} gpu {{gpu}} {{mig}}");
+    let way = |direction| [("target", "node"), ("direction", direction)];
+    expect(prometheus, nvlink, &way("transmit"), exact(6e10));
+    expect(prometheus, nvlink, &way("receive"), exact(5e10));
+    expect(prometheus, pcie, &way("receive"), exact(2e9));
+    expect(prometheus, pcie, &steady, exact(0.0));
+    let program = (Board::Gpu, "Memory by program", "{{process}}, {{target}} gpu {{gpu}} {{mig}}");
+    expect(prometheus, program, &[("target", "node"), ("process", "python3")], exact(6.4e10));
     // 300 J and 150 tokens a second.
     expect(
         prometheus,

@@ -12,6 +12,7 @@ mod exposition;
 mod runs;
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -94,6 +95,20 @@ fn value(samples: &Samples, name: &str, labels: &[(&str, &str)]) -> Option<f64> 
     samples.values.iter().find(|(key, _)| has(key)).map(|(_, value)| *value)
 }
 
+/// The memory of the programs on a GPU.
+fn programs(samples: &Samples, of: &[(&str, &str)]) -> BTreeMap<String, f64> {
+    let on_it = samples.values.iter().filter(|((name, own), _)| {
+        name == "tokenbeat_gpu_process_memory_bytes"
+            && of.iter().all(|(label, value)| own[*label] == *value)
+    });
+    on_it.map(|((_, own), bytes)| (own["process"].clone(), *bytes)).collect()
+}
+
+/// What the kernel calls this process, which starts the daemons.
+fn own_name() -> String {
+    fs::read_to_string("/proc/self/comm").expect("a name").trim_end().to_owned()
+}
+
 fn until_up(daemon: &Daemon, target: &str, wanted: f64) {
     until("the collector", || (up(daemon, target) == Some(wanted)).then_some(()));
 }
@@ -136,6 +151,30 @@ fn every_value_of_two_gpus_is_told_in_its_unit() {
     is("tensor_active_ratio", &instance, Some(0.09));
     is("dram_active_ratio", &first, None);
     let with = |of: &[(&'static str, &'static str)], name, value| [of, &[(name, value)]].concat();
+    let mib = 1_048_576.0;
+    for (name, direction, rate) in [
+        ("pcie_bytes_per_second", "transmit", 2048.0 * mib),
+        ("pcie_bytes_per_second", "receive", 512.0 * mib),
+        // Links that rest are at 0; the instance, which has none, has no value.
+        ("nvlink_bytes_per_second", "transmit", 0.0),
+        ("nvlink_bytes_per_second", "receive", 250_000.0 * mib),
+    ] {
+        is(name, &with(&first, "direction", direction), Some(rate));
+        is(name, &with(&instance, "direction", direction), None);
+    }
+    assert_eq!(
+        programs(&told, &first),
+        [
+            (own_name(), 2e10),
+            // It asks the driver itself.
+            ("tokenbeat".to_owned(), 4e10),
+            ("unknown".to_owned(), 5e9),
+        ]
+        .into()
+    );
+    assert_eq!(programs(&told, &instance), [("unknown".to_owned(), 4e9)].into());
+    // Who is on the second GPU we may not know, and that is no failure.
+    assert_eq!(programs(&told, &second), [].into());
     is("throttle_seconds_total", &with(&first, "reason", "power"), Some(1.5));
     is("throttle_seconds_total", &with(&first, "reason", "low_utilization"), Some(7.5));
     is("throttle_seconds_total", &with(&first, "reason", "reliability"), Some(0.0));

@@ -57,6 +57,9 @@ fn a_benchmark_has_the_joules_of_its_tokens_and_what_held_its_gpu() {
         ("utilization_mean", 0.97),
         // Its only samples are those of the begin and the end.
         ("sm_active_mean", 0.425),
+        ("pcie_transmit_bytes_per_second_mean", 2048.0 * 1_048_576.0),
+        ("pcie_receive_bytes_per_second_mean", 512.0 * 1_048_576.0),
+        ("nvlink_receive_bytes_per_second_mean", 250_000.0 * 1_048_576.0),
         ("memory_used_bytes_max", 9e10),
         ("temperature_celsius_max", 61.0),
         ("sm_clock_hertz_mean", 1.98e9),
@@ -65,6 +68,7 @@ fn a_benchmark_has_the_joules_of_its_tokens_and_what_held_its_gpu() {
         let found = number(gpu, key);
         assert!((found / value - 1.0).abs() < 1e-12, "{key} {found}");
     }
+    assert_eq!(number(gpu, "nvlink_transmit_bytes_per_second_mean"), 0.0);
     let held = number(&gpu["throttle_ratios"], "power");
     assert!((0.4..0.6).contains(&held), "{held}");
     assert_eq!(untold(&step), "");

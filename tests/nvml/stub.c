@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { OK = 0, INVALID = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, TIMEOUT = 10, LOST = 15 };
+enum { OK = 0, INVALID = 2, NOT_SUPPORTED = 3, NO_PERMISSION = 4, NOT_FOUND = 6, TOO_SMALL = 7, TIMEOUT = 10, LOST = 15 };
 
 typedef struct { int index, place; } Device; /* place -1: the whole GPU */
 static Device whole[2] = {{0, -1}, {1, -1}};
@@ -162,15 +162,25 @@ int nvmlDeviceGetMigDeviceHandleByIndex(Device *device, unsigned place, Device *
     return place == 0 || place == 2 ? OK : NOT_FOUND;
 }
 typedef struct { unsigned pid; unsigned long long used; unsigned gpu, compute; } Process;
-/* A process runs in the second instance, which the driver calls 9. */
+/* On the first GPU are who asks, who started it, two that have no name here, and one whose memory the
+ * driver does not know. Who is on the second one may not be asked. Another without a name is in the
+ * second instance, which the driver calls 9. */
 int nvmlDeviceGetComputeRunningProcesses_v3(Device *device, unsigned *count, Process *processes) {
-    unsigned there = device->place == 2;
-    if (processes && *count >= there && there) {
-        Process process = {1234, 1, 9, 0};
-        processes[0] = process;
-    }
-    *count = there;
-    return there && !processes ? 7 : OK; /* 7: more room is needed */
+    const unsigned nobody = 4194305, none = ~0u; /* above what the kernel numbers */
+    Process first[] = {
+        {getpid(), 40000000000ull, none, none}, {getppid(), 20000000000ull, none, none},
+        {nobody, 3000000000ull, none, none}, {nobody + 1, 2000000000ull, none, none},
+        {getpid(), ~0ull, none, none},
+    };
+    Process instance[] = {{nobody, 4000000000ull, 9, 0}};
+    Process *there = device->place == 2 ? instance : first;
+    unsigned number = device->place == 2 ? 1 : device->index == 0 ? 5 : 0;
+    if (gone(device)) return LOST;
+    if (device->index == 1 && device->place < 0) return NO_PERMISSION;
+    int room = processes && *count >= number;
+    if (room) memcpy(processes, there, number * sizeof *there);
+    *count = number;
+    return room || number == 0 ? OK : TOO_SMALL;
 }
 
 /* The averages of two samples that follow each other are others than those of two that do not. */
@@ -202,14 +212,29 @@ int nvmlGpmMigSampleGet(Device *device, unsigned instance, Sample *sample) {
     sample->number = ++taken[9];
     return OK;
 }
+/* Traffic in MiB a second, which only the whole of a GPU tells. */
+static int tells(const Sample *sample, unsigned id) {
+    return id != 10 && (id < 20 || sample->of == 0); /* no DRAM here */
+}
+static double average(const Sample *sample, unsigned id, int follow) {
+    switch (id) {
+    case 2: return follow ? 42.5 : 30;
+    case 3: return 12.5;
+    case 20: return 2048; /* PCIe, from the GPU */
+    case 21: return 512;
+    case 60: return 250000; /* NVLink, to the GPU */
+    case 61: return 0;
+    default: return sample->of;
+    }
+}
 int nvmlGpmMetricsGet(Metrics *request) {
     int same = request->second->of == request->first->of;
     int follow = request->second->number == request->first->number + 1;
     int after = same && request->second->number > request->first->number;
     for (unsigned at = 0; at < request->count; at++) {
         Metric *metric = &request->metrics[at];
-        metric->code = after && metric->id != 10 ? OK : NOT_SUPPORTED; /* no DRAM here */
-        metric->value = metric->id == 2 ? (follow ? 42.5 : 30) : metric->id == 3 ? 12.5 : request->second->of;
+        metric->code = after && tells(request->second, metric->id) ? OK : NOT_SUPPORTED;
+        metric->value = average(request->second, metric->id, follow);
     }
     return OK;
 }

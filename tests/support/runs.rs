@@ -85,6 +85,7 @@ pub fn step(number: u32, load: LoadRecord) -> StepRecord {
             .map(|(name, scale)| (name.to_owned(), latency(scale * f64::from(number + 1))))
             .into(),
         rates: Rates {
+            cost_dollars_per_million_output_tokens: None,
             requests_per_second: Some(10.0),
             output_tokens_per_second: Some(1280.0),
             goodput_requests_per_second: Some(9.5),

@@ -46,6 +46,7 @@ pub fn view(slos: Vec<Arc<Slo>>) -> ProbeView {
         origin: "https://llm.example.org".into(),
         api: Api::OpenaiChat,
         connection: Connection::Fresh,
+        cost_per_hour: None,
     }
 }
 

@@ -3,7 +3,10 @@ use std::time::Duration;
 use super::*;
 use crate::{
     analysis::SearchOutcome,
-    event::{Achieved, Latency, LoadRecord, Rates, Retried, Standing, Tokens, Validity, Window},
+    event::{
+        Achieved, Latency, LoadRecord, Rates, Retried, Standing, Tokens, Validity, Window,
+        dollars_per_million_tokens,
+    },
     verdict::{Judge, Metric, Pack, PackScenario, Threshold},
 };
 
@@ -187,13 +190,15 @@ fn throughput_that_still_rises_has_no_saturation() {
 
 #[test]
 fn what_a_million_tokens_cost() {
-    let context = FindingsContext { cost_per_hour: Some(2.448), ..FindingsContext::default() };
-    let found = findings(&sweep(&[(120, 961.0, 9.26)]), &context);
     // 2.448 dollars for 961 × 3,600 tokens.
-    let cost = found.cost_dollars_per_million_output_tokens.expect("a cost");
+    let cost = dollars_per_million_tokens(2.448, 961.0).expect("a cost");
     assert!((cost - 0.7076).abs() < 1e-4, "{cost}");
-    let free = findings(&sweep(&[(120, 961.0, 9.26)]), &FindingsContext::default());
-    assert_eq!(free.cost_dollars_per_million_output_tokens, None);
+    assert_eq!(dollars_per_million_tokens(2.448, 0.0), None);
+    let mut steps = sweep(&[(40, 500.0, 4.0), (120, 961.0, 9.26)]);
+    steps[0].rates.cost_dollars_per_million_output_tokens = Some(1.36);
+    steps[1].rates.cost_dollars_per_million_output_tokens = Some(cost);
+    let found = findings(&steps, &FindingsContext::default());
+    assert_eq!(found.cost_dollars_per_million_output_tokens, Some(cost), "that of the peak");
 }
 
 #[test]
@@ -242,11 +247,7 @@ fn a_search_speaks_for_itself() {
         judged(step(0, 36, 256.0, 1.0), State::Pass),
         judged(step(1, 72, 512.0, 1.0), State::Fail),
     ];
-    let context = FindingsContext {
-        slos: vec![slo("interactive")],
-        search: Some(outcome),
-        ..FindingsContext::default()
-    };
+    let context = FindingsContext { slos: vec![slo("interactive")], search: Some(outcome) };
     let found = findings(&steps, &context);
     assert_eq!(found.verdicts["interactive"], State::Pass);
     assert_eq!(found.max_goodput_requests_per_second, Some(17.5));
@@ -265,7 +266,6 @@ fn a_search_without_a_valid_step_has_no_bracket_and_no_verdict() {
     let context = FindingsContext {
         slos: vec![slo("interactive")],
         search: Some(SearchOutcome { confidence: 1.0, ..SearchOutcome::default() }),
-        ..FindingsContext::default()
     };
     let found = findings(&steps, &context);
     assert_eq!(found.verdicts["interactive"], State::NotEnoughData);

@@ -90,6 +90,7 @@ mod tests {
             driver: driver.into(),
             gauges: Vec::new(),
             counters: Vec::new(),
+            programs: Vec::new(),
             xids: Xids::Untold,
         }
     }

@@ -8,7 +8,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use crate::{
     analysis::{WindowBeat, WindowMeans, degraded},
     clock::{Stamp, Wall},
-    event::{BeatKey, Cause, ProbeWindow, StepEngine, StepGpu, TelemetrySource},
+    event::{
+        BeatKey, Cause, ProbeWindow, StepEngine, StepGpu, TelemetrySource,
+        dollars_per_million_tokens,
+    },
     measure::{
         CountSource,
         catalogue::{Id, Reading},
@@ -140,6 +143,7 @@ impl<'a> Target<'a> {
         let all = seen(beats);
         let means = WindowMeans::of(&seen(self.beats(probe, begin)));
         let own = self.own(begin);
+        let generated = engine.as_ref().and_then(generated_per_second);
         let engine = match (engine, answers(self.beats(probe, begin))) {
             (None, answers) if answers.is_empty() => None,
             (told, answers) => {
@@ -148,7 +152,11 @@ impl<'a> Target<'a> {
                 Some(own.beside(means, told))
             }
         };
-        let gpu = gpus.map(|one| one.what);
+        let gpu = gpus.map(|one| StepGpu {
+            joules_per_output_token: joules_per_token(&one.what, generated),
+            ..one.what
+        });
+        let cost = probe.view.cost_per_hour.zip(generated);
         let slos = &probe.view.slos;
         ProbeWindow {
             judged: all.iter().filter(|beat| !beat.judged.is_empty()).count() as u64,
@@ -160,6 +168,8 @@ impl<'a> Target<'a> {
             degraded: degraded(slos, &all, means, engine.as_ref(), gpu.as_ref()),
             engine,
             gpu,
+            cost_dollars_per_million_output_tokens: cost
+                .and_then(|(per_hour, rate)| dollars_per_million_tokens(per_hour, rate)),
         }
     }
 
@@ -206,6 +216,19 @@ impl<'a> Target<'a> {
         let beats: Vec<Beats> = self.probes.iter().map(of).collect();
         traffic_ratios(&first.key.target, engine.what.ttft, &beats)
     }
+}
+
+/// The tokens that the engine generated a second, for everybody.
+fn generated_per_second(engine: &Between<StepEngine>) -> Option<f64> {
+    let seconds = engine.end.since(engine.begin).as_secs_f64();
+    engine.what.generation_tokens.filter(|_| seconds > 0.0).map(|tokens| tokens / seconds)
+}
+
+/// The energy of the GPUs a token, where their counters tell it; both are per second, because the two
+/// sources are not read at the same times.
+fn joules_per_token(gpu: &StepGpu, generated_per_second: Option<f64>) -> Option<f64> {
+    let watts = gpu.power_watts_mean.filter(|_| gpu.energy_joules.is_some())?;
+    generated_per_second.filter(|rate| *rate > 0.0).map(|rate| watts / rate)
 }
 
 /// Each cause of a window, if it is degraded: 1 for the one that it has.

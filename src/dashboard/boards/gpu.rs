@@ -32,7 +32,9 @@ pub(in crate::dashboard) fn dashboard() -> Dashboard {
         range: "3h",
         variables: vec![TARGET, GPU],
         annotations: common::runs_of(OF_TARGET),
-        rows: [answer(), work(), power(), health()].map(|row| row.needs(Need::Gpus)).into(),
+        rows: [answer(), work(), bytes(), power(), health()]
+            .map(|row| row.needs(Need::Gpus))
+            .into(),
     }
 }
 
@@ -129,6 +131,52 @@ fn work() -> Row {
     }
 }
 
+fn bytes() -> Row {
+    let (by_way, by_program) =
+        (|metric| gauge(metric, SELECT, &format!("{BY}, direction")), format!("{BY}, process"));
+    Row {
+        title: "What do they move and hold?",
+        height: 8,
+        panels: vec![
+            Panel::new(
+                "Traffic of NVLink and PCIe",
+                Kind::Lines,
+                Unit::BytesPerSecond,
+                "From the GPU (transmit) and to it (receive). NVLink carries what an engine on several GPUs \
+                 sends around for each token, and is missing where there are no links. Much of PCIe in decode \
+                 is cache or weights that do not fit.",
+            )
+            .ask(
+                "NVLink {{direction}}, {{target}} gpu {{gpu}} {{mig}}",
+                by_way("tokenbeat_gpu_nvlink_bytes_per_second"),
+            )
+            .ask(
+                "PCIe {{direction}}, {{target}} gpu {{gpu}} {{mig}}",
+                by_way("tokenbeat_gpu_pcie_bytes_per_second"),
+            ),
+            Panel::new(
+                "Memory",
+                Kind::Lines,
+                Unit::Bytes,
+                "Used, and all there is. Engines take most of it at their start: look at their KV cache.",
+            )
+            .ask(NAMED, of("tokenbeat_gpu_memory_used_bytes"))
+            .limit("all, {{target}} gpu {{gpu}}", gauge("tokenbeat_gpu_memory_total_bytes", SELECT, "target, gpu")),
+            Panel::new(
+                "Memory by program",
+                Kind::Lines,
+                Unit::Bytes,
+                "What the processes of each program hold: another one takes from the engine's KV cache. Of this \
+                 machine's GPUs only, as far as the driver tells.",
+            )
+            .ask(
+                "{{process}}, {{target}} gpu {{gpu}} {{mig}}",
+                gauge("tokenbeat_gpu_process_memory_bytes", SELECT, &by_program),
+            ),
+        ],
+    }
+}
+
 fn power() -> Row {
     let energy = rate("tokenbeat_gpu_energy_joules_total", OF_TARGET, "target");
     let tokens = rate("tokenbeat_engine_generation_tokens_total", OF_TARGET, "target");
@@ -175,14 +223,6 @@ fn health() -> Row {
                 "Share of the time for which each reason held the clocks down.",
             )
             .ask("{{reason}}, {{target}} gpu {{gpu}}", events("tokenbeat_gpu_throttle_seconds_total", "reason")),
-            Panel::new(
-                "Memory",
-                Kind::Lines,
-                Unit::Bytes,
-                "Used, and all there is. Engines take most of it at their start: look at their KV cache.",
-            )
-            .ask(NAMED, of("tokenbeat_gpu_memory_used_bytes"))
-            .limit("all, {{target}} gpu {{gpu}}", gauge("tokenbeat_gpu_memory_total_bytes", SELECT, "target, gpu")),
             Panel::new(
                 "Errors",
                 Kind::Lines,

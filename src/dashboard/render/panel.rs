@@ -223,6 +223,7 @@ fn unit(of: Unit) -> &'static str {
         Unit::RequestsPerSecond => "reqps",
         Unit::Factor => "suffix:×",
         Unit::Bytes => "bytes",
+        Unit::BytesPerSecond => "Bps",
         Unit::Watts => "watt",
         Unit::Joules => "joule",
         Unit::Celsius => "celsius",

@@ -135,6 +135,7 @@ impl Conduct<'_> {
             halt: self.halt,
             longest: ground.longest(),
             witness: order.witness.as_ref(),
+            cost_per_hour: order.link.target().cost_per_hour,
         };
         step(ground, &common, plan).await
     }

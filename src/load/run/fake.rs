@@ -234,6 +234,7 @@ impl Stand {
             halt: &self.halt,
             longest: Duration::from_secs(60),
             witness: self.witness.as_ref(),
+            cost_per_hour: None,
         };
         let plan = StepPlan {
             step: 0,

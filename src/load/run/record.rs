@@ -39,9 +39,7 @@ pub(super) struct Past {
 pub(super) fn record(order: &RunOrder, wall: Wall, halt: &Halt, past: Past) -> RunRecord {
     let Past { began, steps, cut, search } = past;
     let (result, reason) = result(&steps, cut, halt);
-    let target = order.link.target();
-    let context =
-        FindingsContext { cost_per_hour: target.cost_per_hour, slos: order.slos.clone(), search };
+    let context = FindingsContext { slos: order.slos.clone(), search };
     RunRecord {
         result,
         reason,

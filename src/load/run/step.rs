@@ -30,7 +30,7 @@ use crate::{
     arrival::{Arrival, Closed},
     clock::{Stamp, Wall},
     config::{Requests, Scenario},
-    event::{RunKey, RunSink, StepRecord},
+    event::{RunKey, RunSink, StepRecord, dollars_per_million_tokens},
     measure::Compat,
     tally::{Looked, StepTally, Surroundings, TallySpec},
     verdict::Slo,
@@ -72,6 +72,8 @@ pub(super) struct Common<'a> {
     pub(super) longest: Duration,
     /// Who reads what the engine and the GPUs tell.
     pub(super) witness: Option<&'a Arc<dyn Witness>>,
+    /// What the target costs, in dollars an hour.
+    pub(super) cost_per_hour: Option<f64>,
 }
 
 /// What became of a step.
@@ -152,6 +154,10 @@ pub(super) async fn step<G: Ground>(
         scheduled: matches!(plan.arrival, Arrival::Open(_)).then_some(remains.counts.in_window),
     };
     let mut record = remains.tally.finish(load, surroundings);
+    record.rates.cost_dollars_per_million_output_tokens = common
+        .cost_per_hour
+        .zip(record.rates.output_tokens_per_second)
+        .and_then(|(per_hour, rate)| dollars_per_million_tokens(per_hour, rate));
     let (ending, counts, failures) = (remains.ending, remains.counts, remains.failures);
     let seen = beside.end(common.halt).await;
     let beats = drive.ground.beaten().since(beaten);

@@ -30,6 +30,7 @@ pub(crate) fn view(slos: &[&str]) -> ProbeView {
         origin: "http://t".into(),
         api: Api::OpenaiChat,
         connection: Connection::Fresh,
+        cost_per_hour: None,
     }
 }
 

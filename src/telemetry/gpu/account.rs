@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::told::{Gpu, GpuTold, Xids};
+use super::told::{Gpu, GpuTold, Which, Xids};
 use crate::{
     measure::catalogue::{Id, Reading},
     telemetry::rising::Rising,
@@ -32,7 +32,7 @@ struct Kept {
     place: usize,
     /// What stands now; absent after a failure.
     now: Option<GpuTold>,
-    counters: BTreeMap<(Id, Option<&'static str>), Rising>,
+    counters: BTreeMap<Which, Rising>,
     xids: XidCounts,
 }
 
@@ -114,8 +114,11 @@ impl Kept {
         };
         if let Some(now) = &self.now {
             push(Id::GpuInfo, &[Arc::clone(&now.name), Arc::clone(&now.driver)], 1.0);
-            for (id, value) in &now.gauges {
-                push(*id, &[], *value);
+            for (id, label, value) in &now.gauges {
+                push(*id, &label.map(Arc::from).into_iter().collect::<Vec<_>>(), *value);
+            }
+            for (program, bytes) in &now.programs {
+                push(Id::GpuProcessMemory, &[Arc::clone(program)], *bytes);
             }
         }
         if let Some(energy) = self.counters.get(&(Id::GpuEnergy, None)) {

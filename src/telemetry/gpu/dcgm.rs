@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use super::told::{Gpu, GpuTold, Xids};
+use super::told::{Gpu, GpuTold, Value, Which, Xids};
 use crate::{
     measure::catalogue::Id,
     telemetry::{
@@ -23,21 +23,31 @@ pub type Matching = BTreeMap<String, Vec<String>>;
 /// What a field without a value holds: DCGM's blanks begin here, and nothing real comes near.
 const BLANK: f64 = 9.2e18;
 
-/// Fields that are gauges; of one metric, the first that is there.
-const GAUGES: &[(&str, Id, Scale)] = &[
-    ("DCGM_FI_DEV_GPU_UTIL", Id::GpuUtilization, Percent),
-    ("DCGM_FI_PROF_SM_ACTIVE", Id::GpuSmActive, Base),
-    ("DCGM_FI_PROF_SM_OCCUPANCY", Id::GpuSmOccupancy, Base),
-    ("DCGM_FI_PROF_PIPE_TENSOR_ACTIVE", Id::GpuTensorActive, Base),
-    ("DCGM_FI_PROF_DRAM_ACTIVE", Id::GpuDramActive, Base),
-    ("DCGM_FI_DEV_FB_USED", Id::GpuMemoryUsed, Mebi),
-    ("DCGM_FI_DEV_FB_TOTAL", Id::GpuMemoryTotal, Mebi),
-    ("DCGM_FI_DEV_POWER_USAGE", Id::GpuPower, Base),
-    ("DCGM_FI_DEV_ENFORCED_POWER_LIMIT", Id::GpuPowerLimit, Base),
-    ("DCGM_FI_DEV_POWER_MGMT_LIMIT", Id::GpuPowerLimit, Base),
-    ("DCGM_FI_DEV_GPU_TEMP", Id::GpuTemperature, Base),
-    ("DCGM_FI_DEV_SM_CLOCK", Id::GpuSmClock, Mega),
-    ("DCGM_FI_DEV_MEM_CLOCK", Id::GpuMemoryClock, Mega),
+/// A field, what it is called here, the value of its own label, and its unit.
+type Field = (&'static str, Id, Option<&'static str>, Scale);
+
+/// Fields that are gauges; of one metric and label, the first that is there.
+///
+/// The bytes of PCIe and NVLink are bytes a second, over the time between two updates of the exporter,
+/// also where it declares them counters.
+const GAUGES: &[Field] = &[
+    ("DCGM_FI_DEV_GPU_UTIL", Id::GpuUtilization, None, Percent),
+    ("DCGM_FI_PROF_SM_ACTIVE", Id::GpuSmActive, None, Base),
+    ("DCGM_FI_PROF_SM_OCCUPANCY", Id::GpuSmOccupancy, None, Base),
+    ("DCGM_FI_PROF_PIPE_TENSOR_ACTIVE", Id::GpuTensorActive, None, Base),
+    ("DCGM_FI_PROF_DRAM_ACTIVE", Id::GpuDramActive, None, Base),
+    ("DCGM_FI_DEV_FB_USED", Id::GpuMemoryUsed, None, Mebi),
+    ("DCGM_FI_DEV_FB_TOTAL", Id::GpuMemoryTotal, None, Mebi),
+    ("DCGM_FI_DEV_POWER_USAGE", Id::GpuPower, None, Base),
+    ("DCGM_FI_DEV_ENFORCED_POWER_LIMIT", Id::GpuPowerLimit, None, Base),
+    ("DCGM_FI_DEV_POWER_MGMT_LIMIT", Id::GpuPowerLimit, None, Base),
+    ("DCGM_FI_DEV_GPU_TEMP", Id::GpuTemperature, None, Base),
+    ("DCGM_FI_DEV_SM_CLOCK", Id::GpuSmClock, None, Mega),
+    ("DCGM_FI_DEV_MEM_CLOCK", Id::GpuMemoryClock, None, Mega),
+    ("DCGM_FI_PROF_PCIE_TX_BYTES", Id::GpuPcieRate, Some("transmit"), Base),
+    ("DCGM_FI_PROF_PCIE_RX_BYTES", Id::GpuPcieRate, Some("receive"), Base),
+    ("DCGM_FI_PROF_NVLINK_TX_BYTES", Id::GpuNvlinkRate, Some("transmit"), Base),
+    ("DCGM_FI_PROF_NVLINK_RX_BYTES", Id::GpuNvlinkRate, Some("receive"), Base),
 ];
 
 /// Fields that add up to the memory that there is, where no field has it.
@@ -47,7 +57,7 @@ const MEMORY: [&str; 3] = ["DCGM_FI_DEV_FB_USED", "DCGM_FI_DEV_FB_FREE", "DCGM_F
 ///
 /// The times of throttling are nanoseconds, as the driver keeps them, whatever their HELP says: that of
 /// older exporters calls them microseconds, for the same numbers.
-const COUNTERS: &[(&str, Id, Option<&str>, Scale)] = &[
+const COUNTERS: &[Field] = &[
     ("DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION", Id::GpuEnergy, None, Milli),
     ("DCGM_FI_DEV_POWER_VIOLATION", Id::GpuThrottle, Some("power"), Nano),
     ("DCGM_FI_DEV_THERMAL_VIOLATION", Id::GpuThrottle, Some("thermal"), Nano),
@@ -121,26 +131,25 @@ impl Fields {
         self.values.insert(sample.name.to_string(), sample.value);
     }
 
-    fn told(self, gpu: Gpu) -> GpuTold {
-        let mut gauges: BTreeMap<Id, f64> = BTreeMap::new();
-        for (field, id, scale) in GAUGES {
-            if let (Some(value), Entry::Vacant(place)) =
-                (self.values.get(*field), gauges.entry(*id))
-            {
-                place.insert(scale.base(*value));
+    /// The first that is there of each metric and label.
+    fn first(&self, fields: &[Field]) -> BTreeMap<Which, f64> {
+        let mut first = BTreeMap::new();
+        for (field, id, label, scale) in fields {
+            if let Some(value) = self.values.get(*field) {
+                first.entry((*id, *label)).or_insert(scale.base(*value));
             }
         }
-        if let Entry::Vacant(place) = gauges.entry(Id::GpuMemoryTotal)
+        first
+    }
+
+    fn told(self, gpu: Gpu) -> GpuTold {
+        let mut gauges = self.first(GAUGES);
+        if let Entry::Vacant(place) = gauges.entry((Id::GpuMemoryTotal, None))
             && let [Some(used), Some(free), reserved] = MEMORY.map(|field| self.values.get(field))
         {
             place.insert(Mebi.base(used + free + reserved.unwrap_or(&0.0)));
         }
-        let mut counters: BTreeMap<(Id, Option<&'static str>), f64> = BTreeMap::new();
-        for (field, id, label, scale) in COUNTERS {
-            if let Some(value) = self.values.get(*field) {
-                counters.entry((*id, *label)).or_insert(scale.base(*value));
-            }
-        }
+        let counters = self.first(COUNTERS);
         let xids = match self.values.get(XID_LATEST) {
             _ if self.values.contains_key(XID_OF_LATE) => {
                 Xids::OfLate(self.of_late.into_iter().collect())
@@ -153,11 +162,17 @@ impl Fields {
             gpu,
             name: self.name.unwrap_or_default().into(),
             driver: self.driver.unwrap_or_default().into(),
-            gauges: gauges.into_iter().collect(),
-            counters: counters.into_iter().map(|((id, label), value)| (id, label, value)).collect(),
+            gauges: values(gauges),
+            counters: values(counters),
+            // It tells of no process.
+            programs: Vec::new(),
             xids,
         }
     }
+}
+
+fn values(by_label: BTreeMap<Which, f64>) -> Vec<Value> {
+    by_label.into_iter().map(|((id, label), value)| (id, label, value)).collect()
 }
 
 fn gpu(sample: &Sample<'_>) -> Option<Gpu> {

@@ -13,4 +13,4 @@ mod told;
 pub use account::GpuAccount;
 pub use dcgm::{Matching as DcgmMatching, read as read_dcgm};
 pub use stretch::{Stretch as GpuStretch, Stretched as GpuStretched};
-pub use told::{Gpu, GpuTold, GpusSeen, Moment, Xids};
+pub use told::{Gpu, GpuTold, GpusSeen, Moment, Value, Which, Xids};

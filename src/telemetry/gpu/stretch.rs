@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::told::{Gpu, GpuTold};
+use super::told::{Gpu, GpuTold, Which};
 use crate::{
     measure::catalogue::Id,
     telemetry::{lately, rising::Followed},
@@ -21,9 +21,9 @@ const SKEW: (f64, f64) = (0.05, 0.1);
 /// A stretch of time of the GPUs of one target.
 #[derive(Clone, Debug, Default)]
 pub struct Stretch {
-    counters: BTreeMap<(Gpu, Id, Option<&'static str>), Followed>,
+    counters: BTreeMap<(Gpu, Which), Followed>,
     gpus: BTreeSet<Gpu>,
-    gauges: BTreeMap<Id, Seen>,
+    gauges: BTreeMap<Which, Seen>,
     readings: u32,
 }
 
@@ -43,11 +43,11 @@ pub struct Stretched {
     /// How many told.
     pub gpus: u32,
     /// Gauges: mean over readings and GPUs.
-    pub means: BTreeMap<Id, f64>,
+    pub means: BTreeMap<Which, f64>,
     /// Gauges: the most of one GPU at a reading.
-    pub most: BTreeMap<Id, f64>,
+    pub most: BTreeMap<Which, f64>,
     /// Gauges: the most of all GPUs together at a reading.
-    pub most_of_all: BTreeMap<Id, f64>,
+    pub most_of_all: BTreeMap<Which, f64>,
     /// Energy of all, in joules; absent where no counter of it moved, as between two updates of
     /// the exporter.
     pub energy_joules: Option<f64>,
@@ -73,28 +73,28 @@ impl Stretch {
 
     /// Takes in what they tell later on.
     pub fn told(&mut self, told: &[GpuTold]) {
-        let mut now: BTreeMap<Id, f64> = BTreeMap::new();
+        let mut now: BTreeMap<Which, f64> = BTreeMap::new();
         for one in told {
             if self.gpus.len() >= MOST_GPUS && !self.gpus.contains(&one.gpu) {
                 continue;
             }
             let is_new = self.gpus.insert(one.gpu.clone());
-            for (id, value) in &one.gauges {
-                let seen = self.gauges.entry(*id).or_default();
+            for (id, label, value) in &one.gauges {
+                let seen = self.gauges.entry((*id, *label)).or_default();
                 seen.sum += value;
                 seen.count += 1.0;
                 seen.most = seen.most.max(*value);
-                *now.entry(*id).or_default() += value;
+                *now.entry((*id, *label)).or_default() += value;
             }
             for (id, label, value) in &one.counters {
-                let counter = self.counters.entry((one.gpu.clone(), *id, *label));
+                let counter = self.counters.entry((one.gpu.clone(), (*id, *label)));
                 // Counters of a GPU that comes into sight tell of the time before, too.
                 let base = if is_new { *value } else { 0.0 };
                 counter.or_insert_with(|| Followed::from(base)).observe(*value);
             }
         }
-        for (id, all) in now {
-            if let Some(seen) = self.gauges.get_mut(&id) {
+        for (which, all) in now {
+            if let Some(seen) = self.gauges.get_mut(&which) {
                 seen.most_of_all = seen.most_of_all.max(all);
             }
         }
@@ -104,7 +104,10 @@ impl Stretch {
     /// What they did, in a stretch that was so long.
     pub fn stretched(&self, long: Duration) -> Stretched {
         let of = |value: fn(&Seen) -> f64| {
-            self.gauges.iter().map(|(id, seen)| (*id, value(seen))).collect::<BTreeMap<_, _>>()
+            self.gauges
+                .iter()
+                .map(|(which, seen)| (*which, value(seen)))
+                .collect::<BTreeMap<_, _>>()
         };
         let energy: f64 = self.rises(Id::GpuEnergy).map(|(_, rise)| rise).sum();
         let seconds = long.as_secs_f64();
@@ -135,8 +138,8 @@ impl Stretch {
 
     /// What each counter of `id` rose by, with its own label.
     fn rises(&self, id: Id) -> impl Iterator<Item = (Option<&'static str>, f64)> {
-        let of = self.counters.iter().filter(move |((_, of, _), _)| *of == id);
-        of.map(|((_, _, label), counter)| (*label, counter.rose()))
+        let of = self.counters.iter().filter(move |((_, (of, _)), _)| *of == id);
+        of.map(|((_, (_, label)), counter)| (*label, counter.rose()))
     }
 }
 
@@ -162,11 +165,12 @@ mod tests {
             gpu: Gpu { gpu: index.into(), uuid: index.into(), mig: "".into() },
             name: "".into(),
             driver: "".into(),
-            gauges: vec![(Id::GpuPower, watts)],
+            gauges: vec![(Id::GpuPower, None, watts)],
             counters: vec![
                 (Id::GpuEnergy, None, joules),
                 (Id::GpuThrottle, Some("power"), throttled),
             ],
+            programs: Vec::new(),
             xids: Xids::Untold,
         }
     }
@@ -182,9 +186,9 @@ mod tests {
         let stretched = stretch.stretched(Duration::from_secs(10));
         assert_eq!((stretched.gpus, stretched.energy_joules), (3, Some(120.0)));
         assert_eq!(stretched.throttle_ratios, [("power", 0.5)].into());
-        assert_eq!(stretched.means[&Id::GpuPower], 250.0);
-        assert_eq!(stretched.most[&Id::GpuPower], 400.0);
-        assert_eq!(stretched.most_of_all[&Id::GpuPower], 850.0);
+        assert_eq!(stretched.means[&(Id::GpuPower, None)], 250.0);
+        assert_eq!(stretched.most[&(Id::GpuPower, None)], 400.0);
+        assert_eq!(stretched.most_of_all[&(Id::GpuPower, None)], 850.0);
     }
 
     #[test]

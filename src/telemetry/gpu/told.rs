@@ -15,6 +15,12 @@ pub struct Gpu {
     pub mig: Arc<str>,
 }
 
+/// A row of the catalogue, with the value of its own label, if it has one of a closed set.
+pub type Which = (Id, Option<&'static str>);
+
+/// The same with its value, in its base unit.
+pub type Value = (Id, Option<&'static str>, f64);
+
 /// What is told of a GPU at one moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GpuTold {
@@ -24,10 +30,13 @@ pub struct GpuTold {
     pub name: Arc<str>,
     /// The driver's version.
     pub driver: Arc<str>,
-    /// Gauges, in base units.
-    pub gauges: Vec<(Id, f64)>,
-    /// Counters as they stand, in base units; with the value of the row's own label, if it has one.
-    pub counters: Vec<(Id, Option<&'static str>, f64)>,
+    /// Gauges.
+    pub gauges: Vec<Value>,
+    /// Counters as they stand.
+    pub counters: Vec<Value>,
+    /// Memory in bytes that processes hold, by the name of their program; empty where the source
+    /// does not tell, or may not.
+    pub programs: Vec<(Arc<str>, f64)>,
     /// Its XID errors.
     pub xids: Xids,
 }

@@ -15,14 +15,14 @@ use super::throttle::Throttled;
 use crate::{
     clock::Stamp,
     measure::catalogue::Id,
-    telemetry::scale::Scale::{self, Base, Mega, Milli, Nano, Percent},
+    telemetry::{
+        gpu::Value,
+        scale::Scale::{self, Base, Mega, Milli, Nano, Percent},
+    },
 };
 
 /// A call of the driver.
 type Call = fn(&Device<'_>) -> Result<f64, NvmlError>;
-
-/// A counter as an account takes it: with the value of its own label, if it has one.
-pub(super) type Counter = (Id, Option<&'static str>, f64);
 
 /// The gauges of memory, which an instance has too.
 const MEMORY: &[(Id, Scale, Call)] = &[
@@ -82,13 +82,13 @@ pub(super) fn identity(device: &Device<'_>) -> Result<(Arc<str>, Arc<str>), Nvml
 ///
 /// # Errors
 /// If the GPU is gone.
-pub(super) fn gauges(device: &Device<'_>) -> Result<Vec<(Id, f64)>, NvmlError> {
-    let mut gauges: Vec<(Id, f64)> = memory(device)?;
+pub(super) fn gauges(device: &Device<'_>) -> Result<Vec<Value>, NvmlError> {
+    let mut gauges = memory(device)?;
     for (id, scale, call) in GAUGES {
-        if gauges.iter().all(|(there, _)| there != id)
+        if gauges.iter().all(|(there, ..)| there != id)
             && let Some(value) = told(call(device))?
         {
-            gauges.push((*id, scale.base(value)));
+            gauges.push((*id, None, scale.base(value)));
         }
     }
     Ok(gauges)
@@ -98,10 +98,10 @@ pub(super) fn gauges(device: &Device<'_>) -> Result<Vec<(Id, f64)>, NvmlError> {
 ///
 /// # Errors
 /// If the GPU is gone.
-pub(super) fn memory(device: &Device<'_>) -> Result<Vec<(Id, f64)>, NvmlError> {
+pub(super) fn memory(device: &Device<'_>) -> Result<Vec<Value>, NvmlError> {
     let mut gauges = Vec::new();
     for (id, scale, call) in MEMORY {
-        gauges.extend(told(call(device))?.map(|value| (*id, scale.base(value))));
+        gauges.extend(told(call(device))?.map(|value| (*id, None, scale.base(value))));
     }
     Ok(gauges)
 }
@@ -114,7 +114,7 @@ pub(super) fn memory(device: &Device<'_>) -> Result<Vec<(Id, f64)>, NvmlError> {
 pub(super) fn counters(
     device: &Device<'_>,
     throttled: &mut Throttled,
-) -> Result<Vec<Counter>, NvmlError> {
+) -> Result<Vec<Value>, NvmlError> {
     if let Some(reasons) = told(device.current_throttle_reasons())? {
         throttled.observe(reasons, Stamp::now());
     }
@@ -153,7 +153,7 @@ fn field(device: &Device<'_>, id: u32) -> Result<f64, NvmlError> {
 ///
 /// # Errors
 /// If the GPU is gone, or the library is of no use any more.
-fn told<T>(result: Result<T, NvmlError>) -> Result<Option<T>, NvmlError> {
+pub(super) fn told<T>(result: Result<T, NvmlError>) -> Result<Option<T>, NvmlError> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(gone @ (NvmlError::GpuLost | NvmlError::ResetRequired | NvmlError::Uninitialized)) => {

@@ -82,6 +82,7 @@ impl Memory {
     pub(super) fn remains(&self, index: u32) -> Option<GpuTold> {
         let Known { gpu, name, driver } = self.known.get(&index)?.clone();
         let xids = self.xids(&gpu.uuid, false);
-        Some(GpuTold { gpu, name, driver, gauges: Vec::new(), counters: Vec::new(), xids })
+        let (gauges, counters, programs) = (Vec::new(), Vec::new(), Vec::new());
+        Some(GpuTold { gpu, name, driver, gauges, counters, programs, xids })
     }
 }

@@ -8,13 +8,15 @@
 //! - `handle`: what others hold of it: a watch, or a visit; `thread`: when the driver is asked;
 //!   `session`: one life of the library; `memory`: what outlives it
 //! - `device`: the values of one GPU; `window`: averages between two samples; `throttle`: time that
-//!   its clocks were held down, where the driver keeps no count; `xid`: its errors, as they come
+//!   its clocks were held down, where the driver keeps no count; `xid`: its errors, as they come;
+//!   `program`: whose memory it holds
 //! - `share`: whose GPUs are whose
 
 mod device;
 mod handle;
 mod local;
 mod memory;
+mod program;
 mod session;
 mod share;
 mod thread;

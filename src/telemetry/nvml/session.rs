@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use nvml_wrapper::{Device, Nvml, error::NvmlError};
+use nvml_wrapper::{Device, Nvml, error::NvmlError, struct_wrappers::device::ProcessInfo};
 
 use super::{
     device,
     local::{LocalGpu, Part},
     memory::{Known, Memory},
+    program,
     window::{Turn, Whose, Windows},
     xid::Ear,
 };
@@ -103,8 +104,10 @@ impl<'nvml> Session<'nvml> {
         if device.gpm_support().unwrap_or(false) {
             gauges.extend(self.windows.turn(turn, &uuid, || device.gpm_sample()));
         }
-        let driver = Arc::clone(&self.driver);
-        let told = GpuTold { gpu, name, driver, gauges, counters, xids: Xids::Untold };
+        // After the window, which is not to wait for it.
+        let programs = program::memory(&program::processes(&device)?);
+        let (driver, xids) = (Arc::clone(&self.driver), Xids::Untold);
+        let told = GpuTold { gpu, name, driver, gauges, counters, programs, xids };
         let mut parts = vec![Part { uuid, told }];
         self.instances(&device, turn, &mut parts)?;
         Ok(parts)
@@ -124,23 +127,24 @@ impl<'nvml> Session<'nvml> {
             let Ok(instance) = whole.mig_device_by_index(place) else { continue };
             let Ok((uuid, name)) = device::identity(&instance) else { continue };
             let mut gauges = device::memory(&instance)?;
-            if let Some(number) = self.number(&instance, &uuid) {
+            let processes = program::processes(&instance)?;
+            if let Some(number) = self.number(&processes, &uuid) {
                 gauges.extend(self.windows.turn(turn, &uuid, || whole.gpm_mig_sample(number)));
             }
             let gpu = Gpu { mig: place.to_string().into(), ..parts[0].told.gpu.clone() };
-            let (driver, counters) = (Arc::clone(&self.driver), Vec::new());
-            let told = GpuTold { gpu, name, driver, gauges, counters, xids: Xids::Untold };
+            let (driver, xids) = (Arc::clone(&self.driver), Xids::Untold);
+            let (counters, programs) = (Vec::new(), program::memory(&processes));
+            let told = GpuTold { gpu, name, driver, gauges, counters, programs, xids };
             parts.push(Part { uuid, told });
         }
         Ok(())
     }
 
     /// The driver's own number of an instance. Only the processes in one tell it.
-    fn number(&mut self, instance: &Device<'_>, uuid: &Arc<str>) -> Option<u32> {
+    fn number(&mut self, processes: &[ProcessInfo], uuid: &Arc<str>) -> Option<u32> {
         if let Some(number) = self.numbers.get(uuid) {
             return Some(*number);
         }
-        let processes = instance.running_compute_processes().ok()?;
         let number = processes.iter().find_map(|process| process.gpu_instance_id)?;
         self.numbers.insert(Arc::clone(uuid), number);
         Some(number)

@@ -14,15 +14,24 @@ use nvml_wrapper::{
 
 use crate::{
     measure::catalogue::Id,
-    telemetry::{gpu::Moment, scale::Scale},
+    telemetry::{
+        gpu::{Moment, Value},
+        scale::Scale::{self, Mebi, Percent},
+    },
 };
 
-/// What is asked for, and the gauge that it is.
-const METRICS: [(GpmMetricId, Id); 4] = [
-    (GpmMetricId::SmUtil, Id::GpuSmActive),
-    (GpmMetricId::SmOccupancy, Id::GpuSmOccupancy),
-    (GpmMetricId::AnyTensorUtil, Id::GpuTensorActive),
-    (GpmMetricId::DramBwUtil, Id::GpuDramActive),
+/// What is asked for, the gauge that it is, the value of its own label, and its unit. The driver's
+/// header (`nvml.h`, `nvmlGpmMetricId_t`) has shares in percent and traffic in MiB a second; "TX"
+/// is from the GPU, "RX" to it, and NVLink's total is of all of its links.
+const METRICS: [(GpmMetricId, Id, Option<&str>, Scale); 8] = [
+    (GpmMetricId::SmUtil, Id::GpuSmActive, None, Percent),
+    (GpmMetricId::SmOccupancy, Id::GpuSmOccupancy, None, Percent),
+    (GpmMetricId::AnyTensorUtil, Id::GpuTensorActive, None, Percent),
+    (GpmMetricId::DramBwUtil, Id::GpuDramActive, None, Percent),
+    (GpmMetricId::PcieTxPerSec, Id::GpuPcieRate, Some("transmit"), Mebi),
+    (GpmMetricId::PcieRxPerSec, Id::GpuPcieRate, Some("receive"), Mebi),
+    (GpmMetricId::NvlinkTotalTxPerSec, Id::GpuNvlinkRate, Some("transmit"), Mebi),
+    (GpmMetricId::NvlinkTotalRxPerSec, Id::GpuNvlinkRate, Some("receive"), Mebi),
 ];
 
 /// Who has come to look, by number.
@@ -57,7 +66,7 @@ impl<'nvml> Windows<'nvml> {
         turn: Turn,
         uuid: &Arc<str>,
         sample: impl FnOnce() -> Result<GpmSample<'nvml>, NvmlError>,
-    ) -> Vec<(Id, f64)> {
+    ) -> Vec<Value> {
         let (whose, ends, begins) = match turn {
             Turn::Next => (None, true, true),
             Turn::Of(whose, Moment::Begin) => (Some(whose), false, true),
@@ -79,15 +88,15 @@ impl<'nvml> Windows<'nvml> {
         self.began.retain(|(of, _), _| *of != Some(whose));
     }
 
-    fn averages(&self, began: &GpmSample<'nvml>, end: &GpmSample<'nvml>) -> Vec<(Id, f64)> {
-        let wanted = METRICS.map(|(metric, _)| metric);
+    /// What a GPU does not have, such as links, is absent.
+    fn averages(&self, began: &GpmSample<'nvml>, end: &GpmSample<'nvml>) -> Vec<Value> {
+        let wanted = METRICS.map(|(metric, ..)| metric);
         let told = gpm_metrics_get(self.nvml, began, end, &wanted).unwrap_or_default();
-        let gauge = |told: Result<_, NvmlError>, id| {
-            let value: f64 = told
-                .ok()
-                .map(|told: nvml_wrapper::struct_wrappers::gpm::GpmMetricResult| told.value)?;
-            (value.is_finite() && value >= 0.0).then(|| (id, Scale::Percent.base(value)))
+        let told = told.into_iter().map(|told| told.map(|told| told.value));
+        let gauge = |(told, (_, id, label, scale)): (Result<f64, NvmlError>, _)| {
+            let value = told.ok().filter(|value| value.is_finite() && *value >= 0.0)?;
+            Some((id, label, Scale::base(scale, value)))
         };
-        told.into_iter().zip(METRICS).filter_map(|(told, (_, id))| gauge(told, id)).collect()
+        told.zip(METRICS).filter_map(gauge).collect()
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     event::EngineSource,
     sinks::recent::testing::{failed, ok, probe},
-    telemetry::{EngineStretch, Lately, Told},
+    telemetry::{EngineStretch, GpuStretched, Lately, Told},
     timeline::{EngineTold, Spent},
     verdict::{Cause as Bad, Metric},
 };
@@ -71,6 +71,31 @@ fn five_minutes_of_beats_stand_beside_five_minutes_of_the_engine() {
     assert!(engine.foreign_token_ratio.expect("counted") > 0.9, "{engine:?}");
     let degraded = window.degraded.expect("all missed");
     assert_eq!((degraded.misses, degraded.cause.cause), (10, Cause::Queue));
+}
+
+#[test]
+fn energy_and_cost_are_of_everybodys_tokens() {
+    let wall = Wall::anchor();
+    // Ten tokens a second.
+    let engine = engine(wall, 900, |ago| 5_000 - u32::try_from(ago).expect("small"));
+    let stretched = GpuStretched {
+        gpus: 1,
+        seconds: 200.0,
+        energy_joules: Some(60_000.0),
+        ..GpuStretched::default()
+    };
+    let begin = wall.stamp().before(Duration::from_secs(200));
+    let sight = Sight::Gpus(vec![Between { begin, end: wall.stamp(), what: stretched }]);
+    let gpus = Sheet { sight, ..Sheet::default() };
+    let mut probe = probe(beats(wall, 20));
+    Arc::make_mut(&mut probe.view).cost_per_hour = Some(3.6);
+    let sheets = [("engine", Arc::new(engine)), ("nvml", Arc::new(gpus))];
+    let target = Target { wall, probes: vec![&probe], sheets: &sheets };
+    let window = target.windows().remove(0).1;
+    let joules = window.gpu.and_then(|gpu| gpu.joules_per_output_token).expect("both told");
+    assert!((joules - 30.0).abs() < 0.5, "300 W for ten tokens a second: {joules}");
+    let cost = window.cost_dollars_per_million_output_tokens.expect("a cost");
+    assert!((cost - 100.0).abs() < 2.0, "{cost}");
 }
 
 #[test]

@@ -5,8 +5,9 @@ fn gpu(uuid: &str, joules: f64, xids: Xids) -> GpuTold {
         gpu: Gpu { gpu: "0".into(), uuid: uuid.into(), mig: "".into() },
         name: "H200".into(),
         driver: "570".into(),
-        gauges: vec![(Id::GpuPower, 500.0)],
+        gauges: vec![(Id::GpuPower, None, 500.0), (Id::GpuPcieRate, Some("receive"), 8e9)],
         counters: vec![(Id::GpuEnergy, None, joules), (Id::GpuThrottle, Some("power"), 1.5)],
+        programs: vec![("python3".into(), 6e10)],
         xids,
     }
 }
@@ -37,6 +38,11 @@ fn closed_sets_exist_at_0() {
     assert_eq!(values(&account, Id::GpuEccErrors).len(), 4);
     assert_eq!(values(&account, Id::GpuXidErrors).len(), 10);
     assert_eq!(values(&account, Id::GpuInfo), [("0,a,,H200,570".to_owned(), 1.0)]);
+    let traffic = values(&account, Id::GpuPcieRate);
+    assert_eq!(traffic, [("0,a,,receive".to_owned(), 8e9)]);
+    assert_eq!(values(&account, Id::GpuNvlinkRate), []);
+    let memory = values(&account, Id::GpuProcessMemory);
+    assert_eq!(memory, [("0,a,,python3".to_owned(), 6e10)]);
     for reading in account.readings() {
         assert_eq!(reading.labels.len(), reading.id.row().labels.len(), "{:?}", reading.id);
     }
@@ -57,6 +63,7 @@ fn no_gpu_is_a_failure_and_nothing_old_stands() {
     assert_eq!(values(&account, Id::GpuCollectorLastSuccess), [("dcgm".to_owned(), 6.0)]);
     assert_eq!(values(&account, Id::GpuPower), [("0,a,".to_owned(), 500.0)]);
     assert_eq!(values(&account, Id::GpuEnergy).len(), 2);
+    assert_eq!(values(&account, Id::GpuProcessMemory).len(), 1);
     assert_eq!(values(&account, Id::GpuInfo).len(), 1);
     // It speaks again, and of another GPU: the one before is gone.
     account.collected(vec![Some(both()), Some(vec![gpu("c", 1.0, Xids::Untold)])], 8.0);

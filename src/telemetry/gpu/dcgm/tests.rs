@@ -19,6 +19,13 @@ DCGM_FI_DEV_ECC_SBE_AGG_TOTAL{gpu="0",UUID="GPU-a",Hostname="node-7"} 4
 DCGM_FI_DEV_ECC_DBE_VOL_TOTAL{gpu="0",UUID="GPU-a",Hostname="node-7"} 1
 DCGM_FI_DEV_ECC_DBE_AGG_TOTAL{gpu="0",UUID="GPU-a",Hostname="node-7"} 9
 DCGM_FI_DEV_XID_ERRORS{gpu="0",UUID="GPU-a",Hostname="node-7",err_code="0"} 79
+# HELP DCGM_FI_PROF_PCIE_TX_BYTES Total number of bytes transmitted through PCIe TX.
+# TYPE DCGM_FI_PROF_PCIE_TX_BYTES counter
+DCGM_FI_PROF_PCIE_TX_BYTES{gpu="0",UUID="GPU-a",Hostname="node-7"} 2500000
+# TYPE DCGM_FI_PROF_PCIE_RX_BYTES gauge
+DCGM_FI_PROF_PCIE_RX_BYTES{gpu="0",UUID="GPU-a",Hostname="node-7"} 7500000
+DCGM_FI_PROF_NVLINK_TX_BYTES{gpu="0",UUID="GPU-a",Hostname="node-7"} 0
+DCGM_FI_PROF_NVLINK_RX_BYTES{gpu="0",UUID="GPU-a",Hostname="node-7"} 9223372036854775794
 DCGM_FI_PROF_SM_ACTIVE{gpu="1",UUID="GPU-b",GPU_I_PROFILE="3g.71gb",GPU_I_ID="2",Hostname="node-7"} 0.5
 DCGM_FI_PROF_DRAM_ACTIVE{gpu="0",UUID="GPU-c",hostname="node-8"} 0.25
 "#;
@@ -46,14 +53,18 @@ fn fields_are_read_in_base_units() {
     assert_eq!(
         told.gauges,
         [
-            (Id::GpuUtilization, 0.97),
-            (Id::GpuMemoryUsed, 1_048_576_000.0),
-            (Id::GpuMemoryTotal, 1536.0 * 1_048_576.0),
-            (Id::GpuPower, 612.345),
-            (Id::GpuPowerLimit, 700.0),
-            (Id::GpuTemperature, 71.0),
-            (Id::GpuSmClock, 1.98e9),
-            (Id::GpuMemoryClock, 3.201e9),
+            (Id::GpuUtilization, None, 0.97),
+            // Bytes a second, whatever its type says; links that rest are not links that are not there.
+            (Id::GpuPcieRate, Some("receive"), 7.5e6),
+            (Id::GpuPcieRate, Some("transmit"), 2.5e6),
+            (Id::GpuNvlinkRate, Some("transmit"), 0.0),
+            (Id::GpuMemoryUsed, None, 1_048_576_000.0),
+            (Id::GpuMemoryTotal, None, 1536.0 * 1_048_576.0),
+            (Id::GpuPower, None, 612.345),
+            (Id::GpuPowerLimit, None, 700.0),
+            (Id::GpuTemperature, None, 71.0),
+            (Id::GpuSmClock, None, 1.98e9),
+            (Id::GpuMemoryClock, None, 3.201e9),
         ]
     );
     assert_eq!(
@@ -66,7 +77,7 @@ fn fields_are_read_in_base_units() {
         ]
     );
     assert_eq!(told.xids, Xids::Latest(79));
-    assert_eq!(gpus[1].gauges, [(Id::GpuSmActive, 0.5)]);
+    assert_eq!(gpus[1].gauges, [(Id::GpuSmActive, None, 0.5)]);
 }
 
 #[test]
@@ -98,7 +109,7 @@ fn errors_of_late_are_preferred_to_the_latest() {
 
 #[test]
 fn every_label_is_one_of_its_row() {
-    for (_, id, label, _) in COUNTERS {
+    for (_, id, label, _) in GAUGES.iter().chain(COUNTERS) {
         let values = id.row().values;
         assert!(
             label.map_or(values.is_empty(), |label| values.contains(&label)),

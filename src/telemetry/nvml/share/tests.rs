@@ -9,6 +9,7 @@ fn part(index: u32, mig: &str, uuid: &str) -> Part {
         driver: "580".into(),
         gauges: Vec::new(),
         counters: Vec::new(),
+        programs: Vec::new(),
         xids: Xids::Untold,
     };
     Part { uuid: uuid.into(), told }
