@@ -4,6 +4,10 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// SIGXFSZ, as it is numbered on all that we are built for: a write beyond the largest file that the
+/// process may have (`ulimit -f`, systemd's `LimitFSIZE`).
+const FILE_TOO_LARGE: i32 = 25;
+
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Request {
@@ -22,6 +26,9 @@ pub(super) struct Signals {
 
 impl Signals {
     pub(super) fn catch() -> io::Result<Self> {
+        // Nobody waits for it: caught, it no longer ends the process, and the write that was too
+        // much fails instead, as on a full disk.
+        drop(signal(SignalKind::from_raw(FILE_TOO_LARGE))?);
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

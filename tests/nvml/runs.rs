@@ -16,17 +16,17 @@ fn engine() -> SpawnedSim {
     Sim::spawn(SimSpec { ttft, itl, ..SimSpec::default() }).expect("an engine")
 }
 
-/// The only step of a benchmark with these flags, of two and a half seconds.
-fn bench(machine: &Machine, flags: &[&str]) -> Value {
+/// The first step of a benchmark with these flags, of two and a half seconds, and what was said.
+fn bench(machine: &Machine, flags: &[&str]) -> (Value, String) {
     let (sim, record) = (engine(), machine.path("run.json"));
     let record_path = record.to_str().expect("UTF-8");
     let fixed = ["bench", sim.base_url(), "--isl", "8", "--osl", "8", "--output", record_path];
     let step = ["--duration", "2500ms", "--warmup", "0"];
     let output = machine.tokenbeat(&[&fixed[..], &step, flags].concat()).output().expect("it runs");
-    let words = String::from_utf8_lossy(&output.stderr);
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
     let record = fs::read(record).unwrap_or_else(|error| panic!("{error}: {words}"));
     let record: Value = serde_json::from_slice(&record).expect("JSON");
-    record["steps"][0].clone()
+    (record["steps"][0].clone(), words)
 }
 
 /// What the record says that could not be read.
@@ -44,7 +44,8 @@ fn number(of: &Value, key: &str) -> f64 {
 fn a_benchmark_has_the_joules_of_its_tokens_and_what_held_its_gpu() {
     let machine = Machine::new();
     machine.is("busy");
-    let step = bench(&machine, &["--gpus", "0"]);
+    let (step, words) = bench(&machine, &["--gpus", "0"]);
+    assert!(words.contains("beside it GPUs of this machine: 1\n"), "{words}");
     let (gpu, tokens) = (&step["gpu"], number(&step["tokens"], "output"));
     // From one read to the next: no energy of before the step is in it, and none of after.
     let (joules, reads) = (number(gpu, "energy_joules"), number(gpu, "readings"));
@@ -77,7 +78,7 @@ fn a_benchmark_has_the_joules_of_its_tokens_and_what_held_its_gpu() {
 fn every_gpu_is_counted_once_also_one_that_is_divided() {
     let machine = Machine::new();
     machine.is("busy");
-    let step = bench(&machine, &["--gpus", "all"]);
+    let (step, _) = bench(&machine, &["--gpus", "all"]);
     let gpu = &step["gpu"];
     assert_eq!(number(gpu, "gpus"), 2.0);
     assert_eq!(number(gpu, "energy_joules"), 1000.0 * (number(gpu, "readings") - 1.0));
@@ -87,17 +88,21 @@ fn every_gpu_is_counted_once_also_one_that_is_divided() {
 #[test]
 fn a_benchmark_is_made_without_its_gpus_and_says_why() {
     let machine = Machine::new();
-    let step = bench(&machine, &["--gpus", "5"]);
+    let (step, words) = bench(&machine, &["--gpus", "5"]);
+    // Also before it, while it can still be mended.
+    let before = words.split_once("step 0").expect("a step").0;
+    assert!(before.contains("without the GPUs of this machine: there is no GPU `5`"), "{words}");
     assert!(untold(&step).contains("there is no GPU `5` on this machine"), "{step}");
     assert!(step["gpu"].is_null() && number(&step["outcomes"], "ok") > 0.0, "{step}");
 
     machine.is("hang");
-    let step = bench(&machine, &["--gpus", "0", "--concurrency", "1,1"]);
-    assert!(untold(&step).contains("the driver has not answered for 5.0 s"), "{step}");
+    let (step, words) = bench(&machine, &["--gpus", "0", "--concurrency", "1,1"]);
+    assert!(words.contains("the driver has not answered for 5.0 s"), "{words}");
+    assert!(untold(&step).contains("the driver still has not answered"), "{step}");
     assert!(step["gpu"].is_null() && number(&step["outcomes"], "ok") > 0.0, "{step}");
 
     fs::remove_file(machine.path("libnvidia-ml.so.1")).expect("removed");
-    let step = bench(&machine, &["--gpus", "all"]);
+    let (step, _) = bench(&machine, &["--gpus", "all"]);
     assert!(untold(&step).contains("must be installed here"), "{step}");
     assert!(step["gpu"].is_null() && number(&step["outcomes"], "ok") > 0.0, "{step}");
 

@@ -19,8 +19,8 @@ use crate::{
     clock::{Stamp, Wall},
     daemon::Onlooker,
     event::{Calibration, RunKey, RunRecord, Trigger},
-    load::{Halt, HaltReason, Loader, RunOrder},
-    telemetry::Nvml,
+    load::{Halt, HaltReason, Loader, RunOrder, Witness},
+    telemetry::{Moment, Nvml},
 };
 
 /// Name of the sweep of a one-shot run.
@@ -76,6 +76,12 @@ pub(super) async fn all(
     }
     // One for all of them: a driver that was loaded stays so.
     let witness = Onlooker::of(&subjects.link, &Nvml::default());
+    if let (Some(witness), false) = (&witness, args.whom.gpus.is_empty()) {
+        tokio::select! {
+            said = gpus(witness.as_ref()) => display.say(&said),
+            signal = signals.next() => return Ok(Runs::ended_by(signal)),
+        }
+    }
     for model in &subjects.models {
         let now = wall.unix_nanos(Stamp::now());
         let order = RunOrder {
@@ -123,6 +129,17 @@ pub(super) async fn all(
     drop(loader);
     runs.signal = signals.first();
     Ok(runs)
+}
+
+/// What the runs will have of the GPUs that were named, in words: whoever named the wrong ones would
+/// else learn it at the end.
+async fn gpus(witness: &dyn Witness) -> String {
+    let seen = witness.look(Moment::Within).await.ok().and_then(|sight| sight.gpus);
+    match seen {
+        Some(Ok(seen)) => format!("beside it GPUs of this machine: {}", seen.gpus.len()),
+        Some(Err(why)) => format!("without the GPUs of this machine: {why}"),
+        None => "without the GPUs of this machine: nobody can be asked".to_owned(),
+    }
 }
 
 /// Shows how far a run is until it has ended, and saves what there is after each step. The first

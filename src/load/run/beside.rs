@@ -9,9 +9,10 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::oneshot::{Receiver, error::TryRecvError},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
+use super::Halt;
 use crate::{
     clock::Stamp,
     telemetry::{EngineStretch, EngineStretched, GpuStretch, GpuStretched, GpusSeen, Moment, Told},
@@ -19,6 +20,10 @@ use crate::{
 
 /// How long a reading before or after the step may take.
 const LONGEST: Duration = Duration::from_secs(6);
+
+/// What is left of that once the run was told to end: whoever ends it does not wait for an engine
+/// that may be gone, and one that is there answers sooner.
+const HURRIED: Duration = Duration::from_secs(1);
 
 /// Reads what a target's engine and GPUs tell of themselves, on threads that measure nothing.
 pub trait Witness: Send + Sync {
@@ -90,7 +95,7 @@ enum For {
 pub(super) struct SeenBeside {
     /// The engine: over the whole step, and over its window.
     pub(super) engine: Option<(EngineStretched, EngineStretched)>,
-    /// Seconds from its first reading to its last.
+    /// Seconds from its first reading to the end of the step.
     pub(super) engine_seconds: f64,
     /// The GPUs, over the whole step.
     pub(super) gpus: Option<GpuStretched>,
@@ -114,12 +119,18 @@ impl<T> Part<T> {
         }
     }
 
-    /// Takes in the last reading, without which the stretch has no end.
-    fn end<R>(&mut self, last: Option<Result<R, String>>, take: impl FnOnce(&mut T, R)) {
+    /// Takes in the last reading, without which the stretch has no end; `silent` says why there is
+    /// none of it where nothing else does.
+    fn end<R>(
+        &mut self,
+        last: Option<Result<R, String>>,
+        silent: &str,
+        take: impl FnOnce(&mut T, R),
+    ) {
         match (&mut *self, last) {
             (Self::Told(told), Some(Ok(last))) => take(told, last),
             (Self::Told(_), Some(Err(why))) => *self = Self::Untold(why),
-            (Self::Told(_), None) => *self = Self::Untold("it did not answer in time".to_owned()),
+            (Self::Told(_), None) => *self = Self::Untold(silent.to_owned()),
             (Self::None | Self::Untold(_), _) => {}
         }
     }
@@ -175,20 +186,21 @@ impl Beside {
     }
 
     /// The last reading. Everything of the step must have ended.
-    pub(super) async fn end(mut self) -> SeenBeside {
-        if let Some((receiver, what)) = self.pending.take()
-            && let Ok(Ok(sight)) = timeout(LONGEST, receiver).await
-        {
-            self.take(sight, what);
-        }
-        let last = look(self.witness.as_ref(), Moment::End).await;
-        self.engine.end(last.engine, |engine, told| engine.end(&told));
-        self.gpus.end(last.gpus, |gpus, seen| gpus.told(&seen));
+    pub(super) async fn end(mut self, halt: &Halt) -> SeenBeside {
+        let ended = Stamp::now();
+        let (last, silent) = tokio::select! {
+            biased;
+            last = self.last() => (last, "it did not answer in time"),
+            () = hurried(halt) => (Sight::default(), "the run was ended before it answered"),
+        };
+        self.engine.end(last.engine, silent, |engine, told| engine.end(&told));
+        self.gpus.end(last.gpus, silent, |gpus, seen| gpus.told(&seen));
         let mut seen = SeenBeside::default();
         match self.engine {
             Part::None => {}
             Part::Told(Engine { whole, window, began }) => {
-                seen.engine_seconds = ago(began).as_secs_f64();
+                // Without what the last reading took: nothing was under way meanwhile.
+                seen.engine_seconds = ended.since(began).as_secs_f64();
                 let whole = whole.stretched();
                 let window = window.map_or(whole, |window| window.stretched());
                 seen.engine = Some((whole, window));
@@ -209,6 +221,16 @@ impl Beside {
             }
         }
         seen
+    }
+
+    /// What is still to be read after a step.
+    async fn last(&mut self) -> Sight {
+        if let Some((receiver, what)) = self.pending.take()
+            && let Ok(Ok(sight)) = timeout(LONGEST, receiver).await
+        {
+            self.take(sight, what);
+        }
+        look(self.witness.as_ref(), Moment::End).await
     }
 
     /// Takes in a reading of the step. One that failed is left out: the next tells the same.
@@ -287,6 +309,19 @@ async fn look(witness: Option<&Arc<dyn Witness>>, moment: Moment) -> Sight {
     }
 }
 
+/// Returns when nothing is waited for any longer because the run is to end.
+async fn hurried(halt: &Halt) {
+    halt.draining().await;
+    tokio::select! {
+        () = halt.aborting() => {}
+        () = sleep(HURRIED) => {}
+    }
+}
+
 fn ago(then: Stamp) -> Duration {
     Stamp::now().since(then)
 }
+
+#[cfg(test)]
+#[path = "beside/tests.rs"]
+mod tests;

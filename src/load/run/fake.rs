@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     Halt,
+    beside::Witness,
     decide::Decider,
     ground::{Alarm, Bell, Ground, Waiting},
     step::{Common, Done, StepPlan, step},
@@ -178,6 +179,7 @@ pub(super) struct Stand {
     pub(super) lag: Duration,
     pub(super) decider: Option<Decider>,
     pub(super) workload: Workload,
+    pub(super) witness: Option<Arc<dyn Witness>>,
 }
 
 impl Default for Stand {
@@ -191,7 +193,7 @@ impl Default for Stand {
         });
         let scenario = Scenario::of("scenario", workload.clone(), Load::Levels(Vec::new()));
         let (budget, lag, decider) = (u64::MAX, Duration::ZERO, None);
-        Self { scenario, slos, halt, budget, lag, decider, workload }
+        Self { scenario, slos, halt, budget, lag, decider, workload, witness: None }
     }
 }
 
@@ -231,7 +233,7 @@ impl Stand {
             wall: Wall::anchor(),
             halt: &self.halt,
             longest: Duration::from_secs(60),
-            witness: None,
+            witness: self.witness.as_ref(),
             cost_per_hour: None,
         };
         let plan = StepPlan {

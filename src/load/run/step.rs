@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{
     Halt,
-    beside::{Beside, SeenBeside, Witness},
+    beside::{Beside, Witness},
     course::Course,
     decide::Decider,
     drain::drain,
@@ -98,7 +98,11 @@ pub(super) async fn step<G: Ground>(
 ) -> Option<Done> {
     // Before the engine is read, so that no beat can be counted there and not here.
     let beaten = ground.beaten();
-    let mut beside = Beside::begin(common.witness.cloned()).await;
+    let mut beside = tokio::select! {
+        biased;
+        () = common.halt.draining() => return None,
+        begun = Beside::begin(common.witness.cloned()) => begun,
+    };
     let start = ground.now();
     let held = Held::begin();
     let (course, of) = course(common.scenario, plan, start);
@@ -155,11 +159,7 @@ pub(super) async fn step<G: Ground>(
         .zip(record.rates.output_tokens_per_second)
         .and_then(|(per_hour, rate)| dollars_per_million_tokens(per_hour, rate));
     let (ending, counts, failures) = (remains.ending, remains.counts, remains.failures);
-    // Whoever stops the run does not wait for an engine that may be gone.
-    let seen = match common.halt.is_draining() {
-        true => SeenBeside::default(),
-        false => beside.end().await,
-    };
+    let seen = beside.end(common.halt).await;
     let beats = drive.ground.beaten().since(beaten);
     let own = Own {
         requests: counts.ok.saturating_add(beats.answers),

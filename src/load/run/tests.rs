@@ -1,9 +1,15 @@
 //! Steps on a paused clock: every arrival, the gate, every end.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tokio::sync::oneshot::{self, Receiver, Sender};
 
 use super::{
     Halt, HaltReason,
+    beside::{Sight, Witness},
     decide::Decider,
     drive::Ending,
     fake::{MS, Scripted, Seen, Stand, ok},
@@ -13,6 +19,7 @@ use crate::{
     analysis::Aim,
     arrival::{Arrival, Closed, Demand, Open, Pattern, UserRamp},
     config::{Bound, StopWhen, Warmup},
+    telemetry::Moment,
     timeline::Outcome,
     verdict::{Judge, Metric, Slo, State, Threshold},
     workload::{Expect, Length, PrefixRole, Reuse, Synthetic, Think, UserPrefix, Workload},
@@ -255,6 +262,33 @@ async fn a_cancelled_step_drains_and_an_aborted_one_gives_up() {
         let outcomes = done(step).record.outcomes;
         assert!(outcomes["aborted"] > 0 && outcomes["aborted"] <= 5, "{outcomes:?}");
     }
+}
+
+/// An engine that never answers.
+#[derive(Default)]
+struct Silent(Mutex<Vec<Sender<Sight>>>);
+
+impl Witness for Silent {
+    fn interval(&self) -> Duration {
+        MS
+    }
+
+    fn look(&self, _: Moment) -> Receiver<Sight> {
+        let (tell, told) = oneshot::channel();
+        self.0.lock().expect("no panic").push(tell);
+        told
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_waits_for_its_first_reading_is_cancelled_at_once() {
+    let stand = Stand { witness: Some(Arc::new(Silent::default())), ..Stand::default() };
+    let began = tokio::time::Instant::now();
+    let step = stand.step(Arrival::Closed(users(1)), ok(MS));
+    let halting = halting(&stand.halt, 500 * MS, |halt, reason, why| halt.drain(reason, why));
+    let ((step, seen), ()) = tokio::join!(step, halting);
+    assert!(step.is_none() && seen.is_empty());
+    assert!(began.elapsed() < 1_000 * MS, "on the paused clock");
 }
 
 /// 95 % within half a second.

@@ -38,6 +38,11 @@ impl Memory {
         self.throttled.entry(Arc::clone(uuid)).or_default()
     }
 
+    /// Nobody looks at any GPU for a while.
+    pub(super) fn pause(&mut self) {
+        self.throttled.values_mut().for_each(Throttled::pause);
+    }
+
     /// Counts an error of a GPU, if it said which one it is.
     pub(super) fn xid(&mut self, uuid: Option<&str>, code: u32) {
         match uuid {

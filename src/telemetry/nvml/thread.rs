@@ -114,6 +114,8 @@ impl Asker {
 
     /// One life of the library, until it is of no use, or of none to anybody.
     fn live(&mut self) -> Next {
+        // For how long there was none, nobody can say.
+        self.memory.pause();
         let loaded = nvml_wrapper::Nvml::init();
         let session = match &loaded {
             Ok(nvml) => Session::begin(nvml),

@@ -38,6 +38,11 @@ impl Throttled {
         }
     }
 
+    /// Nobody looks for a while: what holds the clocks down when somebody does again is of then.
+    pub(super) fn pause(&mut self) {
+        self.last = None;
+    }
+
     /// What has come together for `reason`, in seconds; absent for one that no moment shows.
     pub(super) fn seconds(&self, reason: &str) -> Option<f64> {
         self.seconds.get(reason).copied()
@@ -66,5 +71,19 @@ mod tests {
         let seconds = ["power", "sync_boost", "board_limit", "thermal", "reliability"]
             .map(|reason| throttled.seconds(reason));
         assert_eq!(seconds, [Some(2.0), Some(2.0), Some(1.0), Some(4.0), None]);
+    }
+
+    #[test]
+    fn time_in_which_nobody_looked_is_none() {
+        let start = Stamp::from_nanos(1);
+        let mut throttled = Throttled::default();
+        for (seconds, sum) in [(0, 0.0), (1, 1.0), (3_601, 1.0), (3_602, 2.0)] {
+            if seconds == 3_601 {
+                throttled.pause();
+            }
+            let now = start.after(Duration::from_secs(seconds));
+            throttled.observe(ThrottleReasons::SW_POWER_CAP, now);
+            assert_eq!(throttled.seconds("power"), Some(sum), "{seconds}");
+        }
     }
 }
