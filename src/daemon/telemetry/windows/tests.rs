@@ -107,8 +107,7 @@ fn energy_and_cost_are_of_everybodys_tokens() {
     let mut probe = probe(beats(wall, 20));
     Arc::make_mut(&mut probe.view).cost_per_hour = Some(3.6);
     let sheets = [("engine", Arc::new(engine)), ("nvml", Arc::new(gpus))];
-    let target = Target { wall, probes: vec![&probe], sheets: &sheets };
-    let window = target.windows().remove(0).1;
+    let window = Target::of(wall, vec![&probe], &sheets).windows().remove(0).1;
     let joules = window.gpu.and_then(|gpu| gpu.joules_per_output_token).expect("both told");
     assert!((joules - 30.0).abs() < 0.5, "300 W for ten tokens a second: {joules}");
     let cost = window.cost_dollars_per_million_output_tokens.expect("a cost");
