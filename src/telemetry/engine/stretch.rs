@@ -9,7 +9,7 @@ use super::{
     quantity::{Counter, Gauge, Stage},
     told::Told,
 };
-use crate::telemetry::{lately, rising::Followed};
+use crate::telemetry::{lately, rising::Followed, seen::Seen};
 
 /// Most series of counters that are followed.
 const MOST_SERIES: usize = 4096;
@@ -27,26 +27,6 @@ pub struct Stretch {
     waited: Seen,
     restarts: u32,
     readings: u32,
-}
-
-/// A gauge over readings.
-#[derive(Clone, Copy, Debug, Default)]
-struct Seen {
-    sum: f64,
-    count: f64,
-    most: f64,
-}
-
-impl Seen {
-    fn take(&mut self, value: f64) {
-        self.sum += value;
-        self.count += 1.0;
-        self.most = self.most.max(value);
-    }
-
-    fn mean(self) -> Option<f64> {
-        (self.count > 0.0).then(|| self.sum / self.count)
-    }
 }
 
 /// What happened in a stretch. What the engine does not tell is absent.

@@ -8,7 +8,7 @@ use std::{
 use super::told::{Gpu, GpuTold, Which};
 use crate::{
     measure::catalogue::Id,
-    telemetry::{lately, rising::Followed},
+    telemetry::{lately, rising::Followed, seen::Seen},
 };
 
 /// Most GPUs of one target.
@@ -23,18 +23,11 @@ const SKEW: (f64, f64) = (0.05, 0.1);
 pub struct Stretch {
     counters: BTreeMap<(Gpu, Which), Followed>,
     gpus: BTreeSet<Gpu>,
+    /// Of each GPU at each reading.
     gauges: BTreeMap<Which, Seen>,
+    /// Of all GPUs together at each reading.
+    together: BTreeMap<Which, Seen>,
     readings: u32,
-}
-
-/// A gauge over readings and GPUs.
-#[derive(Clone, Copy, Debug, Default)]
-struct Seen {
-    sum: f64,
-    count: f64,
-    most: f64,
-    /// Most of all GPUs together.
-    most_of_all: f64,
 }
 
 /// What GPUs did in a stretch. What they do not tell is absent.
@@ -80,10 +73,7 @@ impl Stretch {
             }
             let is_new = self.gpus.insert(one.gpu.clone());
             for (id, label, value) in &one.gauges {
-                let seen = self.gauges.entry((*id, *label)).or_default();
-                seen.sum += value;
-                seen.count += 1.0;
-                seen.most = seen.most.max(*value);
+                self.gauges.entry((*id, *label)).or_default().take(*value);
                 *now.entry((*id, *label)).or_default() += value;
             }
             for (id, label, value) in &one.counters {
@@ -94,21 +84,17 @@ impl Stretch {
             }
         }
         for (which, all) in now {
-            if let Some(seen) = self.gauges.get_mut(&which) {
-                seen.most_of_all = seen.most_of_all.max(all);
-            }
+            self.together.entry(which).or_default().take(all);
         }
         self.readings += 1;
     }
 
     /// What they did, in a stretch that was so long.
     pub fn stretched(&self, long: Duration) -> Stretched {
-        let of = |value: fn(&Seen) -> f64| {
-            self.gauges
-                .iter()
-                .map(|(which, seen)| (*which, value(seen)))
-                .collect::<BTreeMap<_, _>>()
+        let most = |of: &BTreeMap<Which, Seen>| {
+            of.iter().map(|(which, seen)| (*which, seen.most)).collect::<BTreeMap<_, _>>()
         };
+        let means = self.gauges.iter().filter_map(|(which, seen)| Some((*which, seen.mean()?)));
         let energy: f64 = self.rises(Id::GpuEnergy).map(|(_, rise)| rise).sum();
         let seconds = long.as_secs_f64();
         let possible = seconds * (1.0 + SKEW.0) + SKEW.1;
@@ -125,9 +111,9 @@ impl Stretch {
         }
         Stretched {
             gpus: u32::try_from(self.gpus.len()).unwrap_or(u32::MAX),
-            means: of(|seen| seen.sum / seen.count),
-            most: of(|seen| seen.most),
-            most_of_all: of(|seen| seen.most_of_all),
+            means: means.collect(),
+            most: most(&self.gauges),
+            most_of_all: most(&self.together),
             energy_joules: (energy > 0.0).then_some(energy),
             throttle_ratios,
             impossible_seconds,
