@@ -9,6 +9,7 @@
 #![expect(clippy::disallowed_macros, reason = "a bench prints its tables")]
 
 mod bare;
+mod control;
 mod cost;
 mod daemon;
 mod engine;
@@ -100,6 +101,10 @@ fn main() -> anyhow::Result<()> {
         ["worker", job] => return worker::run(job),
         ["runner", job] => return load::runner::run(job),
         ["spin"] => process::spin(),
+        ["control"] => {
+            control::run();
+            return Ok(());
+        }
         _ => {}
     }
     // `cargo test --benches` calls without it: there is nothing to test here.

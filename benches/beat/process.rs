@@ -83,16 +83,6 @@ impl Drop for Running {
     }
 }
 
-/// For how long the host has held back the virtual CPUs since the machine started, all together;
-/// zero on a machine of its own.
-pub(crate) fn stolen() -> Duration {
-    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
-    let fields = stat.lines().next().unwrap_or_default().split_whitespace();
-    // The eighth figure, in hundredths of a second.
-    let ticks = fields.skip(1).nth(7).and_then(|ticks| ticks.parse().ok()).unwrap_or(0);
-    Duration::from_millis(10 * ticks)
-}
-
 /// The machine, in a line.
 pub(crate) fn machine() -> String {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();

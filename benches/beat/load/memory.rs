@@ -17,7 +17,8 @@ pub(crate) fn section(scale: Scale) -> anyhow::Result<Section> {
     let engine = Engine::start(&["--ttft", "0ms", "--itl", "0ms"], Wire::Plain)?;
     let run = |requests| Run {
         url: engine.url.to_string(),
-        drive: Drive::Closed { users: 64 },
+        // All at once: while users enter, each brings the memory of a connection.
+        drive: Drive::Closed { users: 64, spawn_rate: None },
         tokens: 2,
         requests: Some(requests),
         window_ms: 0,

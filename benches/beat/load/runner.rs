@@ -26,7 +26,7 @@ use tokenbeat::{
 
 use super::super::{
     ours::{MODEL, target},
-    process::{CLIENT_CORE, on_core, stolen, this_program},
+    process::{CLIENT_CORE, on_core, this_program},
 };
 
 /// Longest run of a bench.
@@ -35,8 +35,8 @@ const LONGEST: Duration = Duration::from_secs(900);
 /// The load of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Drive {
-    /// So many users, who enter within a second.
-    Closed { users: u32 },
+    /// So many users, who enter at so many a second, or all at once.
+    Closed { users: u32, spawn_rate: Option<f64> },
     /// So many requests a second.
     Poisson { per_second: f64 },
     /// The most users for whom `tpot` stays below so many milliseconds in nine answers of ten.
@@ -79,8 +79,8 @@ pub(crate) struct Ran {
     /// Of those, the ones that brought a whole answer.
     pub(crate) ok: u64,
     pub(crate) records: Vec<RunRecord>,
-    /// What the host took of the virtual CPUs during each run, of runs in turn.
-    pub(crate) stolen: Vec<Duration>,
+    /// When each run began and ended, in nanoseconds of the monotonic clock, of runs in turn.
+    pub(crate) spans: Vec<(u64, u64)>,
     /// Resident memory in KiB, in the order of `weigh_after`.
     pub(crate) weights_kib: Vec<u64>,
 }
@@ -110,16 +110,16 @@ pub(crate) fn run(job: &str) -> anyhow::Result<()> {
     let watch = Arc::new(Watch::new(&job));
     let (began, before) = (Stamp::now(), cpu()?);
     let mut records = Vec::new();
-    let (mut waiting, mut taken) = (Vec::new(), Vec::new());
+    let (mut waiting, mut spans) = (Vec::new(), Vec::new());
     for run in &job.runs {
-        let already = stolen();
+        let from = Stamp::now();
         let sink: Arc<dyn RunSink> = Arc::<Watch>::clone(&watch);
         let record = loader.run(run.order()?, sink, Halt::default());
         if job.at_once {
             waiting.push(record);
         } else {
             records.push(record.blocking_recv()?);
-            taken.push(stolen().saturating_sub(already));
+            spans.push((from.as_nanos(), Stamp::now().as_nanos()));
         }
     }
     for record in waiting {
@@ -131,7 +131,7 @@ pub(crate) fn run(job: &str) -> anyhow::Result<()> {
         ended: watch.ended.load(Ordering::Relaxed),
         ok: watch.ok.load(Ordering::Relaxed),
         records: records.iter().map(|record| RunRecord::clone(record)).collect(),
-        stolen: taken,
+        spans,
         weights_kib: watch.weights(),
     };
     loader.join();
@@ -166,8 +166,8 @@ impl Run {
 
     fn load(&self) -> Load {
         let arrival = match self.drive {
-            Drive::Closed { users } => {
-                Arrival::Closed(Closed { users, spawn_rate: Some(f64::from(users)), ramp: None })
+            Drive::Closed { users, spawn_rate } => {
+                Arrival::Closed(Closed { users, spawn_rate, ramp: None })
             }
             Drive::Poisson { per_second: rate } => {
                 Arrival::Open(Open { pattern: Pattern::Poisson { rate }, max_in_flight: None })

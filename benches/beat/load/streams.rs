@@ -70,7 +70,7 @@ pub(crate) fn section(scale: Scale) -> anyhow::Result<Section> {
             let url = engine.url.to_string();
             let runs = Runs::in_turn(vec![Run {
                 url: url.clone(),
-                drive: Drive::Closed { users: streams },
+                drive: Drive::Closed { users: streams, spawn_rate: Some(f64::from(streams)) },
                 tokens: case.tokens,
                 requests: None,
                 window_ms: scale.pick(9_000, 7_000),
