@@ -15,7 +15,7 @@ use crate::{
     clock::Stamp,
     config::Authorization,
     load::Link,
-    telemetry::{EngineFamily, EngineStretch, Told},
+    telemetry::{EngineFamily, EngineStretch, Stretch as _, Told},
 };
 
 /// So often the metrics are read before they are trusted, each time over a new connection.

@@ -15,7 +15,10 @@ use tokio::{
 use super::Halt;
 use crate::{
     clock::Stamp,
-    telemetry::{EngineStretch, EngineStretched, GpuStretch, GpuStretched, GpusSeen, Moment, Told},
+    telemetry::{
+        EngineStretch, EngineStretched, GpuStretch, GpuStretched, GpusSeen, Moment, Stretch as _,
+        Told,
+    },
 };
 
 /// How long a reading before or after the step may take.

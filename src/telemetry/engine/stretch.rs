@@ -86,23 +86,6 @@ impl Span {
 }
 
 impl Stretch {
-    /// Begins with what every process of the engine tells, in the order of their places.
-    pub fn begin(first: &[Told]) -> Self {
-        let (counters, gauges) = (BTreeMap::new(), BTreeMap::new());
-        let waited = Seen::default();
-        let mut stretch = Self { counters, gauges, waited, restarts: 0, readings: 0 };
-        stretch.take(first);
-        stretch.counters.values_mut().for_each(Followed::begin);
-        stretch
-    }
-
-    /// Takes in what they tell later on. A series that was not there before has risen from 0.
-    pub fn told(&mut self, told: &[Told]) {
-        if let Some(waiting) = self.take(told).get(&Gauge::Waiting) {
-            self.waited.take(*waiting);
-        }
-    }
-
     /// Takes in what they tell at the end.
     pub fn end(&mut self, told: &[Told]) {
         self.take(told);
@@ -176,18 +159,28 @@ impl Stretch {
 impl lately::Stretch for Stretch {
     type Told = Told;
 
+    /// Begins with what every process of the engine tells, in the order of their places.
     fn begin(first: &[Told]) -> Self {
-        Self::begin(first)
+        let (counters, gauges) = (BTreeMap::new(), BTreeMap::new());
+        let waited = Seen::default();
+        let mut stretch = Self { counters, gauges, waited, restarts: 0, readings: 0 };
+        stretch.take(first);
+        stretch.counters.values_mut().for_each(Followed::begin);
+        stretch
     }
 
+    /// A series that was not there before has risen from 0.
     fn told(&mut self, told: &[Told]) {
-        self.told(told);
+        if let Some(waiting) = self.take(told).get(&Gauge::Waiting) {
+            self.waited.take(*waiting);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::lately::Stretch as _;
 
     fn told(tokens: f64, seconds: f64, requests: f64, waiting: f64) -> Told {
         let text = format!(

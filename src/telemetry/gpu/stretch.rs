@@ -56,39 +56,6 @@ pub struct Stretched {
 }
 
 impl Stretch {
-    /// Begins with what stands at first.
-    pub fn begin(first: &[GpuTold]) -> Self {
-        let mut stretch = Self::default();
-        stretch.told(first);
-        stretch.counters.values_mut().for_each(Followed::begin);
-        stretch
-    }
-
-    /// Takes in what they tell later on.
-    pub fn told(&mut self, told: &[GpuTold]) {
-        let mut now: BTreeMap<Which, f64> = BTreeMap::new();
-        for one in told {
-            if self.gpus.len() >= MOST_GPUS && !self.gpus.contains(&one.gpu) {
-                continue;
-            }
-            let is_new = self.gpus.insert(one.gpu.clone());
-            for (id, label, value) in &one.gauges {
-                self.gauges.entry((*id, *label)).or_default().take(*value);
-                *now.entry((*id, *label)).or_default() += value;
-            }
-            for (id, label, value) in &one.counters {
-                let counter = self.counters.entry((one.gpu.clone(), (*id, *label)));
-                // Counters of a GPU that comes into sight tell of the time before, too.
-                let base = if is_new { *value } else { 0.0 };
-                counter.or_insert_with(|| Followed::from(base)).observe(*value);
-            }
-        }
-        for (which, all) in now {
-            self.together.entry(which).or_default().take(all);
-        }
-        self.readings += 1;
-    }
-
     /// What they did, in a stretch that was so long.
     pub fn stretched(&self, long: Duration) -> Stretched {
         let most = |of: &BTreeMap<Which, Seen>| {
@@ -133,18 +100,41 @@ impl lately::Stretch for Stretch {
     type Told = GpuTold;
 
     fn begin(first: &[GpuTold]) -> Self {
-        Self::begin(first)
+        let mut stretch = Self::default();
+        stretch.told(first);
+        stretch.counters.values_mut().for_each(Followed::begin);
+        stretch
     }
 
     fn told(&mut self, told: &[GpuTold]) {
-        self.told(told);
+        let mut now: BTreeMap<Which, f64> = BTreeMap::new();
+        for one in told {
+            if self.gpus.len() >= MOST_GPUS && !self.gpus.contains(&one.gpu) {
+                continue;
+            }
+            let is_new = self.gpus.insert(one.gpu.clone());
+            for (id, label, value) in &one.gauges {
+                self.gauges.entry((*id, *label)).or_default().take(*value);
+                *now.entry((*id, *label)).or_default() += value;
+            }
+            for (id, label, value) in &one.counters {
+                let counter = self.counters.entry((one.gpu.clone(), (*id, *label)));
+                // Counters of a GPU that comes into sight tell of the time before, too.
+                let base = if is_new { *value } else { 0.0 };
+                counter.or_insert_with(|| Followed::from(base)).observe(*value);
+            }
+        }
+        for (which, all) in now {
+            self.together.entry(which).or_default().take(all);
+        }
+        self.readings += 1;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::Xids;
+    use crate::telemetry::{Xids, lately::Stretch as _};
 
     fn gpu(index: &str, watts: f64, joules: f64, throttled: f64) -> GpuTold {
         GpuTold {
