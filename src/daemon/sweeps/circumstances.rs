@@ -2,11 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{task::JoinSet, time::timeout};
+use tokio::task::JoinSet;
 
-use super::super::telemetry::{EngineSource, identified};
+use super::super::telemetry::{EngineMetricsSource, identified, recognised};
 use crate::{
-    check,
     clock::{Stamp, Wall},
     config::Guard,
     event::Engine,
@@ -19,10 +18,6 @@ use crate::{
 /// How long the engine's metrics may take.
 const METRICS: Duration = Duration::from_secs(5);
 
-/// How long the engine may take to be recognised: each request, and all of them.
-const EACH: Duration = Duration::from_secs(2);
-const RECOGNISED: Duration = Duration::from_secs(10);
-
 /// Beats that are older than this are not recent.
 const RECENT: Duration = Duration::from_secs(600);
 
@@ -34,7 +29,7 @@ pub(super) async fn held(link: Arc<Link>, guard: Guard, recent: Arc<Recent>) -> 
 /// The engine behind `link`, if it tells in time.
 pub(super) async fn engine(link: Arc<Link>) -> Option<Engine> {
     found(async move {
-        let recognised = timeout(RECOGNISED, check::recognised(&link, EACH)).await.ok()??;
+        let recognised = recognised(&link).await?;
         Some(identified(&link, recognised).await)
     })
     .await
@@ -70,7 +65,7 @@ async fn seen(link: &Arc<Link>, guard: &Guard, recent: &Recent) -> Option<HeldBa
 /// that is said each time.
 async fn waiting(link: &Arc<Link>) -> Option<f64> {
     let target = &link.target().name;
-    let why = match EngineSource::of(link) {
+    let why = match EngineMetricsSource::of(link) {
         Some(source) => match source.told(METRICS).await {
             Ok(told) => match told.iter().map(Told::requests_waiting).sum() {
                 Some(waiting) => return Some(waiting),

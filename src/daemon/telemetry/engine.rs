@@ -22,13 +22,13 @@ const RECOGNISED: Duration = Duration::from_secs(10);
 const ASK_AGAIN: u32 = 240;
 
 /// Where an engine tells of itself.
-pub(in crate::daemon) struct EngineSource {
+pub(in crate::daemon) struct EngineMetricsSource {
     link: Arc<Link>,
     addresses: Addresses,
     interval: Duration,
 }
 
-impl EngineSource {
+impl EngineMetricsSource {
     /// That of a target, if it has one.
     pub(in crate::daemon) fn of(link: &Arc<Link>) -> Option<Self> {
         let metrics = link.target().engine_metrics.as_ref()?;
@@ -52,15 +52,14 @@ impl EngineSource {
 
     /// What the target says of `engine`, if it says that it is that.
     async fn recognised(&self, engine: &str) -> Option<Recognised> {
-        let asked = check::recognised(&self.link, EACH);
-        let recognised = timeout(RECOGNISED, asked).await.ok()??;
+        let recognised = recognised(&self.link).await?;
         recognised.name.eq_ignore_ascii_case(engine).then_some(recognised)
     }
 }
 
 /// The collections of one engine.
 pub(super) struct Engine {
-    source: EngineSource,
+    source: EngineMetricsSource,
     account: EngineAccount,
     lately: Lately<EngineStretch>,
     standing: Standing,
@@ -78,10 +77,15 @@ fn facts(recognised: Recognised) -> EngineFacts {
     EngineFacts { model, max_model_tokens, ..EngineFacts::default() }
 }
 
+/// The engine behind `link`, if it tells in time.
+pub(in crate::daemon) async fn recognised(link: &Link) -> Option<Recognised> {
+    timeout(RECOGNISED, check::recognised(link, EACH)).await.ok()?
+}
+
 /// The engine behind `link`, as it was recognised, with what its own metrics add where they are
 /// configured: one reading of them.
 pub async fn identified(link: &Arc<Link>, recognised: Recognised) -> event::Engine {
-    let told = match EngineSource::of(link) {
+    let told = match EngineMetricsSource::of(link) {
         Some(source) => source.told(RECOGNISED).await.unwrap_or_default(),
         None => Vec::new(),
     };
@@ -96,7 +100,7 @@ fn with_cache(facts: EngineFacts, cache: EngineCache) -> EngineFacts {
 impl Engine {
     pub(super) fn of(link: &Arc<Link>) -> Option<Self> {
         let account = EngineAccount::new(Arc::clone(&link.target().name));
-        let (source, lately) = (EngineSource::of(link)?, Lately::default());
+        let (source, lately) = (EngineMetricsSource::of(link)?, Lately::default());
         let (standing, name, facts) = (Standing::default(), "", EngineFacts::default());
         Some(Self { source, account, lately, standing, name, facts, until_asked: 0 })
     }

@@ -21,7 +21,8 @@ mod watch;
 mod windows;
 
 pub(super) use collectors::Collectors;
-pub(super) use engine::EngineSource;
+pub(super) use engine::EngineMetricsSource;
 pub use engine::identified;
+pub(super) use engine::recognised;
 pub use onlooker::Onlooker;
 pub(super) use windows::Windows;

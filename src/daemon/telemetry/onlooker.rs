@@ -7,7 +7,7 @@ use tokio::{
     sync::oneshot::{self, Receiver},
 };
 
-use super::{engine::EngineSource, gpu::DcgmSource, visitor::LocalSource};
+use super::{engine::EngineMetricsSource, gpu::DcgmSource, visitor::LocalSource};
 use crate::{
     clock::Stamp,
     load::{Link, Sight, Witness},
@@ -31,7 +31,7 @@ pub struct Onlooker {
 }
 
 struct Sources {
-    engine: Option<EngineSource>,
+    engine: Option<EngineMetricsSource>,
     gpus: Option<Gpus>,
 }
 
@@ -48,9 +48,10 @@ impl Onlooker {
     /// machine's, and is kept loaded for as long as the onlooker lives. To be called on a runtime.
     pub fn of(link: &Arc<Link>, driver: &Nvml) -> Option<Arc<dyn Witness>> {
         let runtime = Handle::try_current().ok()?;
-        let sources = Sources { engine: EngineSource::of(link), gpus: Gpus::of(link, driver) };
+        let sources =
+            Sources { engine: EngineMetricsSource::of(link), gpus: Gpus::of(link, driver) };
         let intervals = [
-            sources.engine.as_ref().map(EngineSource::interval),
+            sources.engine.as_ref().map(EngineMetricsSource::interval),
             sources.gpus.as_ref().map(Gpus::interval),
         ];
         let interval = intervals.into_iter().flatten().min()?.min(OFTEN);
