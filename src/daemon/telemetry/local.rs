@@ -15,6 +15,7 @@ use super::{
 use crate::{
     config::{Config, GpuSource, Target, Unclaimed},
     telemetry::{Board, Nvml, NvmlTold, NvmlWatch, Share, Sheet},
+    units::Period,
 };
 
 /// The kind of the source.
@@ -119,9 +120,14 @@ struct LocalGpus {
 }
 
 impl LocalGpus {
+    /// How long the driver may be silent.
+    fn patience(&self) -> Duration {
+        self.interval + PATIENCE
+    }
+
     /// What the driver says next.
     async fn next(&mut self) -> NvmlTold {
-        timeout(self.interval + PATIENCE, self.told.changed()).await.ok()?.ok()?;
+        timeout(self.patience(), self.told.changed()).await.ok()?.ok()?;
         self.told.borrow_and_update().clone()
     }
 }
@@ -136,7 +142,7 @@ impl Collect for LocalGpus {
     async fn collect(&mut self) -> Result<(), String> {
         let told = self.next().await;
         let mut why = None;
-        let silent = || format!("the driver has not answered for {PATIENCE:?}");
+        let silent = || format!("the driver has not answered for {}", Period(self.patience()));
         let told = told
             .as_deref()
             .map_or_else(|| Err(silent()), |told| told.as_deref().map_err(String::clone));
