@@ -55,8 +55,8 @@ pub(super) struct Beside {
     pending: Option<(Receiver<Sight>, For)>,
     /// When it was last asked for one.
     asked: Stamp,
-    /// Whether the window's own stretch has been begun or is none of its own.
-    opened: bool,
+    /// Whether it was asked for the reading that begins the window's own stretch.
+    opening_asked: bool,
 }
 
 /// The engine, from the begin of the step, and from that of its window if that is another.
@@ -150,7 +150,7 @@ impl Beside {
             began: now,
         });
         let gpus = Part::begin(first.gpus, |seen| Gpus::begin(&seen));
-        Self { witness, engine, gpus, pending: None, asked: now, opened: false }
+        Self { witness, engine, gpus, pending: None, asked: now, opening_asked: false }
     }
 
     /// To be called often while the step runs: asks for a reading when it is time, and takes in
@@ -170,26 +170,18 @@ impl Beside {
             }
             return;
         }
-        let what = match opened {
-            Some(Warmed::Not) => {
-                self.opened = true;
-                None
-            }
-            Some(Warmed::Up) if !self.opened => {
-                self.opened = true;
-                Some(For::Opening)
-            }
-            _ => None,
-        };
+        let opening = opened == Some(Warmed::Up) && !self.opening_asked;
         let due = ago(self.asked) >= witness.interval();
-        if let Some(what) = what.or(due.then_some(For::Gauges)) {
+        let what = opening.then_some(For::Opening).or(due.then_some(For::Gauges));
+        if let Some(what) = what {
+            self.opening_asked |= opening;
             self.pending = Some((witness.look(Moment::Within), what));
             self.asked = Stamp::now();
         }
     }
 
-    /// The last reading. Everything of the step must have ended.
-    pub(super) async fn end(mut self, halt: &Halt) -> SeenBeside {
+    /// The last reading. Everything of the step must have ended; `opened` as it is at its end.
+    pub(super) async fn end(mut self, opened: Option<Warmed>, halt: &Halt) -> SeenBeside {
         let ended = Stamp::now();
         let (last, silent) = tokio::select! {
             biased;
@@ -205,6 +197,13 @@ impl Beside {
                 // Without what the last reading took: nothing was under way meanwhile.
                 seen.engine_seconds = ended.since(began).as_secs_f64();
                 let whole = whole.stretched();
+                if opened == Some(Warmed::Up) && window.is_none() {
+                    seen.untold.push(
+                        "the engine's own metrics could not be read when the window opened: they \
+                         are of the whole step, its warm-up included"
+                            .to_owned(),
+                    );
+                }
                 let window = window.map_or(whole, |window| window.stretched());
                 seen.engine = Some((whole, window));
             }

@@ -159,7 +159,7 @@ pub(super) async fn step<G: Ground>(
         .zip(record.rates.output_tokens_per_second)
         .and_then(|(per_hour, rate)| dollars_per_million_tokens(per_hour, rate));
     let (ending, counts, failures) = (remains.ending, remains.counts, remains.failures);
-    let seen = beside.end(common.halt).await;
+    let seen = beside.end(drive.opened(), common.halt).await;
     let beats = drive.ground.beaten().since(beaten);
     let own = Own {
         requests: counts.ok.saturating_add(beats.answers),
