@@ -58,7 +58,7 @@ async fn carry_out(
         false => None,
     };
     let surveyed = tokio::select! {
-        surveyed = target::survey(args, target, global, Asks::of(&bench.scenario)) => surveyed?,
+        surveyed = target::survey(args, target, global, Asks::of(&bench.scenario), tell) => surveyed?,
         signal = signals.next() => return Ok(Runs::ended_by(signal)),
     };
     match surveyed {

@@ -1,8 +1,9 @@
 //! The subjects of a benchmark: the target, its models, and the engine behind it.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, pin::pin, sync::Arc, time::Duration};
 
 use anyhow::bail;
+use tokio::time::sleep;
 
 use super::{args::Args, engine};
 use crate::{
@@ -16,6 +17,8 @@ use crate::{
 
 /// Longest control request.
 const CONTROL: Duration = Duration::from_secs(10);
+/// After so long without an answer it is said what is waited for.
+const QUIET: Duration = Duration::from_secs(1);
 /// Pause before the second attempt, where attempts are repeated; then twice as long each time.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
@@ -104,7 +107,7 @@ fn gpus(named: &[String]) -> anyhow::Result<Vec<String>> {
 }
 
 /// Asks the target what it is and which models it has, in a few control requests. `asks` says
-/// whether a model is needed at all.
+/// whether a model is needed at all, and `tell` is told what is waited for.
 ///
 /// # Errors
 /// If nothing can be sent: credentials or TLS material that cannot be read.
@@ -113,15 +116,23 @@ pub(super) async fn survey(
     target: Target,
     global: Global,
     asks: Asks,
+    tell: impl Fn(&str),
 ) -> anyhow::Result<Surveyed> {
     let link = Link::new(Arc::new(target))?;
-    let (listed, recognised) = check::survey(&link, CONTROL).await?;
+    let asked = check::survey(&link, CONTROL);
+    let (listed, recognised) = awaited("the target to say what it is", &tell, asked).await?;
     let (link, beside) = match asks {
-        Asks::Models => engine::looked_for(&args.whom.engine_metrics, link).await,
+        Asks::Models => {
+            let looked = engine::looked_for(&args.whom.engine_metrics, link);
+            awaited("the engine's own metrics at /metrics", &tell, looked).await
+        }
         Asks::Paths => (link, None),
     };
     let engine = match recognised {
-        Some(recognised) => Some(identified(&link, recognised).await),
+        Some(recognised) => {
+            let identified = identified(&link, recognised);
+            Some(awaited("the engine's own metrics", &tell, identified).await)
+        }
         None => None,
     };
     let known = &link.target().models;
@@ -139,6 +150,17 @@ pub(super) async fn survey(
         Ok(models) => Surveyed::Subjects(Subjects { link, models, engine, beside, global }),
         Err(why) => Surveyed::NoModel(why),
     })
+}
+
+/// What comes of `work`; if that takes a while, `tell` is told that `what` is waited for.
+async fn awaited<T>(what: &str, tell: impl Fn(&str), work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    tokio::select! {
+        biased;
+        done = &mut work => return done,
+        () = sleep(QUIET) => tell(&format!("waiting for {what}")),
+    }
+    work.await
 }
 
 /// Every model: those of the configuration, else those that are listed.
@@ -178,6 +200,8 @@ fn one(
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
 
     fn listed(names: &[&str]) -> Result<Vec<String>, String> {
@@ -196,6 +220,16 @@ mod tests {
         }
         let why = one(None, &none, Err("no connection".to_owned())).expect_err("none");
         assert!(why.contains("no connection") && why.contains("--model"), "{why}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_takes_a_while_is_said_to_be_waited_for() {
+        for (long, lines) in [(QUIET / 2, vec![]), (QUIET * 9, vec!["waiting for the engine"])] {
+            let told = RefCell::new(Vec::new());
+            let tell = |line: &str| told.borrow_mut().push(line.to_owned());
+            awaited("the engine", tell, sleep(long)).await;
+            assert_eq!(told.into_inner(), lines);
+        }
     }
 
     #[test]
