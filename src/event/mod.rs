@@ -9,6 +9,7 @@ mod run;
 mod sink;
 mod skipped;
 mod spans;
+mod step;
 mod trace;
 mod validity;
 mod window;
@@ -18,13 +19,16 @@ pub use beat::{Beat, BeatKey, Skipped};
 pub use beside::{Cause, CauseRecord, EngineSource, StepEngine, StepGpu};
 pub use regression::{Compared, Regression};
 pub use run::{
-    Achieved, Calibration, Engine, EngineFacts, Environment, Findings, Latency, LoadRecord, Rates,
-    Retried, RunKey, RunRecord, RunResult, SCHEMA_VERSION, Standing, StepRecord, Tokens, Trigger,
-    Warning, Window, dollars_per_million_tokens,
+    Calibration, Engine, EngineFacts, Environment, Findings, RunKey, RunRecord, RunResult,
+    SCHEMA_VERSION, Trigger,
 };
 pub use sink::{Progress, RunSink, RunStarted, Sink};
 pub use skipped::SweepSkipped;
 pub use spans::of as spans_of;
+pub use step::{
+    Achieved, Latency, LoadRecord, Rates, Retried, Standing, StepRecord, Tokens, Warning, Window,
+    dollars_per_million_tokens,
+};
 pub use trace::{
     Attribute, Kept, Span, SpanId, Trace, TraceContext, TraceId, TraceShare, TraceSink,
 };
