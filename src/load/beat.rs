@@ -10,11 +10,11 @@ use rand_pcg::Pcg64Mcg;
 use tokio::sync::oneshot;
 
 use super::{
-    context,
     driver::ProbeAnswer,
     exchange::{Order, run},
     link::Link,
     own_beats::Beaten,
+    trace_context,
 };
 use crate::{
     client::{Limits, Text},
@@ -106,7 +106,7 @@ impl Subject {
     pub(super) async fn beat(self: Arc<Self>, due: Stamp, wall: Wall, sink: Arc<dyn Sink>) {
         let (subject, plan) = (Arc::clone(&self), self.plan(due, wall));
         sink.started(&self.key);
-        let (words, trace) = (plan.words, context::draw());
+        let (words, trace) = (plan.words, trace_context::draw());
         let recorder = self.recorder(due, move |exchange| {
             subject.learn(words, &exchange);
             let beat = subject.ended(exchange, trace, wall, Standing::Scheduled);
@@ -126,7 +126,7 @@ impl Subject {
             text: None,
         };
         sink.started(&self.key);
-        sink.ended(&self.ended(exchange, context::draw(), wall, Standing::Scheduled));
+        sink.ended(&self.ended(exchange, trace_context::draw(), wall, Standing::Scheduled));
     }
 
     /// Makes a beat now, within `timeout`, that enters no counter. Answers `reply`.
@@ -138,7 +138,7 @@ impl Subject {
         reply: oneshot::Sender<ProbeAnswer>,
     ) {
         let due = Stamp::now();
-        let (subject, trace) = (Arc::clone(&self), context::draw());
+        let (subject, trace) = (Arc::clone(&self), trace_context::draw());
         let recorder = self.recorder(due, move |exchange| {
             let beat = subject.ended(exchange, trace, wall, Standing::OnDemand);
             subject.account(&beat);
@@ -292,7 +292,7 @@ pub(super) mod tests {
             let timeline = Timeline::new(due, 0);
             let exchange =
                 Exchange { timeline, outcome: Outcome::Http5xx, detail: None, text: None };
-            subject.ended(exchange, context::draw(), wall, Standing::Scheduled).verdicts[0]
+            subject.ended(exchange, trace_context::draw(), wall, Standing::Scheduled).verdicts[0]
         };
         (0..times).fold(None, |_, second| beat(second.into()))
     }
@@ -336,7 +336,7 @@ pub(super) mod tests {
             let timeline = Timeline::new(due, 0);
             let exchange =
                 Exchange { timeline, outcome: Outcome::Http5xx, detail: None, text: None };
-            subject.ended(exchange, context::draw(), Wall::anchor(), Standing::Scheduled)
+            subject.ended(exchange, trace_context::draw(), Wall::anchor(), Standing::Scheduled)
         };
         let before = beat(Stamp::now());
         assert!(!before.own_sweep && before.judgements.len() == 1);

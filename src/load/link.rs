@@ -12,8 +12,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tokio::time::timeout;
 
 use super::{
-    own::{OwnSweeps, Sweeping},
     own_beats::{Beaten, OwnBeats},
+    own_sweeps::{OwnSweeps, Sweeping},
     sizes::{self, PrepareError, Sizes},
 };
 use crate::{

@@ -6,16 +6,16 @@
 
 mod beat;
 mod calibrate;
-mod context;
 mod driver;
 mod exchange;
 mod link;
 mod loader;
-mod own;
 mod own_beats;
+mod own_sweeps;
 mod run;
 mod runtime;
 mod sizes;
+mod trace_context;
 
 pub use beat::Subject;
 pub use calibrate::{CalibrateError, calibrate};
@@ -24,7 +24,7 @@ pub use exchange::{Order, run};
 pub(crate) use link::Headers;
 pub use link::Link;
 pub use loader::Loader;
-pub use own::Sweeping;
+pub use own_sweeps::Sweeping;
 pub use run::{Halt, HaltReason, RunOrder, Sight, Witness, run as run_scenario};
 pub use runtime::runtime;
 pub(crate) use sizes::PREPARE;

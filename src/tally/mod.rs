@@ -5,9 +5,9 @@
 //! due time and every end, and of the step's own lateness; knows nothing of who makes exchanges.
 
 mod answers;
+mod attempts;
 mod latencies;
 mod rates;
-mod retried;
 mod standings;
 mod step;
 mod tokens;

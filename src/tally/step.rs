@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Answers, Ended, Looked, Phase, Surroundings, TallySpec,
+    attempts::Attempts,
     latencies::{Latencies, latency},
     rates::{Flow, Goodput, Sums, over},
-    retried::Attempts,
     standings::Standings,
     tokens::TokenTally,
     validity::{Evidence, Seen},
