@@ -17,7 +17,7 @@ use crate::{
     check::{self, Ask, Colour, Report},
     client::Limits,
     config::{self, Config, Models, Target},
-    load::Link,
+    load::{self, Link},
     units::{Period, UnitError},
 };
 
@@ -84,14 +84,7 @@ impl CheckTarget {
         load: impl FnOnce(&Path) -> anyhow::Result<Config>,
     ) -> anyhow::Result<(Target, Limits)> {
         let (target, global) = self.how.subject(&self.target, load)?;
-        let limits = Limits {
-            connect: global.connect_timeout,
-            first_token: global.first_token_timeout.unwrap_or(self.timeout),
-            total: self.timeout,
-            idle: global.idle_timeout,
-            response_bytes: global.max_response_bytes,
-        };
-        Ok((target, limits))
+        Ok((target, load::limits(&global, self.timeout)))
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::{
     driver::ProbeAnswer,
-    exchange::{Order, run},
+    exchange::{Order, limits, run},
     link::Link,
     own_beats::Beaten,
     trace_context,
@@ -46,13 +46,7 @@ impl Subject {
         let target = Arc::clone(&link.target().name);
         let key = Arc::new(BeatKey { target, model, probe: Arc::clone(&probe.name) });
         let phase = phase(&key, &global.external_labels, probe.interval);
-        let limits = Limits {
-            connect: global.connect_timeout,
-            first_token: global.first_token_timeout.unwrap_or(probe.timeout),
-            total: probe.timeout,
-            idle: global.idle_timeout,
-            response_bytes: global.max_response_bytes,
-        };
+        let limits = limits(global, probe.timeout);
         let slos: Arc<[_]> = probe.slos.as_slice().into();
         let verdict =
             |slo: &Arc<Slo>| Arc::new(Mutex::new(Continuous::new(Arc::clone(slo), probe.interval)));

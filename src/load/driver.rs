@@ -14,7 +14,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::beat::Subject;
+use super::{beat::Subject, exchange::report};
 use crate::{
     client::Text,
     clock::{Stamp, Wall},
@@ -117,14 +117,7 @@ impl Driver {
                     Some(Command::Drain(limit)) => break limit,
                     None => break Duration::ZERO,
                 },
-                Some(ended) = self.exchanges.join_next() => {
-                    if let Err(error) = ended
-                        && error.is_panic()
-                    {
-                        // Its recorder has closed it as aborted.
-                        tracing::error!(%error, "an exchange panicked; this is a bug");
-                    }
-                }
+                Some(ended) = self.exchanges.join_next() => report(ended),
             }
         };
         self.drain(drain).await;
@@ -226,8 +219,9 @@ impl Driver {
             tokio::select! {
                 biased;
                 Some(wake) = self.wakes.recv() => self.shut(wake),
-                ended = self.exchanges.join_next() => if ended.is_none() {
-                    return;
+                ended = self.exchanges.join_next() => match ended {
+                    Some(ended) => report(ended),
+                    None => return,
                 },
             }
         }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinError, spawn_blocking};
 
 use super::link::{Headers, Link};
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         Answered, Attempt, Call, Connections, Failed, Failure, Limits, Text, answer::MAX_TEXT,
     },
     clock::Stamp,
-    config::{Connection, Retry},
+    config::{Connection, Global, Retry},
     event::TraceContext,
     protocol::FieldSet,
     timeline::{Outcome, Recorder, Timeline, TokenKind},
@@ -39,6 +39,17 @@ pub struct Order<'a> {
     pub limits: Limits,
     /// Whether the text of the answer is kept even if no check needs it.
     pub text: Text,
+}
+
+/// The limits of an exchange that may take `total`, where `global` goes for the rest.
+pub fn limits(global: &Global, total: Duration) -> Limits {
+    Limits {
+        connect: global.connect_timeout,
+        first_token: global.first_token_timeout.unwrap_or(total),
+        total,
+        idle: global.idle_timeout,
+        response_bytes: global.max_response_bytes,
+    }
 }
 
 /// Makes the exchange and closes `recorder` with what came of it.
@@ -68,6 +79,16 @@ pub async fn run(order: Order<'_>, mut recorder: Recorder) {
     let timeline = recorder.timeline();
     timeline.model = scrub(timeline.model.take());
     recorder.close(outcome, scrub(detail), scrub(text));
+}
+
+/// Reports what a task left behind that made exchanges.
+pub(super) fn report(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        // Its recorder has closed it as aborted.
+        tracing::error!(%error, "an exchange panicked; this is a bug");
+    }
 }
 
 /// What comes after a failed attempt.

@@ -8,11 +8,11 @@ use std::{
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
 use tokenbeat::{
-    client::{self, Limits, Text},
+    client::{self, Text},
     clock::Stamp,
     config::Config,
     event::TraceContext,
-    load::{Link, Order, run},
+    load::{Link, Order, limits, run},
     timeline::{Exchange, Recorder, Timeline},
 };
 use tracing_subscriber::fmt::MakeWriter;
@@ -51,13 +51,7 @@ impl Asker {
             trace: Some(TraceContext::of_bits(0xabc, 0xdef)),
             plan: &plan,
             connection: probe.connection,
-            limits: Limits {
-                connect: global.connect_timeout,
-                first_token: global.first_token_timeout.unwrap_or(probe.timeout),
-                total: probe.timeout,
-                idle: global.idle_timeout,
-                response_bytes: global.max_response_bytes,
-            },
+            limits: limits(global, probe.timeout),
             text: Text::Kept,
         };
         let (send, receive) = mpsc::channel();

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::{
-    task::{JoinError, JoinSet},
-    time::sleep,
-};
+use tokio::{task::JoinSet, time::sleep};
 
 use super::Halt;
+use crate::load::exchange::report;
 
 /// Time that an exchange gets beyond its own limit before it is given up: it should not need any.
 const GRACE: Duration = Duration::from_secs(10);
@@ -32,14 +30,4 @@ pub(super) async fn drain(tasks: &mut JoinSet<()>, halt: &Halt, longest: Duratio
         }
     }
     tasks.shutdown().await;
-}
-
-/// Reports what a task left behind.
-pub(super) fn report(ended: Result<(), JoinError>) {
-    if let Err(error) = ended
-        && error.is_panic()
-    {
-        // Its recorder has closed it as aborted.
-        tracing::error!(%error, "an exchange panicked; this is a bug");
-    }
 }

@@ -5,12 +5,11 @@ use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
 use super::{
-    drain::report,
     drive::{Drive, Ending},
     ground::{Alarm, Ground, Waiting},
     talk::{Opening, Talked, talk},
 };
-use crate::{arrival::Closed, clock::Stamp, workload::Seat};
+use crate::{arrival::Closed, clock::Stamp, load::exchange::report, workload::Seat};
 
 /// Lets the users of `closed` in, each at its time from `start` on, and returns when no more
 /// exchanges are begun. What is in flight then is left in `tasks`.

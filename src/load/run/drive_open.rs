@@ -21,7 +21,6 @@ use tokio::{
 };
 
 use super::{
-    drain::report,
     drive::{Drive, Ending},
     ground::{Alarm, Bell, Ground, Waiting},
     talk::{Opening, talk},
@@ -29,6 +28,7 @@ use super::{
 use crate::{
     arrival::{Demand, Open},
     clock::Stamp,
+    load::exchange::report,
     workload::Seat,
 };
 

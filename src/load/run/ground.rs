@@ -167,13 +167,7 @@ impl Live {
             model: Arc::clone(&order.key.model),
             sweep: Arc::clone(&order.key.sweep),
             connection: order.scenario.connection,
-            limits: Limits {
-                connect: global.connect_timeout,
-                first_token: global.first_token_timeout.unwrap_or(total),
-                total,
-                idle: global.idle_timeout,
-                response_bytes: global.max_response_bytes,
-            },
+            limits: exchange::limits(global, total),
         }
     }
 
