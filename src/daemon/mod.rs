@@ -1,7 +1,8 @@
 //! The daemon: assembly, supervision, reload by difference, signals, drain.
 //!
-//! Owns the life of the process. Two runtimes: what is measured runs on a thread of its own, what
-//! is served (scrapes, pages, reloads) on another, so that no scrape can delay a stamp.
+//! Owns the life of the process. Three runtimes: beats run on a thread of their own, sweeps on
+//! another, and what is served (scrapes, pages, reloads) on a third, so that no scrape can delay a
+//! stamp, and no sweep a beat.
 
 mod discovery;
 mod fleet;

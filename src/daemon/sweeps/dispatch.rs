@@ -154,7 +154,7 @@ impl Desk {
         let ears = Ears {
             key: Arc::clone(&order.key),
             prometheus: Arc::clone(&self.sinks.prometheus),
-            board: Arc::clone(&self.sinks.sweeps),
+            sweeps: Arc::clone(&self.sinks.sweeps),
             store: self.store.clone(),
             watch: self.watches.get(&order.key).cloned().unwrap_or_default(),
             draft: Mutex::new(order.head(now())),

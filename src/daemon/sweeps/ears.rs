@@ -14,7 +14,7 @@ use crate::{
 pub(super) struct Ears {
     pub(super) key: Arc<RunKey>,
     pub(super) prometheus: Arc<Prometheus>,
-    pub(super) board: Arc<Sweeps>,
+    pub(super) sweeps: Arc<Sweeps>,
     pub(super) store: Option<Arc<Store>>,
     pub(super) watch: Arc<Watch>,
     /// Its record as it stands: what is left of a run that panics.
@@ -31,7 +31,7 @@ impl Ears {
 impl RunSink for Ears {
     fn started(&self, run: &RunStarted) {
         self.prometheus.sweep_started(run);
-        self.board.started(run);
+        self.sweeps.started(run);
     }
 
     fn exchange(&self, key: &RunKey, outcome: Outcome) {
@@ -40,7 +40,7 @@ impl RunSink for Ears {
 
     fn progress(&self, progress: &Progress) {
         self.prometheus.sweep_progress(progress);
-        self.board.progress(progress);
+        self.sweeps.progress(progress);
     }
 
     fn step(&self, _: &RunKey, _: &StepRecord) {}
@@ -56,7 +56,7 @@ impl RunSink for Ears {
     fn ended(&self, run: &Arc<RunRecord>) {
         let run = self.watch.judged(run);
         self.prometheus.sweep_ended(&run);
-        self.board.ended(&self.key, &run);
+        self.sweeps.ended(&self.key, &run);
         if let Some(store) = &self.store {
             store.save(run);
         }
