@@ -1,7 +1,8 @@
 //! What follows from the steps of a run.
 //!
 //! Owns knee, saturation, cost, the search for the highest load that meets an SLO, the cause for
-//! which a step or a probe's last minutes miss one, and whether a run is worse than those before it. Pure: works on records.
+//! which a step or a probe's last minutes miss one, and whether a run is worse than those before it.
+//! Pure: works on records.
 
 mod advice;
 mod cause;

@@ -1,8 +1,8 @@
 //! The quick test of one target: does it answer, what is it, and can it be measured?
 //!
 //! Owns the order of the checks, the control requests beside the measured one, the recognition of
-//! engines, the fetching of what they tell of themselves, and the report with its two forms. Knows nothing of flags and files. No logic here:
-//! see `quick`.
+//! engines, the fetching of what they tell of themselves, and the report with its two forms. Knows
+//! nothing of flags and files. No logic here: see `quick`.
 
 mod addresses;
 mod completion;

@@ -1,7 +1,8 @@
 //! The measured path: connections, stamped reads, deadlines.
 //!
 //! Owns one attempt of an exchange, from dialling to the last byte, and stamps what happens into a
-//! `Timeline`; beside it, `push` sends what nobody measures. Knows nothing of configuration, of retries, or of what the numbers are for.
+//! `Timeline`; beside it, `push` sends what nobody measures. Knows nothing of configuration, of
+//! retries, or of what the numbers are for.
 
 pub mod answer;
 mod aside;

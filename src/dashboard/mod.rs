@@ -1,9 +1,9 @@
 //! The Grafana dashboards: one typed description, rendered to JSON.
 //!
 //! Owns what a panel asks and says, and how all of them look. `boards` has one file a dashboard,
-//! `model` and `need` the words that they are written in, `promql` the queries that read histograms of either
-//! form, `render` Grafana's classic JSON. Knows neither files nor Grafana: what is printed here is
-//! written by `tokenbeat dashboards`.
+//! `model` and `need` the words that they are written in, `promql` the queries that read histograms
+//! of either form, `render` Grafana's classic JSON. Knows neither files nor Grafana: what is printed
+//! here is written by `tokenbeat dashboards`.
 
 mod board;
 mod boards;

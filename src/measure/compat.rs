@@ -154,8 +154,8 @@ impl<'a> Seen<'a> {
         Self { timeline, start: timeline.attempt_start, counted }
     }
 
-    /// AIPerf 0.13 (`metrics/types`): `ITL = (latency − TTFT) ÷ (N − 1)`; the latency ends with the last chunk that has
-    /// content, not with `[DONE]`.
+    /// AIPerf 0.13 (`metrics/types`): `ITL = (latency − TTFT) ÷ (N − 1)`; the latency ends with the
+    /// last chunk that has content, not with `[DONE]`.
     fn aiperf(&self, out: &mut Out<'_>) {
         let chunks = &self.timeline.tokens;
         let (first, last) = (stamp(chunks.first()), stamp(chunks.last()));
@@ -197,8 +197,8 @@ impl<'a> Seen<'a> {
         out.one(TPOT, since_sent(last).and_then(|total| divide(total, tokens)));
     }
 
-    /// inference-perf (`apis/streaming_parser.py`, `reportgen/base.py`): only chunks of text count; every token of a
-    /// chunk has the chunk's time, so most of the ITL's gaps are zero;
+    /// inference-perf (`apis/streaming_parser.py`, `reportgen/base.py`): only chunks of text count;
+    /// every token of a chunk has the chunk's time, so most of the ITL's gaps are zero;
     /// `TPOT = (last − first) ÷ (N − 1)`, `NTPOT = latency ÷ N`. An answer of one token has neither
     /// TTFT nor any of them.
     fn inference_perf(&self, out: &mut Out<'_>) {

@@ -41,7 +41,8 @@ pub struct Lateness {
     /// `sent_start − due`
     pub send_lag: Option<Duration>,
     /// By how much the stamp of the first token may be late: zero for a kernel stamp on a read in
-    /// which nothing lay behind it, else the read delay. Absent without a token, or where the delay is not known.
+    /// which nothing lay behind it, else the read delay. Absent without a token, or where the delay
+    /// is not known.
     pub first_token: Option<Duration>,
 }
 

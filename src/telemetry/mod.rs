@@ -7,7 +7,8 @@
 //! asked here. What it hands out are readings of the metric catalogue. What is not told is absent.
 //!
 //! - `cgroup`, `process`, `log_counter`: ourselves
-//! - `exposition`: the text of others; `scale`, `rising`, `seen`: its units, its counters, its gauges over time
+//! - `exposition`: the text of others; `scale`, `rising`, `seen`: its units, its counters, its gauges
+//!   over time
 //! - `engine`, `gpu`: what it means; `board`: what stands of it now
 //! - `nvml`: the GPUs of this machine
 //! - `lately`: the last minutes of any of them; `beside`: how that stands beside a client's numbers

@@ -2,7 +2,8 @@
 //!
 //! From these types come the JSON Schema, the strict walk over the tree (which reads that schema)
 //! and the typed values. Owns keys, types and defaults of `global`, `targets`, `probes`,
-//! `scenarios`, `sweeps` and `telemetry`; workloads, loads and SLOs own theirs. What one value says of another is checked in `check`.
+//! `scenarios`, `sweeps` and `telemetry`; workloads, loads and SLOs own theirs. What one value says of
+//! another is checked in `check`.
 
 mod file;
 mod otlp;

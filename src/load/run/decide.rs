@@ -24,7 +24,8 @@ const ROUNDS: u64 = 4;
 /// matter of a minute or so.
 const ENOUGH_ROUNDS: u64 = 60;
 
-/// The precision that takes the whole time of a step by rate. One twice as coarse has four times the excess to see.
+/// The precision that takes the whole time of a step by rate. One twice as coarse has four times the
+/// excess to see.
 const FINE: f64 = 0.05;
 
 /// The first look comes after this part of a rate's step, once the edge is near: a lull or a busy

@@ -1,7 +1,8 @@
 //! What an engine tells in its own metrics, under one name whatever the engine.
 //!
 //! - `names`: the table of names, `quantity`: what they mean
-//! - `told`: one exposition, `family`: what is in it for a person, `account`: what it adds up to over time and processes
+//! - `told`: one exposition, `family`: what is in it for a person, `account`: what it adds up to over
+//!   time and processes
 //! - `stretch`: what happened between two moments, `inferred`: and what of it is not counted
 
 mod account;
