@@ -16,4 +16,4 @@ pub use lateness::{Lateness, Spoiled};
 pub use measurement::{CountSource, Measurement};
 pub use moments::Moments;
 pub use phase::Phase;
-pub use summary::{HistogramError, Quantile, Summary, Unit};
+pub use summary::{Quantile, Summary, Unit};

@@ -1,7 +1,6 @@
 //! Mean and deviation of many values, in one pass.
 //!
-//! Welford's recurrence, which does not lose the small difference of large sums, and Chan's rule
-//! for joining two such.
+//! Welford's recurrence, which does not lose the small difference of large sums.
 
 /// Number, mean, deviation and extremes of finite values.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -17,29 +16,17 @@ pub struct Moments {
 impl Moments {
     /// Takes in a value.
     pub fn push(&mut self, value: f64) {
-        self.push_n(value, 1);
-    }
-
-    /// Takes in a value so many times.
-    pub fn push_n(&mut self, value: f64, times: u64) {
-        self.merge(&Self { n: times, mean: value, squares: 0.0, least: value, most: value });
-    }
-
-    /// Takes in every value of `other`.
-    pub fn merge(&mut self, other: &Self) {
-        if self.n == 0 || other.n == 0 {
-            if self.n == 0 {
-                *self = *other;
-            }
+        if self.n == 0 {
+            *self = Self { n: 1, mean: value, squares: 0.0, least: value, most: value };
             return;
         }
-        let (ours, theirs) = (self.n as f64, other.n as f64);
-        let (all, apart) = (ours + theirs, other.mean - self.mean);
-        self.n += other.n;
-        self.mean += apart * theirs / all;
-        self.squares += other.squares + apart * apart * ours * theirs / all;
-        self.least = self.least.min(other.least);
-        self.most = self.most.max(other.most);
+        let (before, apart) = (self.n as f64, value - self.mean);
+        let all = before + 1.0;
+        self.n += 1;
+        self.mean += apart / all;
+        self.squares += apart * apart * before / all;
+        self.least = self.least.min(value);
+        self.most = self.most.max(value);
     }
 
     /// Values.

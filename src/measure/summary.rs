@@ -1,4 +1,4 @@
-//! Many values of one latency, mergeable.
+//! Many values of one latency.
 //!
 //! Owns the percentiles of many exchanges: an HDR histogram of the finite values beside the number
 //! of infinite ones. Knows nothing of which exchanges its values come from.
@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hdrhistogram::{
     Histogram,
-    serialization::{Deserializer, Serializer, V2Serializer},
+    serialization::{Serializer, V2Serializer},
 };
 
 use super::Moments;
@@ -37,14 +37,13 @@ pub enum Unit {
 /// the number of infinite ones, and the exact moments of the finite ones.
 ///
 /// The histogram has 3 significant digits between 1 µs and 1 h, counted in microseconds: shorter
-/// values count as 1 µs, longer ones as 1 h, and those are numbered. It is made with the first
-/// value, as large as it will ever be: 94 KB.
+/// values count as 1 µs, longer ones as 1 h. It is made with the first value, as large as it will
+/// ever be: 94 KB.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
     unit: Unit,
     histogram: Option<Histogram<u32>>,
     infinite: u64,
-    clamped: u64,
     moments: Moments,
 }
 
@@ -67,20 +66,6 @@ impl Quantile {
             Self::Undefined | Self::Infinite => None,
         }
     }
-}
-
-/// Why a text is not a histogram.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HistogramError {
-    /// Not base64.
-    #[error("not base64: {0}")]
-    Base64(String),
-    /// Not a histogram of form V2.
-    #[error("not an HDR histogram of form V2: {0}")]
-    Form(String),
-    /// Of another precision than ours, so that the two cannot be merged.
-    #[error("a histogram of {0} significant digits; ours have {DIGITS}")]
-    Digits(u8),
 }
 
 impl Unit {
@@ -135,7 +120,6 @@ impl Summary {
     fn put(&mut self, value: f64) {
         self.moments.push(value);
         let step = (value * self.unit.steps()).round();
-        self.clamped += u64::from(step > TOP as f64);
         let step = (step as u64).clamp(self.unit.bottom(), TOP);
         if self.histogram.is_none() {
             self.histogram = whole();
@@ -143,21 +127,6 @@ impl Summary {
         if let Some(histogram) = &mut self.histogram {
             // Fails only where a table of `TOP` could not be addressed.
             let _ = histogram.record(step);
-        }
-    }
-
-    /// Takes in every value of `other`, which is of the same unit.
-    pub fn merge(&mut self, other: &Self) {
-        self.infinite += other.infinite;
-        self.clamped += other.clamped;
-        self.moments.merge(&other.moments);
-        match (&mut self.histogram, &other.histogram) {
-            (Some(ours), Some(theirs)) => {
-                // Ours grows to hold theirs, as every histogram here does.
-                let _ = ours.add(theirs);
-            }
-            (ours @ None, Some(theirs)) => *ours = Some(theirs.clone()),
-            (_, None) => {}
         }
     }
 
@@ -174,11 +143,6 @@ impl Summary {
     /// Infinite values.
     pub fn infinite(&self) -> u64 {
         self.infinite
-    }
-
-    /// Finite values above one hour: percentiles among them read one hour.
-    pub fn clamped(&self) -> u64 {
-        self.clamped
     }
 
     /// Mean, deviation, least and most of the finite values, in seconds or things.
@@ -218,35 +182,12 @@ impl Summary {
         Quantile::Undefined
     }
 
-    /// The histogram of the finite values, form V2 in base64; absent without values.
+    /// The histogram of the finite values, form V2 in base64, which any HDR histogram reads and merges;
+    /// absent without values.
     pub fn encode_v2_base64(&self) -> Option<String> {
         let mut bytes = Vec::new();
         V2Serializer::new().serialize(self.histogram.as_ref()?, &mut bytes).ok()?;
         Some(STANDARD.encode(bytes))
-    }
-
-    /// A summary of the values of a histogram that [`Self::encode_v2_base64`] wrote. Infinite
-    /// values and exact moments are not in it: `infinite` is what the record says beside it, and
-    /// moments are those of the steps of the histogram.
-    ///
-    /// # Errors
-    /// The text is not such a histogram.
-    pub fn from_v2_base64(unit: Unit, text: &str, infinite: u64) -> Result<Self, HistogramError> {
-        let bytes =
-            STANDARD.decode(text).map_err(|error| HistogramError::Base64(error.to_string()))?;
-        let mut histogram: Histogram<u32> = Deserializer::new()
-            .deserialize(&mut bytes.as_slice())
-            .map_err(|error| HistogramError::Form(error.to_string()))?;
-        if histogram.sigfig() != DIGITS {
-            return Err(HistogramError::Digits(histogram.sigfig()));
-        }
-        histogram.auto(true);
-        let mut moments = Moments::default();
-        for step in histogram.iter_recorded() {
-            let middle = histogram.median_equivalent(step.value_iterated_to()) as f64;
-            moments.push_n(middle / unit.steps(), step.count_since_last_iteration());
-        }
-        Ok(Self { unit, histogram: Some(histogram), infinite, clamped: 0, moments })
     }
 }
 

@@ -69,11 +69,6 @@ impl SimHandle {
         self.0.engine.stamps.all()
     }
 
-    /// Forgets the send stamps.
-    pub fn clear_stamps(&self) {
-        self.0.engine.stamps.clear();
-    }
-
     /// Scripts the faults of the next completion requests, one each (`none` for a good answer), in
     /// place of what is left of the last script.
     pub fn set_faults<'a>(

@@ -1,3 +1,4 @@
+use hdrhistogram::serialization::Deserializer;
 use proptest::prelude::*;
 
 use super::*;
@@ -15,24 +16,6 @@ fn summary(micros: &[u64], infinite: u64) -> Summary {
         summary.record_infinite();
     }
     summary
-}
-
-fn same(left: &Summary, right: &Summary) {
-    assert_eq!((left.n(), left.finite(), left.infinite()), {
-        (right.n(), right.finite(), right.infinite())
-    });
-    for q in [0.0, 0.01, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0] {
-        assert_eq!(left.quantile(q), right.quantile(q), "p{q}");
-    }
-    let close = |left: Option<f64>, right: Option<f64>| match (left, right) {
-        (Some(left), Some(right)) => (left - right).abs() <= 1e-9 * right.abs().max(1e-6),
-        (left, right) => left == right,
-    };
-    assert!(close(left.moments().mean(), right.moments().mean()));
-    assert!(close(left.moments().stddev(), right.moments().stddev()));
-    assert_eq!(left.moments().least(), right.moments().least());
-    assert_eq!(left.moments().most(), right.moments().most());
-    assert_eq!(left.encode_v2_base64().is_some(), right.encode_v2_base64().is_some());
 }
 
 #[test]
@@ -68,7 +51,7 @@ fn what_is_out_of_range_is_kept_within() {
     let mut summary = Summary::default();
     summary.record(Duration::from_nanos(20));
     summary.record(Duration::from_secs(7200));
-    assert_eq!((summary.clamped(), summary.n()), (1, 2));
+    assert_eq!(summary.n(), 2);
     let top = summary.quantile(1.0).finite().expect("a value");
     assert!((top / 3600.0 - 1.0).abs() < DIGIT, "{top}");
     assert_eq!(summary.moments().most(), Some(7200.0));
@@ -94,17 +77,6 @@ fn counts_are_exact_up_to_two_thousand() {
     assert_eq!(lengths.quantile(1.0), Quantile::Finite(2000.0));
 }
 
-#[test]
-fn what_is_no_histogram_is_refused() {
-    let read = |text: &str| Summary::from_v2_base64(Unit::Seconds, text, 0);
-    assert!(matches!(read("%"), Err(HistogramError::Base64(_))));
-    assert!(matches!(read("AAAA"), Err(HistogramError::Form(_))));
-    let mut coarse = Vec::new();
-    let histogram = Histogram::<u32>::new(2).expect("two digits");
-    V2Serializer::new().serialize(&histogram, &mut coarse).expect("bytes");
-    assert_eq!(read(&STANDARD.encode(coarse)).err(), Some(HistogramError::Digits(2)));
-}
-
 proptest! {
     #[test]
     fn a_quantile_is_that_of_the_sorted_values(
@@ -127,44 +99,25 @@ proptest! {
     }
 
     #[test]
-    fn merging_heeds_neither_order_nor_grouping(
-        parts in prop::collection::vec(
-            (prop::collection::vec(1_u64..10_000_000_000, 0..40), 0_u64..5), 3),
-    ) {
-        let [a, b, c] = [0, 1, 2].map(|part: usize| summary(&parts[part].0, parts[part].1));
-        let merged = |first: &Summary, then: &[&Summary]| {
-            let mut all = first.clone();
-            for one in then {
-                all.merge(one);
-            }
-            all
-        };
-        let left = merged(&merged(&a, &[&b]), &[&c]);
-        let right = merged(&a, &[&merged(&b, &[&c])]);
-        same(&left, &right);
-        same(&left, &merged(&c, &[&b, &a]));
-        let together: Vec<u64> = parts.iter().flat_map(|(micros, _)| micros.clone()).collect();
-        same(&left, &summary(&together, parts.iter().map(|(_, infinite)| infinite).sum()));
-    }
-
-    #[test]
-    fn a_written_histogram_reads_back_and_still_merges(
+    fn a_written_histogram_is_read_and_merged_by_others(
         micros in prop::collection::vec(1_u64..100_000_000, 1..100),
+        more in prop::collection::vec(1_u64..100_000_000, 1..100),
     ) {
-        let written = summary(&micros, 2);
-        let text = written.encode_v2_base64().expect("values");
-        let mut read = Summary::from_v2_base64(Unit::Seconds, &text, 2).expect("a histogram");
-        prop_assert_eq!(read.n(), written.n());
-        for q in [0.0, 0.5, 0.9, 1.0] {
-            let (was, is) = (written.quantile(q), read.quantile(q));
-            match (was.finite(), is.finite()) {
-                (Some(was), Some(is)) => prop_assert!((was - is).abs() <= DIGIT * was + HALF_STEP),
-                (was, is) => prop_assert_eq!(was, is),
-            }
+        let read = |micros: &[u64]| {
+            let text = summary(micros, 2).encode_v2_base64().expect("values");
+            let bytes = STANDARD.decode(text).expect("base64");
+            let read: Histogram<u32> =
+                Deserializer::new().deserialize(&mut bytes.as_slice()).expect("a histogram");
+            read
+        };
+        let mut merged = read(&micros);
+        merged.add(read(&more)).expect("of the same range");
+        let together = summary(&[micros, more].concat(), 0);
+        prop_assert_eq!(merged.len(), together.n());
+        for q in [0.0, 0.25, 0.5, 0.75, 1.0] {
+            let ours = together.quantile(q).finite().expect("values");
+            let theirs = merged.value_at_quantile(q) as f64 / 1e6;
+            prop_assert!((ours - theirs).abs() <= 2.0 * DIGIT * ours + HALF_STEP, "{} {}", ours, theirs);
         }
-        read.merge(&summary(&[3_000_000_000], 0));
-        prop_assert_eq!(read.n(), written.n() + 1);
-        let most = read.finite_quantile(1.0).expect("a value");
-        prop_assert!((most / 3000.0 - 1.0).abs() < DIGIT);
     }
 }
