@@ -137,6 +137,24 @@ impl Search {
 
     /// Longest time for which a rate builds up its queue before it is judged.
     pub const BUILDS: Duration = Duration::from_secs(60);
+
+    /// The arrival at one level.
+    pub fn at(&self, level: f64) -> Arrival {
+        match self.of {
+            Quantity::Concurrency => Arrival::closed(level.round().max(1.0) as u32),
+            Quantity::Rate => {
+                let (rate, burstiness) = (level, self.burstiness);
+                let pattern = if burstiness.is_infinite() {
+                    Pattern::Constant { rate }
+                } else if burstiness == 1.0 {
+                    Pattern::Poisson { rate }
+                } else {
+                    Pattern::Gamma { rate, burstiness }
+                };
+                Arrival::open(pattern)
+            }
+        }
+    }
 }
 
 /// In what a level is counted.
@@ -148,30 +166,17 @@ pub enum Quantity {
     Rate,
 }
 
-impl Search {
-    /// The arrival at one level.
-    pub fn at(&self, level: f64) -> Arrival {
-        match self.of {
-            Quantity::Concurrency => {
-                let users = level.round().max(1.0) as u32;
-                Arrival::Closed(Closed { users, spawn_rate: None, ramp: None })
-            }
-            Quantity::Rate => {
-                let (rate, burstiness) = (level, self.burstiness);
-                let pattern = if burstiness.is_infinite() {
-                    Pattern::Constant { rate }
-                } else if burstiness == 1.0 {
-                    Pattern::Poisson { rate }
-                } else {
-                    Pattern::Gamma { rate, burstiness }
-                };
-                Arrival::Open(Open { pattern, max_in_flight: None })
-            }
-        }
-    }
-}
-
 impl Arrival {
+    /// So many users, who enter all at once.
+    pub const fn closed(users: u32) -> Self {
+        Self::Closed(Closed { users, spawn_rate: None, ramp: None })
+    }
+
+    /// A schedule without a gate.
+    pub const fn open(pattern: Pattern) -> Self {
+        Self::Open(Open { pattern, max_in_flight: None })
+    }
+
     /// Requests a second that are intended on the whole; absent for a closed loop, a ramp or a trace.
     pub fn rate(&self) -> Option<f64> {
         match self {

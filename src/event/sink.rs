@@ -58,21 +58,20 @@ pub struct Progress {
     pub output_tokens_per_second: Option<f64>,
 }
 
-/// Who listens to runs. Called on the thread that loads: an implementation never blocks.
+/// Who listens to runs, to as much of them as it cares for: what is left out is not heard. Called on
+/// the thread that loads: an implementation never blocks.
 pub trait RunSink: Send + Sync {
     /// A run has begun.
-    fn started(&self, run: &RunStarted);
+    fn started(&self, _run: &RunStarted) {}
     /// An exchange of a run has ended, warm-up included.
-    fn exchange(&self, key: &RunKey, outcome: Outcome);
+    fn exchange(&self, _key: &RunKey, _outcome: Outcome) {}
     /// Where the run stands.
-    fn progress(&self, progress: &Progress);
+    fn progress(&self, _progress: &Progress) {}
     /// A step has ended.
-    fn step(&self, key: &RunKey, step: &StepRecord);
+    fn step(&self, _key: &RunKey, _step: &StepRecord) {}
     /// Called behind [`Self::step`]: `record` makes the record as it would be if nothing more came
     /// of the run, for whoever keeps it so that a later failure loses nothing.
-    fn so_far(&self, record: &dyn Fn() -> RunRecord) {
-        let _ = record;
-    }
+    fn so_far(&self, _record: &dyn Fn() -> RunRecord) {}
     /// A run has ended.
-    fn ended(&self, run: &Arc<RunRecord>);
+    fn ended(&self, _run: &Arc<RunRecord>) {}
 }

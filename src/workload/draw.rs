@@ -114,17 +114,10 @@ mod tests {
     use rand_pcg::Pcg64;
 
     use super::*;
-    use crate::workload::{
-        Expect, Length, Message, PrefixRole, Reuse, Role, Synthetic, UserPrefix,
-    };
+    use crate::workload::{Length, Message, PrefixRole, Reuse, Role, Synthetic, UserPrefix};
 
     fn fixed(prompt: &str, max_tokens: u32) -> Arc<Workload> {
-        Arc::new(Workload::Fixed(Fixed {
-            prompt: prompt.into(),
-            max_tokens,
-            temperature: 0.0,
-            expect: Expect::default(),
-        }))
+        Arc::new(Workload::fixed(prompt, max_tokens))
     }
 
     fn mix(parts: &[(u32, &Arc<Workload>)]) -> Workload {

@@ -62,6 +62,14 @@ pub enum Workload {
     Mix(Vec<(NonZeroU32, Arc<Workload>)>),
 }
 
+impl Workload {
+    /// One prompt, of whose answer nothing is expected.
+    pub fn fixed(prompt: &str, max_tokens: u32) -> Self {
+        let (prompt, expect) = (prompt.to_owned(), Expect::default());
+        Self::Fixed(Fixed { prompt, max_tokens, temperature: 0.0, expect })
+    }
+}
+
 /// One prompt.
 #[derive(Clone, Debug)]
 pub struct Fixed {

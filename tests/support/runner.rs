@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokenbeat::{
-    arrival::{Arrival, Closed, Load, Open, Pattern},
+    arrival::{Arrival, Load, Pattern},
     clock::Wall,
     config::{self, Scenario},
     event::{Progress, RunKey, RunRecord, RunSink, RunStarted, StepRecord, Trigger},
@@ -22,17 +22,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A closed loop, everybody in at once.
 pub fn closed(users: u32) -> Arrival {
-    Arrival::Closed(Closed { users, spawn_rate: None, ramp: None })
+    Arrival::closed(users)
 }
 
 /// An open loop at equal distances.
 pub fn constant(rate: f64) -> Arrival {
-    Arrival::Open(Open { pattern: Pattern::Constant { rate }, max_in_flight: None })
+    Arrival::open(Pattern::Constant { rate })
 }
 
 /// A Poisson process.
 pub fn poisson(rate: f64) -> Arrival {
-    Arrival::Open(Open { pattern: Pattern::Poisson { rate }, max_in_flight: None })
+    Arrival::open(Pattern::Poisson { rate })
 }
 
 /// A scenario of `levels` with answers of so many tokens, and nothing around it.
@@ -61,13 +61,7 @@ pub struct Told {
 /// Keeps nothing.
 pub struct Deaf;
 
-impl RunSink for Deaf {
-    fn started(&self, _: &RunStarted) {}
-    fn exchange(&self, _: &RunKey, _: Outcome) {}
-    fn progress(&self, _: &Progress) {}
-    fn step(&self, _: &RunKey, _: &StepRecord) {}
-    fn ended(&self, _: &Arc<RunRecord>) {}
-}
+impl RunSink for Deaf {}
 
 #[derive(Default)]
 struct Ear(Mutex<Told>);

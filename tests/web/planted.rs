@@ -16,7 +16,7 @@ use tokenbeat::{
     sinks::recent::{ProbeView, Recent},
     timeline::{Exchange, Outcome, StampSource, Timeline, TokenEvent, TokenKind},
     verdict::{Cause, Judge, Judgement, Metric, Slo, Threshold},
-    workload::{Expect, Fixed, Workload},
+    workload::Workload,
 };
 
 pub const INTERVAL: Duration = Duration::from_secs(15);
@@ -184,12 +184,7 @@ pub fn probe(target: &Arc<Target>) -> Probe {
     Probe {
         name: "p".into(),
         targets: vec![Arc::clone(target)],
-        workload: Arc::new(Workload::Fixed(Fixed {
-            prompt: "planted-secret".into(),
-            max_tokens: 16,
-            temperature: 0.0,
-            expect: Expect::default(),
-        })),
+        workload: Arc::new(Workload::fixed("planted-secret", 16)),
         interval: INTERVAL,
         timeout: Duration::from_secs(30),
         slos: Vec::new(),

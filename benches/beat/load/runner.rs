@@ -14,14 +14,14 @@ use anyhow::{Context as _, ensure};
 use nix::time::ClockId;
 use serde::{Deserialize, Serialize};
 use tokenbeat::{
-    arrival::{Arrival, Closed, Load, Open, Pattern, Quantity, Search},
+    arrival::{Arrival, Closed, Load, Pattern, Quantity, Search},
     clock::{Stamp, Wall},
     config::{Requests, Scenario, Warmup},
-    event::{Progress, RunKey, RunRecord, RunSink, RunStarted, StepRecord},
+    event::{RunKey, RunRecord, RunSink},
     load::{Halt, Link, Loader, RunOrder},
     timeline::Outcome,
     verdict::{Judge, Metric, Slo, Threshold},
-    workload::{Expect, Fixed, Workload},
+    workload::Workload,
 };
 
 use super::super::{
@@ -141,12 +141,8 @@ pub(crate) fn run(job: &str) -> anyhow::Result<()> {
 
 impl Run {
     fn order(&self) -> anyhow::Result<RunOrder> {
-        let workload = Workload::Fixed(Fixed {
-            prompt: "Tell a story of a river and a stone, one word after the other.".to_owned(),
-            max_tokens: self.tokens,
-            temperature: 0.0,
-            expect: Expect::default(),
-        });
+        let prompt = "Tell a story of a river and a stone, one word after the other.";
+        let workload = Workload::fixed(prompt, self.tokens);
         let scenario = Scenario {
             requests_per_step: self.requests.map(Requests::Count),
             duration: self.requests.is_none().then(|| Duration::from_millis(self.window_ms)),
@@ -169,9 +165,7 @@ impl Run {
             Drive::Closed { users, spawn_rate } => {
                 Arrival::Closed(Closed { users, spawn_rate, ramp: None })
             }
-            Drive::Poisson { per_second: rate } => {
-                Arrival::Open(Open { pattern: Pattern::Poisson { rate }, max_in_flight: None })
-            }
+            Drive::Poisson { per_second: rate } => Arrival::open(Pattern::Poisson { rate }),
             Drive::Search { start, max, .. } => {
                 return Load::Search(Search {
                     of: Quantity::Concurrency,
@@ -226,8 +220,6 @@ impl Watch {
 }
 
 impl RunSink for Watch {
-    fn started(&self, _: &RunStarted) {}
-
     fn exchange(&self, _: &RunKey, outcome: Outcome) {
         let ended = self.ended.fetch_add(1, Ordering::Relaxed) + 1;
         self.ok.fetch_add(u64::from(outcome == Outcome::Ok), Ordering::Relaxed);
@@ -240,10 +232,6 @@ impl RunSink for Watch {
             std::hint::spin_loop();
         }
     }
-
-    fn progress(&self, _: &Progress) {}
-    fn step(&self, _: &RunKey, _: &StepRecord) {}
-    fn ended(&self, _: &Arc<RunRecord>) {}
 }
 
 /// Resident memory of this process.

@@ -12,10 +12,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::sync::{mpsc, watch};
 
-use crate::{
-    event::{Progress, RunKey, RunRecord, RunSink, RunStarted, StepRecord},
-    timeline::Outcome,
-};
+use crate::event::{Progress, RunKey, RunRecord, RunSink, StepRecord};
 
 /// How often a terminal is drawn anew.
 const DRAW: Duration = Duration::from_millis(200);
@@ -52,10 +49,6 @@ pub(super) fn listen() -> (Arc<Listener>, Told) {
 }
 
 impl RunSink for Listener {
-    fn started(&self, _run: &RunStarted) {}
-
-    fn exchange(&self, _key: &RunKey, _outcome: Outcome) {}
-
     fn progress(&self, progress: &Progress) {
         self.progress.send_replace(Some(progress.clone()));
     }
@@ -68,8 +61,6 @@ impl RunSink for Listener {
     fn so_far(&self, record: &dyn Fn() -> RunRecord) {
         let _ = self.news.send(News::SoFar(Box::new(record())));
     }
-
-    fn ended(&self, _run: &Arc<RunRecord>) {}
 }
 
 /// What is shown of a run while it goes.

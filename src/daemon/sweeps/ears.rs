@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::watch::Watch;
 use crate::{
-    event::{Progress, RunKey, RunRecord, RunSink, RunStarted, StepRecord},
+    event::{Progress, RunKey, RunRecord, RunSink, RunStarted},
     sinks::{prometheus::Prometheus, sweeps::Sweeps},
     store::Store,
     timeline::Outcome,
@@ -42,8 +42,6 @@ impl RunSink for Ears {
         self.prometheus.sweep_progress(progress);
         self.sweeps.progress(progress);
     }
-
-    fn step(&self, _: &RunKey, _: &StepRecord) {}
 
     fn so_far(&self, record: &dyn Fn() -> RunRecord) {
         let record = record();

@@ -10,13 +10,12 @@ use super::{
     bed::{Bed, MODEL, NAME},
 };
 use crate::{
-    arrival::{Arrival, Load, Open, Pattern},
+    arrival::{Arrival, Load, Pattern},
     clock::{Stamp, Wall},
     config::{Scenario, Warmup},
-    event::{Progress, RunKey, RunRecord, RunResult, RunSink, RunStarted, StepRecord},
+    event::{RunKey, RunRecord, RunResult, RunSink},
     load::{Halt, Loader, RunOrder},
-    timeline::Outcome,
-    workload::{Expect, Fixed, Workload},
+    workload::Workload,
 };
 
 /// What is judged of a rung.
@@ -141,13 +140,8 @@ fn judge(record: &RunRecord, rate: f64) -> Result<Rung, String> {
 }
 
 fn order(bed: &Bed, rate: f64, tokens: u32) -> RunOrder {
-    let workload = Workload::Fixed(Fixed {
-        prompt: "Tell of a river and a stone.".to_owned(),
-        max_tokens: tokens,
-        temperature: 0.0,
-        expect: Expect::default(),
-    });
-    let arrival = Arrival::Open(Open { pattern: Pattern::Poisson { rate }, max_in_flight: None });
+    let workload = Workload::fixed("Tell of a river and a stone.", tokens);
+    let arrival = Arrival::open(Pattern::Poisson { rate });
     let scenario = Scenario {
         duration: Some(WINDOW),
         warmup: Warmup { requests: 0, duration: WARMUP },
@@ -161,10 +155,4 @@ fn order(bed: &Bed, rate: f64, tokens: u32) -> RunOrder {
 /// Nobody listens: the record says it all.
 struct Nobody;
 
-impl RunSink for Nobody {
-    fn started(&self, _: &RunStarted) {}
-    fn exchange(&self, _: &RunKey, _: Outcome) {}
-    fn progress(&self, _: &Progress) {}
-    fn step(&self, _: &RunKey, _: &StepRecord) {}
-    fn ended(&self, _: &Arc<RunRecord>) {}
-}
+impl RunSink for Nobody {}

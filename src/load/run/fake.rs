@@ -22,11 +22,11 @@ use crate::{
     client::Text,
     clock::{Stamp, Wall},
     config::{Requests, Scenario},
-    event::{Progress, RunKey, RunRecord, RunSink, RunStarted, StepRecord},
+    event::{RunKey, RunSink},
     load::own_beats::Beaten,
     timeline::{Exchange, Outcome, Recorder, Timeline, TokenEvent, TokenKind},
     verdict::Slo,
-    workload::{Expect, Fixed, RequestPlan, Sizing, Workload},
+    workload::{RequestPlan, Sizing, Workload},
 };
 
 pub(super) const MS: Duration = Duration::from_millis(1);
@@ -162,13 +162,7 @@ impl Ground for Fake {
 /// Listens to nothing.
 pub(super) struct Deaf;
 
-impl RunSink for Deaf {
-    fn started(&self, _: &RunStarted) {}
-    fn exchange(&self, _: &RunKey, _: Outcome) {}
-    fn progress(&self, _: &Progress) {}
-    fn step(&self, _: &RunKey, _: &StepRecord) {}
-    fn ended(&self, _: &Arc<RunRecord>) {}
-}
+impl RunSink for Deaf {}
 
 /// A step under test.
 pub(super) struct Stand {
@@ -185,12 +179,7 @@ pub(super) struct Stand {
 impl Default for Stand {
     fn default() -> Self {
         let (slos, halt) = (Vec::new(), Halt::default());
-        let workload = Workload::Fixed(Fixed {
-            prompt: "Say yes.".into(),
-            max_tokens: 1,
-            temperature: 0.0,
-            expect: Expect::default(),
-        });
+        let workload = Workload::fixed("Say yes.", 1);
         let scenario = Scenario::of("scenario", workload.clone(), Load::Levels(Vec::new()));
         let (budget, lag, decider) = (u64::MAX, Duration::ZERO, None);
         Self { scenario, slos, halt, budget, lag, decider, workload, witness: None }

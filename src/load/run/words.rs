@@ -59,16 +59,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::arrival::Closed;
 
     #[test]
     fn loads_read_as_people_say_them() {
-        let closed = |users| Arrival::Closed(Closed { users, spawn_rate: None, ramp: None });
         let open = |pattern, max_in_flight| Arrival::Open(Open { pattern, max_in_flight });
         let period = Duration::from_secs(2);
         for (arrival, text) in [
-            (closed(1), "1 user"),
-            (closed(20), "20 users"),
+            (Arrival::closed(1), "1 user"),
+            (Arrival::closed(20), "20 users"),
             (open(Pattern::Constant { rate: 2.5 }, None), "2.5 req/s"),
             (open(Pattern::Poisson { rate: 20.0 }, Some(32)), "20 req/s poisson, gate 32"),
             (

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    arrival::{Closed, Open, Pattern},
+    arrival::Pattern,
     timeline::{Behind, Retries, StampSource, Timeline, TokenEvent, TokenKind, Usage},
     verdict::{Judge, Slo, State, Threshold},
 };
@@ -16,11 +16,11 @@ fn at(millis: u64) -> Stamp {
 }
 
 fn open() -> Arrival {
-    Arrival::Open(Open { pattern: Pattern::Constant { rate: 1.0 }, max_in_flight: None })
+    Arrival::open(Pattern::Constant { rate: 1.0 })
 }
 
 fn closed() -> Arrival {
-    Arrival::Closed(Closed { users: 4, spawn_rate: None, ramp: None })
+    Arrival::closed(4)
 }
 
 fn slo(ttft_ms: u64) -> Arc<Slo> {
