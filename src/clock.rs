@@ -11,6 +11,10 @@ use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 
+/// A wall clock further off than this has been set, or the machine has slept. Slewing does not add
+/// up to it between two looks.
+const WAS_SET: Duration = Duration::from_millis(100);
+
 /// A reading of the monotonic clock, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp(u64);
@@ -81,9 +85,13 @@ impl Wall {
     /// else the same, so that times of one process stay comparable while the clock is only slewed.
     #[must_use]
     pub fn renewed(self) -> Self {
-        const WAS_SET: Duration = Duration::from_millis(100);
         let now = Self::anchor();
-        if now.apart(self) < WAS_SET { self } else { now }
+        if now.was_set_since(self) { now } else { self }
+    }
+
+    /// Whether the wall clock was set since `before` was read, or the machine slept.
+    pub fn was_set_since(self, before: Self) -> bool {
+        self.apart(before) >= WAS_SET
     }
 
     /// The monotonic half of the pair.
@@ -110,8 +118,7 @@ impl Wall {
 
     /// Seconds since the Unix epoch at `stamp`, as Prometheus writes times.
     pub fn unix_seconds(self, stamp: Stamp) -> f64 {
-        let nanos = self.unix_nanos(stamp) as f64;
-        nanos / 1e9
+        unix_seconds(self.unix_nanos(stamp))
     }
 
     /// The stamp at a time given in nanoseconds since the Unix epoch.
@@ -119,6 +126,17 @@ impl Wall {
         let nanos = self.stamp.0.cast_signed() + (unix_nanos - self.unix_nanos);
         Stamp(if nanos < 0 { 0 } else { nanos.cast_unsigned() })
     }
+}
+
+/// A time in nanoseconds since the Unix epoch, in seconds since then: as Prometheus and records
+/// write times.
+pub const fn unix_seconds(unix_nanos: i64) -> f64 {
+    unix_nanos as f64 / 1e9
+}
+
+/// The other way round, as far as a double is exact: to a quarter of a microsecond.
+pub const fn unix_nanos(unix_seconds: f64) -> i64 {
+    (unix_seconds * 1e9) as i64
 }
 
 /// A duration in whole nanoseconds; saturates after 584 years.

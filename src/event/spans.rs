@@ -147,8 +147,7 @@ fn attributes(beat: &Beat) -> Vec<(&'static str, Attribute)> {
     let count = |count: Option<u64>| {
         count.map(|count| Attribute::Count(i64::try_from(count).unwrap_or(i64::MAX)))
     };
-    let retries = timeline.retries;
-    let retries = retries.stale_connection + retries.refused_field + retries.configured;
+    let retries = timeline.retries.total();
     let failed = exchange.outcome != Outcome::Ok;
     let named = |name: &Arc<str>| Some(Attribute::Text(Arc::clone(name)));
     let all = [

@@ -25,10 +25,6 @@ use crate::{
 /// How often the runtime is asked how late it runs, when no beat asks.
 const PULSE: Duration = Duration::from_secs(1);
 
-/// A wall clock further off than this has been set, or the machine has slept: the beats move with
-/// it, and so do the times that are told. Slewing does not add up to it between two pulses.
-const CLOCK_WAS_SET: Duration = Duration::from_millis(100);
-
 /// What the daemon asks of the driver.
 pub enum Command {
     /// Begin to beat for these subjects.
@@ -126,11 +122,11 @@ impl Driver {
     /// Takes over where the wall clock is. Where it was set, every schedule is made anew, so that
     /// the beats stay in their phase.
     fn follow(&mut self, wall: Wall) {
-        let off = wall.apart(self.wall);
-        self.wall = wall;
-        if off < CLOCK_WAS_SET {
+        let before = std::mem::replace(&mut self.wall, wall);
+        if !wall.was_set_since(before) {
             return;
         }
+        let off = wall.apart(before);
         tracing::warn!(?off, "the wall clock was set, or the machine slept: the beats follow it");
         for ticket in self.beating.keys() {
             self.pacer.remove(*ticket);

@@ -7,38 +7,31 @@ use crate::{event::Retried, timeline::Retries};
 pub(super) struct Attempts {
     exchanges: u64,
     most: u32,
-    stale_connection: u64,
-    refused_field: u64,
-    configured: u64,
+    /// Retries for each of [`Retries::REASONS`].
+    retries: [u64; Retries::REASONS.len()],
 }
 
 impl Attempts {
     /// Takes in the retries of one exchange.
     pub(super) fn push(&mut self, retries: Retries) {
-        let Retries { stale_connection, refused_field, configured } = retries;
         self.exchanges += 1;
-        self.most = self.most.max(1 + stale_connection + refused_field + configured);
-        self.stale_connection += u64::from(stale_connection);
-        self.refused_field += u64::from(refused_field);
-        self.configured += u64::from(configured);
+        self.most = self.most.max(1 + retries.total());
+        for (all, times) in self.retries.iter_mut().zip(retries.by_reason()) {
+            *all += u64::from(times);
+        }
     }
 
     /// The form of the record.
     pub(super) fn record(self) -> Retried {
-        let reasons = [
-            ("stale_connection", self.stale_connection),
-            ("refused_field", self.refused_field),
-            ("configured", self.configured),
-        ];
-        let retries: u64 = reasons.iter().map(|(_, retries)| retries).sum();
+        let retries: u64 = self.retries.iter().sum();
+        let reasons = Retries::REASONS.into_iter().zip(self.retries);
         Retried {
             attempts_mean: (self.exchanges > 0)
                 .then(|| 1.0 + retries as f64 / self.exchanges as f64),
             attempts_max: self.most,
             reasons: reasons
-                .into_iter()
-                .filter(|(_, retries)| *retries > 0)
-                .map(|(reason, retries)| (reason.to_owned(), retries))
+                .filter(|(_, times)| *times > 0)
+                .map(|(reason, times)| (reason.to_owned(), times))
                 .collect(),
         }
     }

@@ -110,6 +110,21 @@ pub struct Retries {
     pub configured: u32,
 }
 
+impl Retries {
+    /// The reasons as label values.
+    pub const REASONS: [&'static str; 3] = ["stale_connection", "refused_field", "configured"];
+
+    /// How often for each of [`Self::REASONS`].
+    pub const fn by_reason(self) -> [u32; Self::REASONS.len()] {
+        [self.stale_connection, self.refused_field, self.configured]
+    }
+
+    /// How often in all.
+    pub const fn total(self) -> u32 {
+        self.stale_connection + self.refused_field + self.configured
+    }
+}
+
 /// An attempt that failed and was followed by another.
 #[derive(Clone, Debug)]
 pub struct FailedAttempt {

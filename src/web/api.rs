@@ -310,7 +310,6 @@ impl From<Percentiles> for PercentilesJson {
 impl<'a> BeatJson<'a> {
     fn of(beat: &'a BeatSummary) -> Self {
         let seconds = |value: Option<Duration>| value.map(|value| value.as_secs_f64());
-        let retries = beat.retries;
         Self {
             due: clock_time(beat.due_unix_nanos),
             trace_id: beat.trace.to_string(),
@@ -326,7 +325,7 @@ impl<'a> BeatJson<'a> {
             spoiled: beat.spoiled.map(|why| why.as_str()),
             own_sweep: beat.own_sweep,
             stamp_source: beat.source.map(|source| source.as_str()),
-            retries: retries.stale_connection + retries.refused_field + retries.configured,
+            retries: beat.retries.total(),
             phases_seconds: beat
                 .phases
                 .iter()

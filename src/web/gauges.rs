@@ -5,7 +5,10 @@
 
 use std::{fmt::Write, time::Duration};
 
-use crate::{event::Beat, timeline::Outcome};
+use crate::{
+    event::Beat,
+    timeline::{Outcome, Retries},
+};
 
 /// The exposition of `beat`. An undefined value is absent.
 pub(super) fn of(beat: &Beat) -> String {
@@ -43,12 +46,8 @@ pub(super) fn of(beat: &Beat) -> String {
     let reasoning = count(numbers.reasoning_tokens);
     text.gauge("probe_reasoning_tokens", "Reasoning tokens of the answer.", reasoning);
     text.family("probe_retries", "Retries, by reason.");
-    let retries = exchange.timeline.retries;
-    for (reason, times) in [
-        ("stale_connection", retries.stale_connection),
-        ("refused_field", retries.refused_field),
-        ("configured", retries.configured),
-    ] {
+    let retries = exchange.timeline.retries.by_reason();
+    for (reason, times) in Retries::REASONS.into_iter().zip(retries) {
         text.sample("probe_retries", &[("reason", reason)], f64::from(times));
     }
     if beat.own_sweep {

@@ -18,6 +18,7 @@ use super::{
     reply::text,
 };
 use crate::{
+    clock::unix_nanos,
     event::{Findings, Mark, RunRecord, RunResult, Trigger},
     report,
 };
@@ -67,7 +68,7 @@ pub(super) struct RunLine<'a> {
 
 impl<'a> RunLine<'a> {
     pub(super) fn of(run: &'a RunRecord) -> Self {
-        let time = |seconds: f64| clock_time((seconds * 1e9) as i64);
+        let time = |seconds: f64| clock_time(unix_nanos(seconds));
         let mut marks: Vec<_> =
             run.steps.iter().flat_map(|step| step.validity.marks.iter().copied()).collect();
         marks.sort_unstable();

@@ -2,6 +2,7 @@
 
 use super::format::{ago, clock_time, duration, span};
 use crate::{
+    clock::unix_nanos,
     event::{Regression, RunRecord, RunResult, StepRecord},
     sinks::sweeps::{Doing, SweepSnapshot},
 };
@@ -127,13 +128,12 @@ impl SweepRow {
 
 impl LastRun {
     fn of(run: &RunRecord, now: i64) -> Self {
-        let nanos = |seconds: f64| (seconds * 1e9) as i64;
-        let ended = nanos(run.ended_at);
+        let ended = unix_nanos(run.ended_at);
         Self {
             id: run.id.clone(),
             ago: ago(now, ended),
             time: clock_time(ended),
-            took: span(ended.saturating_sub(nanos(run.started_at))),
+            took: span(ended.saturating_sub(unix_nanos(run.started_at))),
             result: run.result.as_str(),
             good: run.result == RunResult::Success,
             reason: run.reason.clone(),

@@ -12,7 +12,7 @@ use crate::{
     clock::Stamp,
     event::{self, Beat, Span},
     sinks::recent::ProbeView,
-    timeline::{Timeline, TokenEvent, TokenKind},
+    timeline::{Retries, Timeline, TokenEvent, TokenKind},
 };
 
 /// Token events shown in full; the rest are counted.
@@ -119,14 +119,9 @@ impl Trace {
         }
         self.maybe("stamps from", timeline.source.map(|source| source.as_str()));
         self.line("connection", if timeline.reused_connection { "reused" } else { "new" });
-        let retries = timeline.retries;
-        self.line(
-            "retries",
-            format_args!(
-                "{} stale_connection, {} refused_field, {} configured",
-                retries.stale_connection, retries.refused_field, retries.configured
-            ),
-        );
+        let retries = Retries::REASONS.into_iter().zip(timeline.retries.by_reason());
+        let retries: Vec<_> = retries.map(|(reason, times)| format!("{times} {reason}")).collect();
+        self.line("retries", retries.join(", "));
     }
 
     fn numbers(&mut self, beat: &Beat) {

@@ -13,6 +13,7 @@ use super::{
     restore,
 };
 use crate::{
+    clock::unix_seconds,
     daemon::Onlooker,
     event::{Engine, RunKey, RunRecord, RunResult, RunSink as _, SweepSkipped, Trigger},
     load::{Halt, HaltReason, RunOrder},
@@ -217,7 +218,7 @@ impl Desk {
             }
             let name = (Arc::clone(&key.sweep), Arc::clone(&key.target));
             if let Some(due) = latest.last_due {
-                self.sinks.prometheus.sweep_restore_due(&key, due as f64 / 1e9);
+                self.sinks.prometheus.sweep_restore_due(&key, unix_seconds(due));
             }
             match restore::seen(&latest) {
                 Some(seen) => {
@@ -238,7 +239,7 @@ impl Desk {
     }
 
     fn was_due(&self, due: &Due) {
-        self.sinks.prometheus.sweep_due(&due.key, due.at as f64 / 1e9);
+        self.sinks.prometheus.sweep_due(&due.key, unix_seconds(due.at));
         if let Some(store) = &self.store
             && due.trigger != Trigger::Manual
         {
@@ -258,7 +259,7 @@ impl Desk {
         for (key, next) in self.plan.upcoming() {
             self.sinks.sweeps.waiting(key, self.plan.is_waiting(key));
             if self.sinks.sweeps.next(key, next) {
-                let seconds = next.map(|next| next as f64 / 1e9);
+                let seconds = next.map(unix_seconds);
                 self.sinks.prometheus.sweep_next_run(key, seconds);
             }
         }
@@ -278,7 +279,7 @@ impl Running {
         let record = Arc::new(RunRecord {
             result: RunResult::Failed,
             reason: Some("the run panicked, which is a bug of tokenbeat: see its log".to_owned()),
-            ended_at: now() as f64 / 1e9,
+            ended_at: unix_seconds(now()),
             ..self.ears.draft()
         });
         self.ears.ended(&record);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
+    clock,
     event::{RunKey, RunRecord, RunResult},
     store::{Latest, Store},
 };
@@ -22,7 +23,7 @@ pub(super) fn restored(store: &Store, keys: Vec<Arc<RunKey>>) -> Vec<(Arc<RunKey
 /// Up to when nothing of the subject was missed, as far as that is known, in nanoseconds since the
 /// Unix epoch.
 pub(super) fn seen(latest: &Latest) -> Option<i64> {
-    let of_record = latest.newest.as_ref().map(|record| (record.due_at * 1e9) as i64);
+    let of_record = latest.newest.as_ref().map(|record| clock::unix_nanos(record.due_at));
     latest.seen.max(of_record)
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{Halt, HaltReason, RunOrder, asked::asked, environment::environment};
 use crate::{
     analysis::{FindingsContext, SearchOutcome, findings},
-    clock::{Stamp, Wall},
+    clock::{Stamp, Wall, unix_seconds},
     event::{Findings, RunRecord, RunResult, SCHEMA_VERSION, StepRecord, WorkloadRecord},
     verdict::{Slo, State},
 };
@@ -56,7 +56,6 @@ impl RunOrder {
     /// dies before the end of its first step.
     pub fn head(&self, began_unix_nanos: i64) -> RunRecord {
         let target = self.link.target();
-        let seconds = |unix_nanos: i64| unix_nanos as f64 / 1e9;
         RunRecord {
             schema_version: SCHEMA_VERSION,
             id: self.id.to_string(),
@@ -64,9 +63,9 @@ impl RunOrder {
             trigger: self.trigger,
             result: RunResult::Interrupted,
             reason: None,
-            due_at: seconds(self.due_unix_nanos),
-            started_at: seconds(began_unix_nanos),
-            ended_at: seconds(began_unix_nanos),
+            due_at: unix_seconds(self.due_unix_nanos),
+            started_at: unix_seconds(began_unix_nanos),
+            ended_at: unix_seconds(began_unix_nanos),
             sweep: self.key.sweep.to_string(),
             scenario: self.scenario.name.to_string(),
             target: self.key.target.to_string(),

@@ -14,12 +14,13 @@ use super::{
     slo::{self, Excluded, SloSeries},
 };
 use crate::{
+    clock::unix_seconds,
     event::{Beat, BeatKey, Kept, Skipped},
     measure::{
         Measurement, Phase, Spoiled,
         catalogue::{Buckets, Id, Kind},
     },
-    timeline::Outcome,
+    timeline::{Outcome, Retries},
     verdict::{Metric, Slo},
 };
 
@@ -37,7 +38,6 @@ pub struct ProbeSeries {
 }
 
 const UNMEASURED: [Outcome; 2] = [Outcome::Aborted, Outcome::Local];
-const RETRIES: [&str; 3] = ["stale_connection", "refused_field", "configured"];
 
 type Values = fn(&Measurement) -> &[Duration];
 type Count = fn(&Measurement) -> Option<u64>;
@@ -75,7 +75,7 @@ pub(super) struct Probe {
     unmeasured: [Counter; UNMEASURED.len()],
     spoiled: [Counter; Spoiled::ALL.len()],
     skipped: [Counter; Skipped::ALL.len()],
-    retries: [Counter; RETRIES.len()],
+    retries: [Counter; Retries::REASONS.len()],
     success: Gauge,
     last_attempt: Gauge,
     last_success: Gauge,
@@ -136,7 +136,7 @@ impl Probe {
                 .map(|one| series.counter(Id::ProbeUnmeasured, Some(one.as_str()))),
             spoiled: Spoiled::ALL.map(|one| series.counter(Id::ProbeSpoiled, Some(one.as_str()))),
             skipped: Skipped::ALL.map(|one| series.counter(Id::ProbeSkipped, Some(one.as_str()))),
-            retries: RETRIES.map(|one| series.counter(Id::ProbeRetries, Some(one))),
+            retries: Retries::REASONS.map(|one| series.counter(Id::ProbeRetries, Some(one))),
             success: series.gauge(Id::ProbeSuccess, None),
             last_attempt: series.gauge(Id::ProbeLastAttempt, None),
             last_success: series.gauge(Id::ProbeLastSuccess, None),
@@ -178,8 +178,7 @@ impl Probe {
         let outcome = beat.exchange.outcome;
         self.last_values(beat);
         let retries = beat.exchange.timeline.retries;
-        let retries = [retries.stale_connection, retries.refused_field, retries.configured];
-        for (counter, count) in self.retries.iter().zip(retries) {
+        for (counter, count) in self.retries.iter().zip(retries.by_reason()) {
             counter.inc_by(count.into());
         }
         // Tokens are spent whatever became of the beat.
@@ -271,11 +270,11 @@ impl Probe {
         if progress.last_due.is_none_or(|last| due >= last) {
             progress.last_due = Some(due);
             self.success.set(f64::from(u8::from(ok)));
-            self.last_attempt.set(seconds(due));
+            self.last_attempt.set(unix_seconds(due));
         }
         if ok && progress.last_success_due.is_none_or(|last| due >= last) {
             progress.last_success_due = Some(due);
-            self.last_success.set(seconds(due));
+            self.last_success.set(unix_seconds(due));
         }
     }
 }
@@ -287,9 +286,4 @@ const fn standing(id: Id) -> Buckets {
         // Only rows of histograms are asked for.
         Kind::Counter | Kind::Gauge => Buckets::Phase,
     }
-}
-
-/// Nanoseconds since the Unix epoch as seconds.
-fn seconds(unix_nanos: i64) -> f64 {
-    unix_nanos as f64 / 1e9
 }

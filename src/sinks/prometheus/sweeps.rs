@@ -7,6 +7,7 @@ use super::{
     sweep::{Sweep, SweepSeries, SweepSnapshot},
 };
 use crate::{
+    clock::unix_seconds,
     event::{Progress, RunKey, RunRecord, RunStarted, SweepSkipped},
     timeline::Outcome,
 };
@@ -47,7 +48,7 @@ impl Prometheus {
 
     /// A run has begun.
     pub fn sweep_started(&self, run: &RunStarted) {
-        self.with_sweep(&run.key, |sweep| sweep.started(run.at_unix_nanos as f64 / 1e9));
+        self.with_sweep(&run.key, |sweep| sweep.started(unix_seconds(run.at_unix_nanos)));
     }
 
     /// An exchange of a run has ended, warm-up included.
