@@ -5,10 +5,23 @@ use std::{sync::Arc, time::Duration};
 /// The load of a scenario.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Load {
-    /// One step a level, in this order; at most 32.
+    /// One step a level, in this order; with all workloads at most [`Self::MOST_STEPS`].
     Levels(Vec<Arrival>),
     /// The search for the highest level that meets the SLO.
     Search(Search),
+}
+
+impl Load {
+    /// Most steps of a run: their number is a label.
+    pub const MOST_STEPS: usize = 32;
+
+    /// Whether every level is a number of users, so that something can be meant of each of them.
+    pub fn has_users(&self) -> bool {
+        match self {
+            Self::Levels(levels) => levels.iter().all(|level| matches!(level, Arrival::Closed(_))),
+            Self::Search(search) => search.of == Quantity::Concurrency,
+        }
+    }
 }
 
 /// How requests come in one step.

@@ -12,7 +12,7 @@ use super::{
     scenario::NO_USERS,
 };
 use crate::{
-    arrival::{Arrival, Load, Open, Pattern, Quantity},
+    arrival::{Arrival, Load, Open, Pattern},
     config::{Requests, Scenario},
     workload::{Synthetic, Workload},
 };
@@ -101,7 +101,7 @@ pub(super) fn changed(
         scenario.duration = flags.duration;
     }
     if matches!(scenario.requests_per_step, Some(Requests::PerUser(_)))
-        && !has_users(&scenario.load)
+        && !scenario.load.has_users()
     {
         if steps.requests.is_some() {
             bail!(NO_USERS);
@@ -118,14 +118,6 @@ pub(super) fn changed(
     scenario.timeout = flags.timeout.or(base.timeout);
     scenario.seed = flags.seed.or(base.seed);
     Ok(scenario)
-}
-
-/// Whether a number of requests can be meant of each user.
-fn has_users(load: &Load) -> bool {
-    match load {
-        Load::Levels(levels) => levels.iter().all(|level| matches!(level, Arrival::Closed(_))),
-        Load::Search(search) => search.of == Quantity::Concurrency,
-    }
 }
 
 fn has_load(load: &LoadArgs) -> bool {

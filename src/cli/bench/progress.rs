@@ -37,7 +37,7 @@ pub(super) enum News {
 pub(super) struct Told {
     /// Where the run stands.
     pub(super) progress: watch::Receiver<Option<Progress>>,
-    /// What came of each step that has ended; there are at most 32 a run.
+    /// What came of each step that has ended; a run has at most `Load::MOST_STEPS`.
     pub(super) news: mpsc::UnboundedReceiver<News>,
 }
 

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{Coverage, Known, reference};
 use crate::{
-    arrival::{Arrival, Load, Open, Pattern, Quantity, Search},
+    arrival::{Arrival, Load, Open, Pattern},
     config::{
         data::DataFiles,
         model::{Bound, Requests, Scenario, StopWhen, Warmup},
@@ -15,9 +15,6 @@ use crate::{
     units::Period,
     workload::Workload,
 };
-
-/// Most steps of a run.
-const MOST_STEPS: usize = 32;
 
 pub(super) fn check(
     items: &[Item<'_, ScenarioSpec>],
@@ -98,13 +95,13 @@ fn load(
 /// A run has a bounded number of steps, and a search looks for one answer.
 fn steps(item: &Item<'_, ScenarioSpec>, workloads: usize, load: &Load, problems: &mut Problems) {
     match load {
-        Load::Levels(levels) if levels.len() * workloads > MOST_STEPS => {
+        Load::Levels(levels) if levels.len() * workloads > Load::MOST_STEPS => {
             let message = format!(
                 "{} levels with {workloads} workloads are {} steps",
                 levels.len(),
                 levels.len() * workloads
             );
-            let expected = format!("at most {MOST_STEPS}: make two scenarios of it");
+            let expected = format!("at most {}: make two scenarios of it", Load::MOST_STEPS);
             problems.push(item.problem(&["load"], message).expected(expected));
         }
         Load::Search(_) if workloads > 1 => {
@@ -150,13 +147,7 @@ fn requests(
     match spec.requests_per_step.as_ref()? {
         RequestsSpec::Count(count) => Some(Requests::Count(*count)),
         RequestsSpec::PerUser(times) => {
-            let has_users = load.is_none_or(|load| match load {
-                Load::Levels(levels) => {
-                    levels.iter().all(|level| matches!(level, Arrival::Closed(_)))
-                }
-                Load::Search(Search { of, .. }) => *of == Quantity::Concurrency,
-            });
-            if !has_users {
+            if !load.is_none_or(Load::has_users) {
                 let message = format!("`{times}` counts for each user, and this load has none");
                 let expected = "a number of requests, or a load of `concurrency`";
                 problems.push(item.problem(&["requests_per_step"], message).expected(expected));

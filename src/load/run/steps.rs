@@ -17,9 +17,6 @@ use crate::{
     workload::Workload,
 };
 
-/// Most steps of a run: their number is a label.
-const MOST: usize = 32;
-
 /// The steps of a run.
 pub(super) struct Steps {
     kind: Kind,
@@ -81,7 +78,7 @@ impl Steps {
                         levels.iter().map(of)
                     })
                     .collect();
-                plans.truncate(MOST);
+                plans.truncate(Load::MOST_STEPS);
                 let steps = u32::try_from(plans.len()).unwrap_or(u32::MAX);
                 Self { kind: Kind::Levels(plans.into_iter()), next: 0, steps }
             }
@@ -101,7 +98,7 @@ impl Steps {
                     decider: Decider::new(&order.slos, 1),
                     level: 0.0,
                 };
-                let most = u32::try_from(MOST).unwrap_or(u32::MAX);
+                let most = u32::try_from(Load::MOST_STEPS).unwrap_or(u32::MAX);
                 let steps = spec.max_steps.min(most);
                 Self { kind: Kind::Search(Box::new(searching)), next: 0, steps }
             }
