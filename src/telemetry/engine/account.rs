@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Most series of counters that are followed for one target.
-const MOST_SERIES: usize = 4096;
+pub(super) const MOST_SERIES: usize = 4096;
 
 /// A series of a counter: what it counts, the engine's name of the model, the place of its
 /// exposition, and the series there.

@@ -6,13 +6,11 @@
 use std::collections::BTreeMap;
 
 use super::{
+    account::MOST_SERIES,
     quantity::{Counter, Gauge, Stage},
     told::Told,
 };
 use crate::telemetry::{lately, rising::Followed, seen::Seen};
-
-/// Most series of counters that are followed.
-const MOST_SERIES: usize = 4096;
 
 /// A series of a counter: what it counts, the place of its exposition, and the series there.
 type Series = (Counter, usize, String);

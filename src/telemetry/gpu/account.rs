@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Most GPUs of one target.
-const MOST_GPUS: usize = 1024;
+pub(super) const MOST_GPUS: usize = 1024;
 
 /// What one source has told of the GPUs of one target.
 #[derive(Debug)]

@@ -5,14 +5,14 @@ use std::{
     time::Duration,
 };
 
-use super::told::{Gpu, GpuTold, Which};
+use super::{
+    account::MOST_GPUS,
+    told::{Gpu, GpuTold, Which},
+};
 use crate::{
     measure::catalogue::Id,
     telemetry::{lately, rising::Followed, seen::Seen},
 };
-
-/// Most GPUs of one target.
-const MOST_GPUS: usize = 1024;
 
 /// Readings are not taken at one instant: a counter may rise by so much more than the stretch was long,
 /// a share of it and seconds.
