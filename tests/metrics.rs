@@ -102,7 +102,7 @@ fn documentation_is_the_catalogue() {
 }
 
 #[test]
-fn formats_agree() {
+fn every_format_says_the_same() {
     let sink = sink();
     let plain = text(&sink, "text/plain");
     let open = text(&sink, OPEN_METRICS);

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn closed_forms() {
+    fn where_there_is_a_closed_form_it_is_met() {
         for x in [0.001, 0.1, 0.5, 0.9, 0.999_f64] {
             for n in [1.0, 2.0, 30.0, 1000.0] {
                 assert!(close(regularised(x, n, 1.0), x.powf(n), 1e-11), "I_{x}({n}, 1)");

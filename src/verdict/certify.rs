@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_edges() {
+    fn too_little_decides_nothing_and_all_of_them_is_never_certified() {
         for (n, misses, objective, state) in [
             (0, 0, 0.95, State::NotEnoughData),
             (1, 1, 0.95, State::NotEnoughData),

@@ -29,7 +29,7 @@ fn struck(sim: &SpawnedSim, fault: &str) -> Answer {
 }
 
 #[test]
-fn without_a_head() {
+fn a_fault_before_the_head_ends_the_connection_in_its_way() {
     let sim = sim(quick());
     for (fault, end) in [
         ("close", End::Closed),
@@ -48,7 +48,7 @@ fn without_a_head() {
 }
 
 #[test]
-fn canned_answers() {
+fn a_canned_answer_leaves_the_connection_fit_for_the_next() {
     let sim = sim(quick());
     for (fault, status, sign) in [
         ("http_302", 302, "location: /v1/elsewhere"),

@@ -69,7 +69,7 @@ fn event(data: &str) -> Owned {
 }
 
 #[test]
-fn odd_forms() {
+fn every_form_of_an_event_is_read_as_the_standard_has_it() {
     let named = |name: &str, data: &str| (Some(name.as_bytes().to_vec()), data.as_bytes().to_vec());
     let table: &[(&str, &[Owned])] = &[
         ("", &[]),

@@ -157,7 +157,7 @@ fn by_hand() -> Vec<Told> {
 }
 
 #[test]
-fn one_step_by_hand() {
+fn a_step_comes_to_what_was_worked_out_by_hand() {
     let record = record(open(), vec![slo(500)], &by_hand());
     assert_eq!((record.step, record.n, record.window.warmup), (3, 4, 1));
     assert_eq!(record.outcomes, BTreeMap::from([("ok".into(), 3), ("stall".into(), 1)]));
