@@ -15,6 +15,7 @@
 //! | [`sse`] | bytes become server-sent events |
 //! | [`client`] | connections, stamped reads, deadlines: one attempt of an exchange |
 //! | [`units`] | durations, ratios and sizes as people write them |
+//! | [`fnv`] | the hash by which seeds, phases and ids never change |
 //! | [`timeline`] | what happened: raw anchors, the closed `Outcome` |
 //! | [`load`] | plan × client → exchanges: retries, content checks, beats |
 //! | [`measure`] | the numbers: formulas, and the metric catalogue |
@@ -47,6 +48,7 @@ pub mod config;
 pub mod daemon;
 pub mod dashboard;
 pub mod event;
+pub mod fnv;
 pub mod load;
 pub mod measure;
 pub mod protocol;

@@ -10,13 +10,13 @@ use std::{
 
 use super::{
     disk,
-    include::Fnv,
     problem::{Problem, Problems},
     sections::Item,
     seen::Mark,
 };
 use crate::{
     arrival::{Demand, parse_trace},
+    fnv::Fnv,
     workload::Dataset,
 };
 

@@ -10,6 +10,7 @@ use super::{
     source::{Source, Span},
     tree::{self, Node, Value},
 };
+use crate::fnv::Fnv;
 
 /// Largest file.
 const MOST_BYTES: u64 = 4 << 20;
@@ -33,29 +34,6 @@ pub(super) struct Files {
     open: Vec<PathBuf>,
     /// Files read before, made absolute.
     read: Vec<PathBuf>,
-}
-
-/// FNV-1a, 64 bits.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Fnv {
-    pub(super) fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-
-    /// Folded to 48 bits, which a double holds exactly.
-    pub(super) fn folded(self) -> u64 {
-        (self.0 >> 48) ^ (self.0 & 0xffff_ffff_ffff)
-    }
 }
 
 impl Files {

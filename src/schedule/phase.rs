@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::{
     clock::{Stamp, Wall},
     event::BeatKey,
+    fnv::Fnv,
 };
 
 /// The offset of a probe's beats inside the interval: the same after every restart, and another
@@ -12,29 +13,12 @@ use crate::{
 /// neither targets nor replicas are hit at one instant.
 pub fn phase(key: &BeatKey, labels: &BTreeMap<String, String>, interval: Duration) -> Duration {
     let labels = labels.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
-    let hash = [&*key.target, &*key.model, &*key.probe]
-        .into_iter()
-        .chain(labels)
-        .fold(FNV_OFFSET, |hash, part| fnv1a(fnv1a(hash, part.as_bytes()), &[0xff]));
+    let names = [&*key.target, &*key.model, &*key.probe].into_iter().chain(labels);
+    let hash = Fnv::of_names(names).spread();
     let interval = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX).max(1);
     // The upper half of the product spreads the hash evenly over the interval.
-    let offset = (u128::from(mix(hash)) * u128::from(interval)) >> 64;
+    let offset = (u128::from(hash) * u128::from(interval)) >> 64;
     Duration::from_nanos(u64::try_from(offset).unwrap_or(0))
-}
-
-/// FNV-1a, 64 bits (Fowler, Noll, Vo): stable for ever, unlike the standard library's hasher.
-const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
-const FNV_PRIME: u64 = 0x0100_0000_01b3;
-
-fn fnv1a(hash: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME))
-}
-
-/// Finalizer of MurmurHash3 (Appleby): FNV's upper bits alone hardly depend on the last bytes.
-fn mix(mut hash: u64) -> u64 {
-    hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    hash ^ (hash >> 33)
 }
 
 /// The due times of a probe: absolute, so that neither lateness nor drift adds up.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use crate::event::RunKey;
+use crate::{event::RunKey, fnv::Fnv};
 
 /// How the time of an id is written: it sorts as text as it does in time.
 const TIME: &str = "%Y%m%dT%H%M%S%3fZ";
@@ -56,15 +56,10 @@ impl fmt::Display for RunId {
     }
 }
 
-/// FNV-1a of the names, 48 bits: stable for ever, and short enough to be read out.
+/// That of the names: stable for ever, and short enough to be read out.
 fn hash(key: &RunKey) -> String {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for name in [&key.sweep, &key.target, &key.model] {
-        for byte in name.bytes().chain([0xff]) {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-    format!("{:012x}", (hash ^ (hash >> 48)) & 0xffff_ffff_ffff)
+    let names = [&*key.sweep, &*key.target, &*key.model];
+    format!("{:012x}", Fnv::of_names(names).folded())
 }
 
 #[cfg(test)]

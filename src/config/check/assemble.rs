@@ -1,8 +1,9 @@
 //! The sections become the checked configuration.
 
 use super::{Coverage, global, otlp, probe, scenario, slo, sweep, target, telemetry, workload};
-use crate::config::{
-    data::DataFiles, include::Fnv, model::Config, problem::Problems, sections::Sections, seen::Seen,
+use crate::{
+    config::{data::DataFiles, model::Config, problem::Problems, sections::Sections, seen::Seen},
+    fnv::Fnv,
 };
 
 /// Checks everything. The result is of use only if no problem has been reported.
