@@ -108,7 +108,13 @@ impl Writer {
         };
         let mut closed = Vec::new();
         for id in drafts.as_deref().unwrap_or_default().iter().take(MOST_DRAFTS) {
-            let record = folder::read(&folder::draft(&self.folder, id)).map(|draft| RunRecord {
+            let draft = folder::draft(&self.folder, id);
+            // The process ended between the two steps of `write`: the run was not cut off.
+            if folder::read(&folder::record(&self.folder, id)).is_ok() {
+                self.told("the draft of a run that has a record", folder::remove(&draft));
+                continue;
+            }
+            let record = folder::read(&draft).map(|draft| RunRecord {
                 result: RunResult::Interrupted,
                 reason: Some("tokenbeat ended while it ran".to_owned()),
                 ..draft
