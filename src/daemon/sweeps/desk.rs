@@ -278,9 +278,7 @@ impl Desk {
         let promised = self.promised.iter().find(|(_, promised)| **promised == id);
         let key = promised.map(|(key, _)| Arc::clone(key)).ok_or(CancelRefused::Unknown)?;
         self.promised.remove(&key);
-        if self.plan.is_waiting(&key) {
-            self.plan.withdraw(&key);
-        } else {
+        if !self.plan.withdraw(&key) {
             self.taken_back.insert(key);
         }
         self.tell_upcoming();

@@ -34,6 +34,10 @@ impl Desk {
                     tracing::info!(sweep = %due.key.sweep, target = %due.key.target, model = %due.key.model, "the sweep waits: another run has the target");
                 }
                 Decision::Skip(due, why) => {
+                    if due.trigger == Trigger::Manual {
+                        // The id is that of a run that there will not be.
+                        self.promised.remove(&due.key);
+                    }
                     self.was_due(&due);
                     let words = match why {
                         SweepSkipped::Maintenance => "a maintenance window is open",
