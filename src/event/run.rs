@@ -392,7 +392,7 @@ pub struct Standing {
     pub n: u64,
     /// Missed.
     pub misses: u64,
-    /// The verdict.
+    /// The verdict. A step that is not valid has none, whatever was counted.
     pub state: State,
 }
 
@@ -440,7 +440,8 @@ pub struct Findings {
     pub joules_per_output_token: Option<f64>,
     /// The worst standing of every SLO over the valid steps.
     pub verdicts: BTreeMap<String, State>,
-    /// Rules of a benchmark pack that the run did not meet: judged all the same, and named.
+    /// Rules of a benchmark pack that the run did not meet: judged all the same, and named, each with
+    /// its SLO and its step.
     pub unmet_rules: Vec<String>,
     /// Cold median ttft ÷ warm median ttft, of a scenario with a warm workload.
     pub prefix_cache_speedup: Option<f64>,
@@ -450,4 +451,18 @@ pub struct Findings {
     pub regressions: Vec<Regression>,
     /// What a reader must know.
     pub warnings: Vec<Warning>,
+}
+
+impl Findings {
+    /// A rule that a step did not meet, as `unmet_rules` has it.
+    pub fn unmet_rule(slo: &str, step: u32, rule: &str) -> String {
+        format!("{slo}: step {step}: {rule}")
+    }
+
+    /// The rules that one step did not meet.
+    pub fn unmet_rules_of(&self, step: u32) -> impl Iterator<Item = &str> {
+        let of = format!("step {step}");
+        let rules = self.unmet_rules.iter().map(String::as_str);
+        rules.filter(move |rule| rule.split(": ").nth(1) == Some(&of))
+    }
 }

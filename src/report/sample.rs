@@ -37,7 +37,7 @@ pub(crate) fn sweep() -> RunRecord {
         cpu_pressure_of: Some(PressureOf::Own),
     };
     late.stopped = Some("more than 5 % of the exchanges failed".to_owned());
-    late.standings = standings(600, 61, State::Fail);
+    late.standings = standings(600, 61, State::NotEnoughData);
     late.retried = Retried {
         attempts_mean: Some(1.05),
         attempts_max: 3,
@@ -68,8 +68,8 @@ pub(crate) fn sweep() -> RunRecord {
             bracket_estimate: Some(96.5),
             bracket_confidence: Some(0.99),
             cost_dollars_per_million_output_tokens: Some(0.675),
-            verdicts: [("mlperf_llama3_1_8b_interactive".to_owned(), State::Fail)].into(),
-            unmet_rules: vec!["arrivals are not Poisson".to_owned()],
+            verdicts: [("mlperf_llama3_1_8b_interactive".to_owned(), State::NotEnoughData)].into(),
+            unmet_rules: (0..3).map(not_poisson).collect(),
             ..Findings::default()
         },
         result: RunResult::Invalid,
@@ -213,6 +213,11 @@ fn latency(middle: f64, n: u64) -> Latency {
     }
 }
 
+fn not_poisson(step: u32) -> String {
+    let rule = "arrivals must be poisson and were closed";
+    Findings::unmet_rule("mlperf_llama3_1_8b_interactive", step, rule)
+}
+
 fn standings(n: u64, misses: u64, state: State) -> Vec<Standing> {
     let standing = |metric: Option<&str>, threshold, misses, state| Standing {
         slo: "mlperf_llama3_1_8b_interactive".to_owned(),
@@ -223,9 +228,10 @@ fn standings(n: u64, misses: u64, state: State) -> Vec<Standing> {
         misses,
         state,
     };
+    let other = if state == State::Fail { State::Pass } else { state };
     vec![
         standing(None, None, misses, state),
         standing(Some("ttft"), Some(0.5), misses, state),
-        standing(Some("tpot"), Some(0.03), misses / 2, State::Pass),
+        standing(Some("tpot"), Some(0.03), misses / 2, other),
     ]
 }

@@ -27,13 +27,13 @@ use super::{
 };
 use crate::{
     analysis::cause,
-    arrival::{Arrival, Closed},
+    arrival::Arrival,
     clock::{Stamp, Wall},
     config::{Requests, Scenario},
     event::{RunKey, RunSink, StepRecord, dollars_per_million_tokens},
     measure::Compat,
     tally::{Looked, StepTally, Surroundings, TallySpec},
-    verdict::Slo,
+    verdict::{Slo, State},
     workload::Workload,
 };
 
@@ -170,8 +170,16 @@ pub(super) async fn step<G: Ground>(
         beat_output: beats.output,
     };
     joined(&mut record, seen, &answers, own);
+    withhold(&mut record);
     record.cause = cause(&record);
     Some(Done { record, ending, counts, failures, looked })
+}
+
+/// What is not valid certifies nothing, whatever was counted.
+fn withhold(record: &mut StepRecord) {
+    if !record.validity.is_valid() {
+        record.standings.iter_mut().for_each(|standing| standing.state = State::NotEnoughData);
+    }
 }
 
 /// Looks after the drive until it is over and drained.
@@ -229,7 +237,7 @@ fn course(scenario: &Scenario, plan: &StepPlan, start: Stamp) -> (Course, Option
         (None, None) => None,
     };
     let building = match (&plan.arrival, &plan.decider) {
-        (Arrival::Closed(users), _) => building(users),
+        (Arrival::Closed(users), _) => users.building(),
         (Arrival::Open(_), Some(decider)) => decider.builds(),
         (Arrival::Open(_), None) => Duration::ZERO,
     };
@@ -240,15 +248,6 @@ fn course(scenario: &Scenario, plan: &StepPlan, start: Stamp) -> (Course, Option
     }
     let course = Course::new(start, warmup, building, count, scenario.duration);
     (course, count.map(|count| count.saturating_add(warmup.requests)))
-}
-
-/// For how long users still enter: the load is then not yet the one that is judged. A ramp is the
-/// load itself.
-fn building(users: &Closed) -> Duration {
-    match users.ramp {
-        Some(_) => Duration::ZERO,
-        None => users.entries().last().unwrap_or_default(),
-    }
 }
 
 /// Why a step ended before its time, for its record.

@@ -21,7 +21,7 @@ use crate::{
     config::{Bound, StopWhen, Warmup},
     telemetry::Moment,
     timeline::Outcome,
-    verdict::{Judge, Metric, Slo, State, Threshold},
+    verdict::{Judge, Metric, RISK, Slo, State, Threshold, certify},
     workload::{Expect, Length, PrefixRole, Reuse, Synthetic, Think, UserPrefix, Workload},
 };
 
@@ -142,6 +142,22 @@ async fn what_is_late_is_sent_late_and_never_skipped_or_moved() {
     assert_eq!(dues(&seen), dues(&wanted));
     assert!(seen.iter().all(|one| one.began >= one.due + 300 * MS));
     assert!(!done(step).record.validity.is_valid(), "a client that is late says so");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_is_not_valid_has_counts_and_no_verdict() {
+    for (lag, misses, else_) in [(300 * MS, 0, State::Pass), (700 * MS, 300, State::Fail)] {
+        let slos = vec![half_a_second()];
+        let stand = Stand { lag, slos, ..Stand::default().requests(300) };
+        let (step, _) = stand.step(open(Pattern::Constant { rate: 20.0 }, None), ok(10 * MS)).await;
+        let record = done(step).record;
+        assert!(!record.validity.is_valid(), "the client is late");
+        for standing in &record.standings {
+            assert_eq!((standing.n, standing.misses), (300, misses));
+            assert_eq!(standing.state, State::NotEnoughData);
+            assert_eq!(certify(300, misses, 0.95, RISK), else_);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
