@@ -171,6 +171,15 @@ impl Search {
     }
 }
 
+impl Pattern {
+    /// When its last request is due, from the start of the step; absent if it goes on for ever.
+    pub fn ends(&self) -> Option<Duration> {
+        let Self::Trace { demands, speed } = self else { return None };
+        let last = demands.last()?.offset.as_secs_f64() / speed;
+        Duration::try_from_secs_f64(last).ok()
+    }
+}
+
 impl Arrival {
     /// Requests a second that are intended on the whole; absent for a closed loop, a ramp or a trace.
     pub fn rate(&self) -> Option<f64> {
