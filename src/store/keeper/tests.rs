@@ -201,7 +201,7 @@ fn a_sweep_is_watched_from_the_first_time_on_and_that_is_no_due_time() {
     let key = key("a");
     for at in [100, 200] {
         let store = place.open();
-        store.watched(&key, at);
+        store.watched(&key, at, "daily".to_owned());
         store.close();
     }
     let store = place.open();
@@ -210,10 +210,16 @@ fn a_sweep_is_watched_from_the_first_time_on_and_that_is_no_due_time() {
     store.due(&key, 300);
     store.close();
     let store = place.open();
-    store.watched(&key, 400);
+    store.watched(&key, 400, "daily".to_owned());
     store.close();
+    let store = place.open();
     let Latest { last_due, seen, .. } = store.latest(&key);
     assert_eq!((last_due, seen), (Some(300), Some(300)));
+    // By another schedule it is watched from now on.
+    store.watched(&key, 500, "hourly".to_owned());
+    store.close();
+    let Latest { last_due, seen, schedule, .. } = store.latest(&key);
+    assert_eq!((last_due, seen, schedule.as_deref()), (Some(300), Some(500), Some("hourly")));
     assert_eq!(place.errors(), 0);
 }
 
