@@ -1,3 +1,5 @@
+mod random;
+
 use jiff::Timestamp;
 
 use super::*;
