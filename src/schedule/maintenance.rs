@@ -74,6 +74,7 @@ mod tests {
             assert_eq!(is_open(&friday, at(time)), open, "{time}");
         }
     }
+
     #[test]
     fn a_window_keeps_to_the_wall_where_clocks_change() {
         // Berlin has no 02:00 to 03:00 on 2026-03-29, a Sunday, and two of them on 2026-10-25.
