@@ -108,6 +108,21 @@ fn a_search_has_ends() {
 }
 
 #[test]
+fn what_a_lone_request_misses_no_level_meets() {
+    let mut search = Search::new(spec(Quantity::Rate, 4.0, 20.0), None);
+    let decision =
+        |level, state| Decision { level, state, misses_to_allowed: 9.0, n: 500, goodput: None };
+    search.decided(decision(4.0, State::Fail));
+    assert_eq!(search.next(), Some(2.0));
+    search.missed_alone();
+    assert_eq!((search.next(), search.outcome().high), (None, Some(4.0)));
+    // Where a level was met, that is the one to believe.
+    search.decided(Decision { misses_to_allowed: 0.0, ..decision(1.0, State::Pass) });
+    assert_eq!(search.next(), Some(2.0));
+    assert!(search.was_met_at(1.0) && search.was_met_at(0.5) && !search.was_met_at(2.0));
+}
+
+#[test]
 fn the_lower_level_is_believed() {
     let mut search = Search::new(spec(Quantity::Rate, 1.0, 100.0), None);
     for (level, state) in [(1.0, State::Pass), (2.0, State::Fail), (4.0, State::Pass)] {

@@ -49,7 +49,7 @@ pub(super) fn read(line: &str) -> Result<Option<Record>, DatasetFault> {
     } else if let Some(prompt) = fields.get("prompt") {
         let text = text(prompt, || "prompt".to_owned())?;
         let said = Said { before: Vec::new(), text, answer_tokens: None };
-        let said = Some(said).filter(|said| !said.text.is_empty());
+        let said = Some(said).filter(|said| !said.text.trim().is_empty());
         record(said.into_iter().collect(), |_| 0, &fields)
     } else {
         Err(DatasetFault::Form)
@@ -89,6 +89,8 @@ fn conversation(fields: &Fields, roles: &Roles) -> Result<Vec<Said>, DatasetFaul
             }
         };
         match role {
+            // Nothing is said, and servers refuse an empty message.
+            Role::User if text.trim().is_empty() => {}
             Role::User => {
                 let before = std::mem::take(&mut before);
                 turns.push(Said { before, text, answer_tokens: None });

@@ -102,9 +102,12 @@ mod tests {
 
     #[test]
     fn lines_that_ask_nothing_are_left_out() {
-        let text = "{\"conversations\": []}\n{\"prompt\": \"\"}\n{\"prompt\": \"p\"}\n";
+        let text = concat!(
+            "{\"conversations\": []}\n{\"prompt\": \"\"}\n{\"prompt\": \"p\"}\n{\"prompt\": \" \\n\"}\n",
+            "{\"conversations\": [{\"from\": \"human\", \"value\": \"\"}, {\"from\": \"gpt\", \"value\": \"a\"}]}\n",
+        );
         let dataset = Dataset::parse(text).expect("a dataset");
-        assert_eq!((dataset.len(), dataset.skipped()), (1, 2));
+        assert_eq!((dataset.len(), dataset.skipped()), (1, 4));
         assert!(dataset.has_unsaid);
         assert_eq!(
             error("{\"conversations\": [{\"from\": \"gpt\", \"value\": \"hello\"}]}"),
