@@ -180,7 +180,7 @@ fn a_bench_tells_how_it_sized_its_prompts_and_takes_them_for_nobody_elses() {
     let url = sim.base_url();
     let flags = ["--isl", "400", "--osl", "40", "-c", "2", "-n", "40", "--output", file];
     let output =
-        tokenbeat(&[&["bench", &url][..], &flags].concat()).output().expect("the binary runs");
+        tokenbeat(&[&["bench", url][..], &flags].concat()).output().expect("the binary runs");
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(told.contains(" tokens a word and "), "{told}");
     let record: Value =

@@ -165,7 +165,10 @@ impl Search {
         let bracket = self.bracket();
         let level = match (bracket.low, bracket.high) {
             (None, None) => self.round(self.known.unwrap_or(self.spec.start)),
-            (Some(low), None) => self.above(low)?,
+            (Some(low), None) => match self.above(low) {
+                Some(level) => level,
+                None => return self.highest_once_more(low),
+            },
             (None, Some(_)) if self.below == Below::Missed => return None,
             (None, Some(high)) => self.below(high)?,
             (Some(low), Some(high)) if self.is_open(low, high) => {
@@ -182,7 +185,10 @@ impl Search {
     /// as the nearer is off, and at the last the precision of the search.
     pub fn aim(&self, level: f64) -> Aim {
         let Bracket { low: Some(low), high: Some(high) } = self.bracket() else {
-            return if self.known.is_some() { Aim::Within(self.spec.precision) } else { Aim::Side };
+            // Only the highest of all is tried again without an end above it: to be shown.
+            let again = self.bracket().low == Some(level);
+            let precise = again || self.known.is_some();
+            return if precise { Aim::Within(self.spec.precision) } else { Aim::Side };
         };
         let off = (high / level).min(level / low) - 1.0;
         Aim::Within(off.max(self.spec.precision))
@@ -327,6 +333,12 @@ impl Search {
         } else {
             None
         }
+    }
+
+    /// The highest level that is allowed, if it was met and yet not certified: levels that are
+    /// doubled are soon seen, and nothing that comes after would show it.
+    fn highest_once_more(&self, level: f64) -> Option<f64> {
+        (self.tried(level) < 2 && self.certified().low != Some(level)).then_some(level)
     }
 
     /// The highest level up to `low` that was tried once and met with half the misses allowed.
