@@ -24,6 +24,10 @@ const ROUNDS: u64 = 4;
 /// matter of a minute or so.
 const ENOUGH_ROUNDS: u64 = 60;
 
+/// So many times the misses allowed are not chance: both the misses and how many may have met
+/// another are counted in one short step.
+const ALONE: f64 = 2.0;
+
 /// The precision that takes the whole time of a step by rate. One twice as coarse has four times the excess to see.
 const FINE: f64 = 0.05;
 
@@ -165,10 +169,10 @@ impl Decider {
         self.ratio(looked, 0.0)
     }
 
-    /// Whether exchanges that met no other missed more than the objective allows of all, if
+    /// Whether exchanges that met no other missed clearly more than the objective allows of all, if
     /// `met_others` is the largest share of those that did.
     pub(super) fn missed_alone(&self, looked: &Looked, met_others: f64) -> bool {
-        looked.n > 0 && self.ratio(looked, met_others) > 1.0
+        looked.n > 0 && self.ratio(looked, met_others) > ALONE
     }
 
     /// As [`Self::misses_to_allowed`], with this share of all exchanges let off.

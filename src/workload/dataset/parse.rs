@@ -116,6 +116,24 @@ mod tests {
     }
 
     #[test]
+    fn a_conversation_begins_with_its_user() {
+        let text = concat!(
+            r#"{"conversations": [{"from": "system", "value": "s"}, {"from": "gpt", "value": "so"}, "#,
+            r#"{"from": "human", "value": " "}, {"from": "human", "value": "hi"}, {"from": "gpt", "value": "a"}]}"#,
+            "\n",
+            r#"{"messages": [{"role": "assistant", "content": "so"}, {"role": "user", "content": "hi"}]}"#,
+        );
+        let dataset = Dataset::parse(text).expect("a dataset");
+        let before = dataset.records.iter().map(|record| {
+            let said = &record.turns[0];
+            (&*said.text, said.before.iter().map(|message| message.role).collect())
+        });
+        let wanted = [("hi", vec![Role::System]), ("hi", vec![Role::Assistant])];
+        assert_eq!(before.collect::<Vec<(&str, Vec<Role>)>>(), wanted);
+        assert!(dataset.records[0].turns[0].answer_tokens.is_some());
+    }
+
+    #[test]
     fn a_fault_names_its_line_and_key() {
         let good = "{\"prompt\": \"p\"}\n";
         for (line, message) in [
