@@ -113,7 +113,8 @@ pub struct SimSpec {
     pub prefix_cache_blocks: usize,
     /// Tokens that count as a full KV cache (for its gauge only).
     pub kv_cache_tokens: u64,
-    /// Prompt tokens for each word: 1 is a vocabulary that has every word.
+    /// Prompt tokens for each word: 1 is a vocabulary that has every word. Words in the prefix cache
+    /// have as many.
     pub prompt_tokens_per_word: f64,
     /// Prompt tokens besides the words, as of a chat template.
     pub template_tokens: u32,
