@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CauseRecord, Regression, StepEngine, StepGpu, Validity, WorkloadRecord};
+use super::{CauseRecord, Regression, SizingRecord, StepEngine, StepGpu, Validity, WorkloadRecord};
 use crate::verdict::State;
 
 /// The version of the form. A reader refuses what is newer than itself.
@@ -119,6 +119,9 @@ pub struct RunRecord {
     pub workloads: BTreeMap<String, WorkloadRecord>,
     /// The seed of prompts and arrivals.
     pub seed: u64,
+    /// How the run learnt the length of its prompts; absent where it asked nothing for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sizing: Option<SizingRecord>,
     /// What this machine's client costs, where it was measured.
     pub calibration: Option<Calibration>,
     /// The steps.

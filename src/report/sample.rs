@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use crate::{
     event::{
         Achieved, Calibration, Engine, EngineFacts, Environment, Findings, Latency, LoadRecord,
-        Mark, PressureOf, Rates, Retried, RunRecord, RunResult, SCHEMA_VERSION, Standing,
-        StepRecord, Tokens, Trigger, Validity, Warning, Window, dollars_per_million_tokens,
+        Mark, PressureOf, Rates, Retried, RunRecord, RunResult, SCHEMA_VERSION, SizingRecord,
+        Standing, StepRecord, Tokens, Trigger, Validity, Warning, Window,
+        dollars_per_million_tokens,
     },
     verdict::State,
 };
@@ -72,6 +73,14 @@ pub(crate) fn sweep() -> RunRecord {
             unmet_rules: (0..3).map(not_poisson).collect(),
             ..Findings::default()
         },
+        sizing: Some(SizingRecord {
+            requests: 3,
+            input_tokens: 631,
+            output_tokens: 48,
+            tokens_per_word: Some(1.1804),
+            added_tokens: 30.7,
+            ..SizingRecord::default()
+        }),
         result: RunResult::Invalid,
         reason: Some("1 of 3 steps is not valid".to_owned()),
         steps: vec![small, middle, late],
@@ -106,6 +115,7 @@ pub(crate) fn failed() -> RunRecord {
         labels: BTreeMap::new(),
         cost_per_hour: Some(2.448),
         seed: 7,
+        sizing: None,
         workloads: BTreeMap::new(),
         calibration: Some(Calibration {
             ttft_overhead_p50: 0.000_041,

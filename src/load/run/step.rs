@@ -34,7 +34,7 @@ use crate::{
     measure::Compat,
     tally::{Looked, StepTally, Surroundings, TallySpec},
     verdict::{Slo, State},
-    workload::Workload,
+    workload::{Sizing, Workload},
 };
 
 /// How often the runtime is asked how late it runs. A p99 needs a hundred answers, so this is what
@@ -63,6 +63,8 @@ pub(super) struct Common<'a> {
     pub(super) key: &'a Arc<RunKey>,
     pub(super) sink: &'a Arc<dyn RunSink>,
     pub(super) seed: u64,
+    /// How lengths become prompts.
+    pub(super) sizing: &'a Sizing,
     pub(super) scenario: &'a Scenario,
     pub(super) slos: &'a [Arc<Slo>],
     pub(super) compat: Option<Compat>,
@@ -126,6 +128,7 @@ pub(super) async fn step<G: Ground>(
         key: Arc::clone(common.key),
         sink: Arc::clone(common.sink),
         workload: Arc::clone(&plan.workload),
+        sizing: common.sizing.clone(),
         seed: common.seed,
         step: plan.step,
     };

@@ -439,6 +439,24 @@ async fn a_bell_that_comes_after_the_end_of_the_window_is_still_heard() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_later_turn_that_waits_at_the_gate_is_begun_if_it_was_due_in_the_window() {
+    const WINDOW: Duration = Duration::from_secs(10);
+    let stand = Stand { workload: conversation(), ..Stand::default() }.lasting(WINDOW);
+    let arrival = open(Pattern::Constant { rate: 0.5 }, Some(1));
+    let (step, seen) = stand.step(arrival, ok(1_500 * MS)).await;
+    assert_eq!(done(step).ending, Ending::Full);
+    // One place for five sessions: many of their turns wait until after the end of the window.
+    assert!(seen.iter().any(|one| one.messages > 1 && one.began > WINDOW), "{seen:?}");
+    for turn in seen.iter().filter(|one| one.messages < 5) {
+        // Half a second more than a second to answer, two to think.
+        let next = turn.began + 3_500 * MS;
+        let follows =
+            |one: &&Seen| one.messages == turn.messages + 2 && one.due.abs_diff(next) < 3 * MS;
+        assert_eq!(seen.iter().any(|one| follows(&one)), next < WINDOW, "{turn:?} in {seen:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_thinks_does_not_hold_up_the_end() {
     let mut workload = conversation();
     if let Workload::Synthetic(synthetic) = &mut workload {

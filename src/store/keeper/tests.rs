@@ -36,6 +36,7 @@ fn record(key: &RunKey, at: i64, result: RunResult) -> RunRecord {
         labels: std::collections::BTreeMap::new(),
         cost_per_hour: None,
         seed: 1,
+        sizing: None,
         workloads: std::collections::BTreeMap::new(),
         calibration: None,
         steps: Vec::new(),
