@@ -167,7 +167,11 @@ fn a_missed_slo_and_too_little_data_have_their_codes() {
         let flags = ["--requests", "20", "--goodput", goodput, "--format", "json"];
         let output = run(sim.base_url(), &flags);
         let record = json(&output.stdout);
-        assert_eq!(record["steps"][0]["standings"][0]["state"], state, "{record}");
+        let step = &record["steps"][0];
+        // A step that a busy machine has marked says nothing.
+        let marked = step["validity"]["marks"].as_array().is_some_and(|marks| !marks.is_empty());
+        let state = if marked { "not_enough_data" } else { state };
+        assert_eq!(step["standings"][0]["state"], state, "{record}");
         assert_eq!(output.status.code(), Some(code_of(&record)), "{record}");
         assert_ne!(output.status.code(), Some(0));
     }

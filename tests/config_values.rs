@@ -256,6 +256,39 @@ fn what_a_sweep_does_not_say_has_its_default() {
 }
 
 #[test]
+fn a_run_may_take_what_its_steps_by_time_take_and_the_ends_of_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let main = folder.path().join("main.yml");
+    let rows = (0..=3).map(|hour| format!("{{\"timestamp\": {}}}\n", hour * 3_600));
+    std::fs::write(folder.path().join("t.jsonl"), rows.collect::<String>()).expect("written");
+    for (load, rest, most) in [
+        // Less than the usual hour, whatever it is.
+        ("concurrency: [1, 2]", "duration: 1m", 3_600),
+        ("concurrency: [1, 2]", "requests_per_step: 10x", 3_600),
+        // Three windows, the pauses between them, and 60 s at the end of each.
+        ("concurrency: [1, 2, 3]", "duration: 1h, settle: 1m", 3 * 3_600 + 120 + 180),
+        ("concurrency: [1]", "duration: 1h, timeout: 5m", 3_600 + 300),
+        // Users enter for 99 s, and 30 s of warm-up are over by then.
+        ("concurrency: [100], spawn_rate: 1", "duration: 1h, warmup_duration: 30s", 3_759),
+        ("concurrency: [100], spawn_rate: 1", "duration: 1h, warmup_duration: 2m", 3_780),
+        // A trace ends itself.
+        ("trace: t.jsonl", "seed: 1", 3 * 3_600 + 60),
+        ("trace: {file: t.jsonl, speed: 2}", "seed: 1", 5_400 + 60),
+        ("trace: t.jsonl", "duration: 2h", 2 * 3_600 + 60),
+    ] {
+        let text = format!(
+            "targets: [{{name: a, url: 'http://a.test', models: [m]}}]\n\
+             workloads: {{w: {{synthetic: {{}}}}}}\n\
+             scenarios: {{s: {{workload: w, load: {{{load}}}, {rest}}}}}\n\
+             sweeps: [{{name: x, targets: [a], scenario: s}}]\n"
+        );
+        std::fs::write(&main, text).expect("written");
+        let config = config::load(&main).expect(load);
+        assert_eq!(config.sweeps[0].guard.max_duration, seconds(most), "{load}, {rest}");
+    }
+}
+
+#[test]
 fn a_trace_and_a_dataset_are_part_of_the_configuration() {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| {

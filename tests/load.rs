@@ -280,6 +280,49 @@ fn a_search_brackets_what_the_engine_bears() {
 }
 
 #[test]
+fn an_slo_that_a_lone_request_misses_ends_the_search() {
+    let sim = engine(40.0, SimSpec::default());
+    let mut runner = Runner::at(sim.base_url());
+    runner.slo = Some("{thresholds: {ttft: 20ms}, objective: 95%}");
+    let load = Load::Search(Search {
+        of: Quantity::Rate,
+        start: 100.0,
+        max: 1_000.0,
+        precision: 0.5,
+        max_steps: 12,
+        burstiness: 1.0,
+    });
+    let scenario = Scenario { load, requests_per_step: count(90), ..scenario(Vec::new(), 1) };
+    let record = runner.run(scenario);
+    // 4, 2, 1 and 0.5 are in flight on average: where half are not enough to explain all misses,
+    // ever lower rates would take hours to say the same.
+    let marked = record.steps.iter().any(|step| !step.validity.is_valid());
+    assert!((2..=5).contains(&record.steps.len()) || marked, "{}", record.steps.len());
+    assert_eq!(record.findings.bracket_low, None);
+}
+
+#[test]
+fn a_server_that_goes_away_is_no_answer_of_a_search() {
+    let sim = engine(40.0, SimSpec { slots: 8, ..SimSpec::default() });
+    let mut runner = Runner::at(sim.base_url());
+    runner.slo = Some("{thresholds: {ttft: 250ms}, objective: 95%}");
+    let scenario =
+        Scenario { load: search(), requests_per_step: count(100), ..scenario(Vec::new(), 1) };
+    let (_halt, record) = runner.begin(scenario);
+    runner.wait_for("two steps", || runner.told().steps >= 2);
+    drop(sim);
+    let record = record.blocking_recv().expect("a record");
+    let marked = record.steps.iter().any(|step| !step.validity.is_valid());
+    let steps: Vec<_> = record.steps.iter().map(|step| &step.load.text).collect();
+    assert!(record.result == RunResult::Failed || marked, "{:?} {steps:?}", record.result);
+    let gone = record.reason.as_deref().is_some_and(|why| why.contains("the server is gone"));
+    assert!(gone || marked, "{:?}", record.reason);
+    // What it bore before is not forgotten for it.
+    let estimate = record.findings.bracket_estimate;
+    assert!(estimate.is_some_and(|level| level >= 100.0) || marked, "{estimate:?} {steps:?}");
+}
+
+#[test]
 fn runs_of_two_targets_go_side_by_side_on_one_thread() {
     let sims = [engine(30.0, SimSpec::default()), engine(30.0, SimSpec::default())];
     let runners = sims.each_ref().map(|sim| Runner::at(sim.base_url()));

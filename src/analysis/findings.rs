@@ -137,8 +137,8 @@ fn unmet_rules(steps: &[StepRecord], slos: &[Arc<Slo>]) -> Vec<String> {
                 n: step.outcomes.values().sum(),
                 objective,
             };
-            let named = |rule| format!("{}: step {}: {rule}", slo.name, step.step);
-            unmet.extend(pack.unmet_rules(ran).into_iter().map(named));
+            let named = |rule: &String| Findings::unmet_rule(&slo.name, step.step, rule);
+            unmet.extend(pack.unmet_rules(ran).iter().map(named));
         }
     }
     unmet

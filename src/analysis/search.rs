@@ -31,6 +31,16 @@ pub struct Search {
     known: Option<f64>,
     /// Every step so far: at most as many as the search may have.
     steps: Vec<Tried>,
+    below: Below,
+}
+
+/// Whether a lower level may meet what the lowest so far has missed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Below {
+    #[default]
+    Unknown,
+    /// It may not: requests that met no other missed, too.
+    Missed,
 }
 
 /// What became of one step.
@@ -141,7 +151,7 @@ impl Search {
     /// A search, which begins at `known`, the last run's answer, if there is one.
     pub fn new(spec: arrival::Search, known: Option<f64>) -> Self {
         let known = known.filter(|level| level.is_finite() && *level > 0.0);
-        Self { spec, known, steps: Vec::new() }
+        Self { spec, known, steps: Vec::new(), below: Below::default() }
     }
 
     /// The level to be tried next; absent when the search has ended.
@@ -155,7 +165,11 @@ impl Search {
         let bracket = self.bracket();
         let level = match (bracket.low, bracket.high) {
             (None, None) => self.round(self.known.unwrap_or(self.spec.start)),
-            (Some(low), None) => self.above(low)?,
+            (Some(low), None) => match self.above(low) {
+                Some(level) => level,
+                None => return self.highest_once_more(low),
+            },
+            (None, Some(_)) if self.below == Below::Missed => return None,
             (None, Some(high)) => self.below(high)?,
             (Some(low), Some(high)) if self.is_open(low, high) => {
                 let middle = self.round(self.within(low, high));
@@ -171,7 +185,10 @@ impl Search {
     /// as the nearer is off, and at the last the precision of the search.
     pub fn aim(&self, level: f64) -> Aim {
         let Bracket { low: Some(low), high: Some(high) } = self.bracket() else {
-            return if self.known.is_some() { Aim::Within(self.spec.precision) } else { Aim::Side };
+            // Only the highest of all is tried again without an end above it: to be shown.
+            let again = self.bracket().low == Some(level);
+            let precise = again || self.known.is_some();
+            return if precise { Aim::Within(self.spec.precision) } else { Aim::Side };
         };
         let off = (high / level).min(level / low) - 1.0;
         Aim::Within(off.max(self.spec.precision))
@@ -180,6 +197,17 @@ impl Search {
     /// Takes in what became of the step, which was valid.
     pub fn decided(&mut self, decision: Decision) {
         self.steps.push(Tried::Decided(decision));
+    }
+
+    /// Takes in that in a step which missed too much, requests that met no other missed too much
+    /// already: where no level was met yet, none will be.
+    pub fn missed_alone(&mut self) {
+        self.below = Below::Missed;
+    }
+
+    /// Whether a step at `level` or above has met the objective.
+    pub fn was_met_at(&self, level: f64) -> bool {
+        self.decisions().iter().any(|step| step.level >= level && step.met())
     }
 
     /// Takes in that the step at `level` was not valid: it says nothing, neither that the level
@@ -305,6 +333,12 @@ impl Search {
         } else {
             None
         }
+    }
+
+    /// The highest level that is allowed, if it was met and yet not certified: levels that are
+    /// doubled are soon seen, and nothing that comes after would show it.
+    fn highest_once_more(&self, level: f64) -> Option<f64> {
+        (self.tried(level) < 2 && self.certified().low != Some(level)).then_some(level)
     }
 
     /// The highest level up to `low` that was tried once and met with half the misses allowed.

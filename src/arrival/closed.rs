@@ -22,6 +22,15 @@ impl Closed {
             offset
         })
     }
+
+    /// For how long users still enter: the load is then not yet the one that is judged. A ramp is
+    /// the load itself.
+    pub fn building(&self) -> Duration {
+        match self.ramp {
+            Some(_) => Duration::ZERO,
+            None => self.entries().last().unwrap_or_default(),
+        }
+    }
 }
 
 impl UserRamp {

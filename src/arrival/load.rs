@@ -179,6 +179,15 @@ pub enum Quantity {
     Rate,
 }
 
+impl Pattern {
+    /// When its last request is due, from the start of the step; absent if it goes on for ever.
+    pub fn ends(&self) -> Option<Duration> {
+        let Self::Trace { demands, speed } = self else { return None };
+        let last = demands.last()?.offset.as_secs_f64() / speed;
+        Duration::try_from_secs_f64(last).ok()
+    }
+}
+
 impl Arrival {
     /// So many users, who enter all at once.
     pub const fn closed(users: u32) -> Self {

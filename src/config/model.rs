@@ -346,7 +346,7 @@ pub struct Sweep {
     pub guard: Guard,
     /// When it rests.
     pub maintenance: Vec<MaintenanceWindow>,
-    /// What becomes of a run that is due while the target is taken.
+    /// What becomes of a run that is due while an earlier one of the sweep runs.
     pub overlap: Overlap,
     /// What becomes of runs that were due while the daemon was down.
     pub missed: Missed,
@@ -363,11 +363,12 @@ pub struct Guard {
     pub max_duration: Duration,
 }
 
-/// What becomes of a run that is due while another has the target.
+/// What becomes of a run that is due while an earlier one of the same sweep has the target. Behind a
+/// sweep of another name it waits in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Overlap {
-    /// It is skipped, and counted so. Between sweeps of other names the later one waits.
+    /// It is skipped, and counted so.
     #[default]
     Skip,
     /// It waits until the target is free; at most one of each sweep waits.

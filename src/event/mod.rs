@@ -34,4 +34,4 @@ pub use trace::{
 };
 pub use validity::{Mark, PressureOf, Validity};
 pub use window::{Degraded, ProbeWindow, TelemetrySource};
-pub use workload::{LengthRecord, PartRecord, WorkloadRecord};
+pub use workload::{LengthRecord, PartRecord, SizingRecord, WorkloadRecord};

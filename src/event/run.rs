@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Regression, StepRecord, Warning, WorkloadRecord};
+use super::{Regression, SizingRecord, StepRecord, Warning, WorkloadRecord};
 use crate::verdict::State;
 
 /// The version of the form. A reader refuses what is newer than itself.
@@ -119,6 +119,9 @@ pub struct RunRecord {
     pub workloads: BTreeMap<String, WorkloadRecord>,
     /// The seed of prompts and arrivals.
     pub seed: u64,
+    /// How the run learnt the length of its prompts; absent where it asked nothing for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sizing: Option<SizingRecord>,
     /// What this machine's client costs, where it was measured.
     pub calibration: Option<Calibration>,
     /// The steps.
@@ -219,7 +222,8 @@ pub struct Findings {
     pub joules_per_output_token: Option<f64>,
     /// The worst standing of every SLO over the valid steps.
     pub verdicts: BTreeMap<String, State>,
-    /// Rules of a benchmark pack that the run did not meet: judged all the same, and named.
+    /// Rules of a benchmark pack that the run did not meet: judged all the same, and named, each with
+    /// its SLO and its step.
     pub unmet_rules: Vec<String>,
     /// Cold median ttft ÷ warm median ttft, of a scenario with a warm workload.
     pub prefix_cache_speedup: Option<f64>,
@@ -229,4 +233,18 @@ pub struct Findings {
     pub regressions: Vec<Regression>,
     /// What a reader must know.
     pub warnings: Vec<Warning>,
+}
+
+impl Findings {
+    /// A rule that a step did not meet, as `unmet_rules` has it.
+    pub fn unmet_rule(slo: &str, step: u32, rule: &str) -> String {
+        format!("{slo}: step {step}: {rule}")
+    }
+
+    /// The rules that one step did not meet.
+    pub fn unmet_rules_of(&self, step: u32) -> impl Iterator<Item = &str> {
+        let of = format!("step {step}");
+        let rules = self.unmet_rules.iter().map(String::as_str);
+        rules.filter(move |rule| rule.split(": ").nth(1) == Some(&of))
+    }
 }

@@ -40,7 +40,8 @@ pub struct Progress {
     pub step: u32,
     /// The steps that it will have; of a search the most.
     pub steps: u32,
-    /// What is being done, in a few words: the load of the step, `settling`, `draining`.
+    /// What is being done, in a few words: the load of the step, `sizing prompts`, `settling`,
+    /// `draining`.
     pub doing: String,
     /// How far the whole run is, 0 to 1; a guess in a search.
     pub ratio: f64,
@@ -63,7 +64,7 @@ pub struct Progress {
 pub trait RunSink: Send + Sync {
     /// A run has begun.
     fn started(&self, _run: &RunStarted) {}
-    /// An exchange of a run has ended, warm-up included.
+    /// An exchange of a run has ended, those of the sizing and of the warm-up included.
     fn exchange(&self, _key: &RunKey, _outcome: Outcome) {}
     /// Where the run stands.
     fn progress(&self, _progress: &Progress) {}

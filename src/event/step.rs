@@ -216,7 +216,7 @@ pub struct Standing {
     pub n: u64,
     /// Missed.
     pub misses: u64,
-    /// The verdict.
+    /// The verdict. A step that is not valid has none, whatever was counted.
     pub state: State,
 }
 

@@ -102,3 +102,25 @@ pub enum LengthRecord {
         high: u32,
     },
 }
+
+/// How a run learnt the length of its prompts: requests before its first step, of prompts as long
+/// as those that it was to ask. They belong to no step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SizingRecord {
+    /// The requests.
+    pub requests: u64,
+    /// Those of them that failed.
+    pub failed: u64,
+    /// Tokens of their prompts, as the server counted them.
+    pub input_tokens: u64,
+    /// Tokens of their answers, likewise.
+    pub output_tokens: u64,
+    /// Tokens of a word or full stop in the prompts of the steps; absent where a tokenizer counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_per_word: Option<f64>,
+    /// Tokens that each of these prompts has besides: the chat template's.
+    pub added_tokens: f64,
+    /// Why the lengths are less sure than they could be, if so: one line for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<String>,
+}

@@ -214,6 +214,11 @@ impl Link {
         self.history.sizes.sizing(model, self.tokenizer())
     }
 
+    /// Whether the length of prompts of about so many `words` for `model` was learnt.
+    pub(super) fn knows(&self, model: &str, words: u32) -> bool {
+        self.history.sizes.knows(model, self.tokenizer(), words)
+    }
+
     /// Learns that a prompt of so many `words` ([`crate::workload::RequestPlan::words`]) had
     /// `prompt_tokens` by the server's count.
     pub fn learn(&self, model: &str, words: u32, prompt_tokens: u64) {

@@ -73,6 +73,20 @@ impl Sizes {
         }
     }
 
+    /// Whether the length of prompts of about so many `words` for `model` is known.
+    pub(super) fn knows(
+        &self,
+        model: &str,
+        tokenizer: Option<&Arc<Tokenizer>>,
+        words: u32,
+    ) -> bool {
+        let sizes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sizes.get(model).is_some_and(|learnt| match tokenizer {
+            Some(_) => learnt.by_tokenizer.knows(words),
+            None => learnt.by_ratio.knows(words),
+        })
+    }
+
     /// Learns what the server counted.
     pub(super) fn learn(
         &self,
@@ -128,6 +142,7 @@ mod tests {
         }
         assert!((tokens_per_word(&sizes.sizing("a", None)) - 2.0).abs() < 0.1);
         assert_eq!(tokens_per_word(&sizes.sizing("b", None)), 1.0);
+        assert!(sizes.knows("a", None, 150) && !sizes.knows("b", None, 150));
     }
 
     #[test]

@@ -183,7 +183,7 @@ catalogue! {
             http_4xx http_5xx too_large timeout_first_token stream_malformed stream_error stall
             timeout_total stream_truncated empty model_mismatch usage_mismatch length_mismatch
             garbage content_mismatch ok]
-        "Requests of runs by how they ended, warm-up included"
+        "Requests of runs by how they ended, those of warm-up and sizing included"
     Sweep StepConcurrency "tokenbeat_sweep_step_concurrency" Gauge, None, [target model sweep step]
         "Requests in flight that the step was to have; of closed loops only"
     Sweep StepOffered "tokenbeat_sweep_step_offered_requests_per_second" Gauge, None, [target model sweep step]

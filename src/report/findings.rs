@@ -5,7 +5,7 @@ use super::{
     marks::{self, Line, Tone},
     number::{Statistic, grouped, percent, seconds},
 };
-use crate::event::{Findings, RunRecord, StepRecord};
+use crate::event::{Findings, RunRecord, SizingRecord, StepRecord};
 
 /// The findings of a run; empty if it had no step.
 pub(super) fn lines(run: &RunRecord, frame: Frame) -> Vec<Line> {
@@ -122,6 +122,25 @@ fn trusted(rate: f64, unit: &str) -> String {
     if rate > 0.0 { format!("{} {unit}", grouped(rate, 0)) } else { format!("no rate of {unit}") }
 }
 
+/// How the length of the prompts was learnt.
+fn sized(sizing: &SizingRecord) -> Line {
+    let requests = match sizing.requests {
+        1 => "one request".to_owned(),
+        more => format!("{more} requests"),
+    };
+    if let Some(why) = &sizing.incomplete {
+        let text =
+            format!("their length is a guess, after {requests} before the first step: {why}");
+        return Line::new(Tone::Warning, "prompts", text);
+    }
+    let added = sizing.added_tokens.round();
+    let each = match sizing.tokens_per_word {
+        Some(ratio) => format!("{ratio:.2} tokens a word and {added} besides"),
+        None => format!("{added} tokens beside those of the tokenizer"),
+    };
+    Line::new(Tone::Plain, "prompts", format!("{each}, by {requests} before the first step"))
+}
+
 /// The heading facts of a run: what was run, where, and how it ended.
 pub(super) fn heading(run: &RunRecord, frame: Frame) -> Vec<Line> {
     let plain = |label: &str, text: String| Line::new(Tone::Plain, label, text);
@@ -142,6 +161,9 @@ pub(super) fn heading(run: &RunRecord, frame: Frame) -> Vec<Line> {
     if let Some(engine) = &run.engine {
         let version = engine.version.as_deref().unwrap_or_default();
         lines.push(plain("engine", format!("{} {version}", engine.name).trim_end().to_owned()));
+    }
+    if let Some(sizing) = &run.sizing {
+        lines.push(sized(sizing));
     }
     if let Some(calibration) = &run.calibration {
         lines.push(plain(

@@ -59,7 +59,7 @@ fn report(run: &RunRecord, step: &StepRecord) -> Value {
             "invalid_reasons": marks,
             "slos": slos(step),
             "mlperf_compliant": mlperf(run, step),
-            "mlperf_unmet_rules": run.findings.unmet_rules,
+            "mlperf_unmet_rules": run.findings.unmet_rules_of(step.step).collect::<Vec<_>>(),
         },
     })
 }
@@ -95,7 +95,9 @@ fn mlperf(run: &RunRecord, step: &StepRecord) -> Option<bool> {
     let state = packs.map(|standing| standing.state).reduce(State::worse)?;
     match state {
         State::Fail => Some(false),
-        State::Pass if step.validity.is_valid() => Some(run.findings.unmet_rules.is_empty()),
+        State::Pass if step.validity.is_valid() => {
+            Some(run.findings.unmet_rules_of(step.step).next().is_none())
+        }
         State::Pass | State::NotEnoughData => None,
     }
 }
@@ -114,6 +116,20 @@ mod tests {
     #[test]
     fn the_flat_report_has_the_keys_of_the_scripts_it_replaces() {
         insta::assert_snapshot!(flat_json(&[&sample::sweep()]).expect("written"));
+    }
+
+    #[test]
+    fn a_step_answers_for_the_rules_that_it_did_not_meet_itself() {
+        let mut run = sample::sweep();
+        let judged = |run: &RunRecord| mlperf(run, &run.steps[1]);
+        assert_eq!(judged(&run), Some(false));
+        run.findings.unmet_rules.retain(|rule| !rule.contains(": step 1: "));
+        assert_eq!(judged(&run), Some(true), "{:?}", run.findings.unmet_rules);
+        let value: Value =
+            serde_json::from_str(&flat_json(&[&run]).expect("written")).expect("JSON");
+        let named =
+            |step: usize| value[step]["results"]["mlperf_unmet_rules"].as_array().map(Vec::len);
+        assert_eq!((named(0), named(1)), (Some(1), Some(0)));
     }
 
     #[test]

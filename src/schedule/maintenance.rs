@@ -74,4 +74,27 @@ mod tests {
             assert_eq!(is_open(&friday, at(time)), open, "{time}");
         }
     }
+
+    #[test]
+    fn a_window_keeps_to_the_wall_where_clocks_change() {
+        // Berlin has no 02:00 to 03:00 on 2026-03-29, a Sunday, and two of them on 2026-10-25.
+        let over = [window(&[5], 22 * 60, 4 * 60, "Europe/Berlin")];
+        let gap = [window(&[6], 2 * 60, 3 * 60, "Europe/Berlin")];
+        for (windows, time, open) in [
+            (&over, "2026-03-28T20:59:59Z", false),
+            (&over, "2026-03-28T21:00:00Z", true),
+            (&over, "2026-03-29T01:59:59Z", true),
+            (&over, "2026-03-29T02:00:00Z", false),
+            (&over, "2026-10-24T20:00:00Z", true),
+            (&over, "2026-10-25T02:59:59Z", true),
+            (&over, "2026-10-25T03:00:00Z", false),
+            (&gap, "2026-03-29T00:59:59Z", false),
+            (&gap, "2026-03-29T01:00:00Z", false),
+            (&gap, "2026-10-25T00:30:00Z", true),
+            (&gap, "2026-10-25T01:30:00Z", true),
+            (&gap, "2026-10-25T02:00:00Z", false),
+        ] {
+            assert_eq!(is_open(windows, at(time)), open, "{time}");
+        }
+    }
 }

@@ -281,12 +281,16 @@ impl Plan {
         requested
     }
 
-    /// Takes a run back that waits for its turn.
-    pub fn withdraw(&mut self, key: &RunKey) {
-        for turn in self.running.iter_mut().map(|(turn, _)| turn).chain(&mut self.waiting) {
+    /// Takes a run back that somebody has asked for and that waits for its turn; whether there is
+    /// one. One of the schedule that waits behind it stays.
+    pub fn withdraw(&mut self, key: &RunKey) -> bool {
+        let turns = self.running.iter_mut().map(|(turn, _)| turn);
+        let asked = turns.filter(|turn| turn.trigger == Trigger::Manual);
+        asked.fold(false, |withdrawn, turn| {
+            let before = turn.left.len();
             turn.left.retain(|left| **left != *key);
-        }
-        self.waiting.retain(|turn| !turn.left.is_empty());
+            withdrawn || turn.left.len() < before
+        })
     }
 
     /// When something is due next.

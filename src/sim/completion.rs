@@ -65,7 +65,9 @@ pub(super) async fn serve(
         Api::Completions => format!("cmpl-{number:016x}"),
     };
     wire.pause(arrived.after(shape.head_delay)).await?;
-    let prompt_tokens = prompt_tokens(&ask.prompt);
+    let spec = &state.spec;
+    let prompt_tokens =
+        prompt_tokens(&ask.prompt, spec.prompt_tokens_per_word, spec.template_tokens);
     let job = Job { state, wire, shape, ask, rng, arrived, prompt_tokens, id };
     match (act, job.ask.delivery) {
         (Act::Hollow(fault), _) => {

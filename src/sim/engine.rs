@@ -35,6 +35,8 @@ pub(super) struct Engine {
 pub(super) struct Order<'a> {
     pub(super) prompt: &'a str,
     pub(super) prompt_tokens: u32,
+    /// Of its words, which are what the prefix cache holds.
+    pub(super) tokens_per_word: f64,
     pub(super) arrived: Stamp,
     /// When the kernel had it, if it tells.
     pub(super) received: Option<Stamp>,
@@ -83,8 +85,9 @@ impl Engine {
         drop(place);
         let admitted = Stamp::now();
         let mut prefix = self.prefix.lock().unwrap_or_else(PoisonError::into_inner);
-        let cached = prefix.look_up(order.prompt);
+        let words = prefix.look_up(order.prompt);
         drop(prefix);
+        let cached = (f64::from(words) * order.tokens_per_word).round() as u32;
         add(&metrics.prefix_queries, order.prompt_tokens);
         add(&metrics.prefix_hits, cached);
         add(&metrics.prompt_tokens, order.prompt_tokens);

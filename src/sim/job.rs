@@ -194,6 +194,7 @@ impl Job<'_> {
         let order = Order {
             prompt: &self.ask.prompt,
             prompt_tokens: self.prompt_tokens,
+            tokens_per_word: self.state.spec.prompt_tokens_per_word,
             arrived: self.arrived,
             received: self.wire.received_at(),
         };

@@ -113,6 +113,11 @@ pub struct SimSpec {
     pub prefix_cache_blocks: usize,
     /// Tokens that count as a full KV cache (for its gauge only).
     pub kv_cache_tokens: u64,
+    /// Prompt tokens for each word: 1 is a vocabulary that has every word. Words in the prefix cache
+    /// have as many.
+    pub prompt_tokens_per_word: f64,
+    /// Prompt tokens besides the words, as of a chat template.
+    pub template_tokens: u32,
     /// Output tokens when the request does not say.
     pub default_output_tokens: u32,
     /// A request for more output tokens is refused.
@@ -182,6 +187,8 @@ impl Default for SimSpec {
             batch_slowdown: 0.0,
             prefix_cache_blocks: 4_096,
             kv_cache_tokens: 131_072,
+            prompt_tokens_per_word: 1.0,
+            template_tokens: 0,
             default_output_tokens: 16,
             max_output_tokens: 32_768,
             mean_output_tokens: None,
@@ -252,6 +259,8 @@ impl SimSpec {
             ("batch_slowdown", factor(self.batch_slowdown)),
             ("prefix_cache_blocks", self.prefix_cache_blocks <= 1 << 20),
             ("kv_cache_tokens", self.kv_cache_tokens > 0),
+            ("prompt_tokens_per_word", (0.01..=100.0).contains(&self.prompt_tokens_per_word)),
+            ("template_tokens", self.template_tokens <= 100_000),
             ("default_output_tokens", self.default_output_tokens > 0),
             ("max_output_tokens", self.max_output_tokens >= self.default_output_tokens),
             (
@@ -300,6 +309,7 @@ mod tests {
         for text in [
             r#"{"models": []}"#,
             r#"{"slots": 0}"#,
+            r#"{"prompt_tokens_per_word": 0.0}"#,
             r#"{"reply": "say \"no\""}"#,
             r#"{"ttft": {"constant": {"ms": -1.0}}}"#,
             r#"{"faults": [{"fault": "rst", "ratio": 0.7}, {"fault": "http_503", "ratio": 0.7}]}"#,

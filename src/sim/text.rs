@@ -70,9 +70,11 @@ pub(super) fn is_plain(text: &str) -> bool {
     !text.chars().any(|c| c.is_control() || c == '"' || c == '\\')
 }
 
-/// Tokens of a prompt: its words, and never none.
-pub(super) fn prompt_tokens(prompt: &str) -> u32 {
-    u32::try_from(prompt.split_whitespace().count()).unwrap_or(u32::MAX).max(1)
+/// Tokens of a prompt: so many for each of its words and `besides`, and never none.
+pub(super) fn prompt_tokens(prompt: &str, per_word: f64, besides: u32) -> u32 {
+    let tokens = prompt.split_whitespace().count() as f64 * per_word;
+    // The cast saturates.
+    (tokens.round() as u32).saturating_add(besides).max(1)
 }
 
 #[cfg(test)]
@@ -83,8 +85,17 @@ mod tests {
     fn words_need_no_escape_and_are_one_token_each() {
         for word in WORDS {
             assert!(is_plain(word));
-            assert_eq!(prompt_tokens(word), 1);
+            assert_eq!(prompt_tokens(word, 1.0, 0), 1);
             assert!(word.starts_with(' '));
+        }
+    }
+
+    #[test]
+    fn a_prompt_may_have_more_tokens_than_words() {
+        for (prompt, per_word, besides, tokens) in
+            [("", 1.0, 0, 1), ("a b c", 1.0, 0, 3), ("a b c d", 1.5, 30, 36), ("a b", 0.1, 0, 1)]
+        {
+            assert_eq!(prompt_tokens(prompt, per_word, besides), tokens, "{prompt:?}");
         }
     }
 }

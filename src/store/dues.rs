@@ -16,12 +16,15 @@ use crate::event::RunKey;
 const FILE: &str = "dues.json";
 
 /// What is known of a sweep of a subject, in nanoseconds since the Unix epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Known {
-    /// Since when there is a daemon that would have seen it come due.
+    /// Since when there is a daemon that would have seen it come due by its schedule.
     since: Option<i64>,
     /// When it was last due, whether it ran or not.
     pub(super) due: Option<i64>,
+    /// Its schedule; unknown to older versions.
+    #[serde(default)]
+    pub(super) schedule: Option<String>,
 }
 
 /// What is known by sweep, target and model.
@@ -29,9 +32,9 @@ pub(super) struct Known {
 pub(super) struct Dues(BTreeMap<String, Known>);
 
 impl Known {
-    /// Nothing that was due up to then was missed.
-    pub(super) fn seen(self) -> Option<i64> {
-        self.due.or(self.since)
+    /// Nothing that was due by the schedule up to then was missed.
+    pub(super) fn seen(&self) -> Option<i64> {
+        self.due.max(self.since)
     }
 }
 
@@ -46,7 +49,7 @@ impl Dues {
     }
 
     pub(super) fn get(&self, key: &RunKey) -> Known {
-        self.0.get(&name(key)).copied().unwrap_or_default()
+        self.0.get(&name(key)).cloned().unwrap_or_default()
     }
 
     /// Takes in that `key` was due; whether that is news.
@@ -55,11 +58,16 @@ impl Dues {
         known.due.replace(unix_nanos) != Some(unix_nanos)
     }
 
-    /// Takes in that `key` is watched from now on, unless it was before; whether that is news.
-    pub(super) fn watched(&mut self, key: &RunKey, unix_nanos: i64) -> bool {
+    /// Takes in that `key` is watched by `schedule` from now on, unless it was before; whether that
+    /// is news.
+    pub(super) fn watched(&mut self, key: &RunKey, unix_nanos: i64, schedule: String) -> bool {
         let known = self.0.entry(name(key)).or_default();
-        let news = known.seen().is_none();
-        known.since.get_or_insert(unix_nanos);
+        let news = known.schedule.as_ref() != Some(&schedule);
+        let other = news && known.schedule.is_some();
+        if other || known.seen().is_none() {
+            known.since = Some(unix_nanos);
+        }
+        known.schedule = Some(schedule);
         news
     }
 

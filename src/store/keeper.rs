@@ -57,8 +57,11 @@ pub struct Latest {
     pub success: Option<Arc<RunRecord>>,
     /// When it was last due, in nanoseconds since the Unix epoch, whether it ran or not.
     pub last_due: Option<i64>,
-    /// Up to when nothing of it was missed: when it was last due, or else since when it is watched.
+    /// Up to when nothing of it was missed: when it was last due, or since when it is watched by
+    /// its schedule.
     pub seen: Option<i64>,
+    /// That schedule, as far as it is known.
+    pub schedule: Option<String>,
 }
 
 /// The store. What is told to it never waits for the disk; what is asked of it does, so that is
@@ -113,10 +116,11 @@ impl Store {
         self.tell(Job::Due(Arc::clone(key), unix_nanos));
     }
 
-    /// A sweep is watched from a time on, in nanoseconds since the Unix epoch: what is due before
-    /// the next start is known to be missed then.
-    pub fn watched(&self, key: &Arc<RunKey>, unix_nanos: i64) {
-        self.tell(Job::Watched(Arc::clone(key), unix_nanos));
+    /// A sweep is watched by `schedule`, in whatever words, from a time on, in nanoseconds since the
+    /// Unix epoch, unless it was before: what is due by it before the next start is known to be
+    /// missed then.
+    pub fn watched(&self, key: &Arc<RunKey>, unix_nanos: i64, schedule: String) {
+        self.tell(Job::Watched(Arc::clone(key), unix_nanos, schedule));
     }
 
     /// The runs that the end of another process cut off, closed as interrupted, handed out once: to
@@ -132,7 +136,8 @@ impl Store {
         let dues = Dues::read(&self.folder);
         let dues = dues.inspect_err(|error| self.cannot_read("the last due times", error));
         let known = dues.unwrap_or_default().get(key);
-        let mut latest = Latest { last_due: known.due, seen: known.seen(), ..Latest::default() };
+        let (last_due, seen) = (known.due, known.seen());
+        let mut latest = Latest { last_due, seen, schedule: known.schedule, ..Latest::default() };
         let may_be = |id: &RunId| id.may_be_of(key);
         self.each(MOST_RESTORED, may_be, |record| latest.look(key, record));
         latest

@@ -40,8 +40,8 @@ pub(super) enum Job {
     Save(Arc<RunRecord>),
     /// A sweep was due, at a time in nanoseconds since the Unix epoch.
     Due(Arc<RunKey>, i64),
-    /// A sweep is watched from that time on.
-    Watched(Arc<RunKey>, i64),
+    /// A sweep is watched from that time on, by that schedule.
+    Watched(Arc<RunKey>, i64, String),
     /// Everything before this is done; then the thread ends.
     Close,
 }
@@ -88,7 +88,9 @@ impl Writer {
                 Ok(Job::Draft(record)) => self.draft(&record),
                 Ok(Job::Save(record)) => self.save(record),
                 Ok(Job::Due(key, at)) => self.keep(|dues| dues.was_due(&key, at)),
-                Ok(Job::Watched(key, at)) => self.keep(|dues| dues.watched(&key, at)),
+                Ok(Job::Watched(key, at, schedule)) => {
+                    self.keep(|dues| dues.watched(&key, at, schedule));
+                }
                 Err(RecvTimeoutError::Timeout) => self.write_unsaved(),
                 Ok(Job::Close) | Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -108,7 +110,13 @@ impl Writer {
         };
         let mut closed = Vec::new();
         for id in drafts.as_deref().unwrap_or_default().iter().take(MOST_DRAFTS) {
-            let record = folder::read(&folder::draft(&self.folder, id)).map(|draft| RunRecord {
+            let draft = folder::draft(&self.folder, id);
+            // The process ended between the two steps of `write`: the run was not cut off.
+            if folder::read(&folder::record(&self.folder, id)).is_ok() {
+                self.told("the draft of a run that has a record", folder::remove(&draft));
+                continue;
+            }
+            let record = folder::read(&draft).map(|draft| RunRecord {
                 result: RunResult::Interrupted,
                 reason: Some("tokenbeat ended while it ran".to_owned()),
                 ..draft

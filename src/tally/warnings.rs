@@ -47,7 +47,7 @@ impl Advice {
         match self {
             Self::InputLength(ratio) => format!(
                 "prompts had {:.0} % of the wanted tokens; give the target's tokenizer.json for \
-                 exact lengths, or a longer warm-up to learn its ratio",
+                 exact lengths; none is shorter than its prefixes, ten words and the chat template",
                 100.0 * ratio
             ),
             Self::OutputLength(ratio) => format!(

@@ -45,6 +45,10 @@ const LEAST_RATIO: f64 = 0.5;
 /// Most tokens that a server is believed to add to every prompt.
 const MOST_ADDED: f64 = 100_000.0;
 
+/// Prompts whose lengths differ by no more than this share have one length here: an error of the
+/// slope, which is smaller than the slope itself, is then a few per cent of the prompt at most.
+const NEAR: f64 = 0.1;
+
 /// Learns the line `tokens = fixed + tokens_per_word × words` from what a server reports.
 ///
 /// Weighted least squares over the last prompts, pulled towards the usual ratio while little is
@@ -90,6 +94,13 @@ impl Calibrator {
             fixed,
             tokens_per_word: slope,
         })
+    }
+
+    /// Whether a prompt of about so many words was observed: the line is right there, however far
+    /// from the usual one it is.
+    pub fn knows(&self, words: u32) -> bool {
+        let words = f64::from(words);
+        self.seen.iter().any(|(x, _)| (x - words).abs() <= NEAR * words)
     }
 
     /// Tokens that the server adds to every prompt, where the words observed are tokens that a
@@ -200,6 +211,36 @@ mod tests {
         let (fixed, slope) = line(&calibrator);
         let tokens = fixed + slope * 400.0;
         assert!((tokens - 430.0).abs() < 0.03 * 430.0, "{tokens}: {fixed} + {slope} x");
+    }
+
+    #[test]
+    fn what_lies_far_from_every_prompt_is_not_known() {
+        let mut calibrator = Calibrator::default();
+        assert!(!calibrator.knows(200) && !calibrator.knows(0));
+        calibrator.observe(200, 236);
+        for (words, known) in [(200, true), (185, true), (220, true), (170, false), (2000, false)] {
+            assert_eq!(calibrator.knows(words), known, "{words}");
+        }
+        // What cannot be teaches nothing.
+        calibrator.observe(1000, 1);
+        assert!(!calibrator.knows(1000));
+    }
+
+    #[test]
+    fn a_single_long_prompt_is_believed_beside_many_short_ones() {
+        // The beats of a day, and then one prompt of a run.
+        let tokens = |words: u32| (31.0 + 1.18 * f64::from(words)).round() as u64;
+        let mut calibrator = Calibrator::default();
+        for beat in 0..63_u32 {
+            let words = 48 + beat % 5;
+            calibrator.observe(words, tokens(words) + u64::from(beat % 3));
+        }
+        calibrator.observe(2000, tokens(2000));
+        let (fixed, slope) = line(&calibrator);
+        for words in [50, 1000, 2000] {
+            let (learnt, right) = (fixed + slope * f64::from(words), tokens(words) as f64);
+            assert!((learnt - right).abs() <= 0.03 * right, "{learnt} for {right}");
+        }
     }
 
     #[test]

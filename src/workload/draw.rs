@@ -1,6 +1,6 @@
 //! Sessions and plans drawn from workloads.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use rand::{Rng, RngExt};
 
@@ -13,19 +13,25 @@ impl Workload {
     /// # Panics
     /// If a mix has no part, which the configuration refuses.
     pub fn open<R: Rng + ?Sized>(&self, rng: &mut R, seat: Seat, sizing: &Sizing) -> Session {
-        let mut workload = self;
-        loop {
-            match workload {
-                Self::Synthetic(synthetic) => return synthetic.open(rng, seat, sizing),
-                Self::Fixed(fixed) => return Session::single(fixed.plan()),
-                Self::Dataset(recorded) => return recorded.open(rng, seat),
-                Self::Http(ask) => return Session::single(RequestPlan::http(Arc::clone(ask))),
-                Self::Mix(parts) => {
-                    let total = parts.iter().map(|(weight, _)| u64::from(weight.get())).sum();
-                    let ticket = rng.random_range(0..total);
-                    workload = part(parts.iter().map(|(w, part)| (w.get(), part)), ticket);
-                }
-            }
+        match self {
+            Self::Synthetic(synthetic) => synthetic.open(rng, seat, sizing),
+            Self::Fixed(fixed) => Session::single(fixed.plan()),
+            Self::Dataset(recorded) => recorded.open(rng, seat),
+            Self::Http(ask) => Session::single(RequestPlan::http(Arc::clone(ask))),
+            Self::Mix(parts) => drawn(parts, rng).open(rng, seat, sizing),
+        }
+    }
+
+    /// Draws the length, in tokens, of a made-up prompt that begins a session; absent where the
+    /// prompt is somebody else's.
+    ///
+    /// # Panics
+    /// As [`Self::open`].
+    pub fn draw_input_tokens<R: Rng + ?Sized>(&self, rng: &mut R) -> Option<u32> {
+        match self {
+            Self::Synthetic(synthetic) => Some(synthetic.input_tokens.draw(rng)),
+            Self::Fixed(_) | Self::Dataset(_) | Self::Http(_) => None,
+            Self::Mix(parts) => drawn(parts, rng).draw_input_tokens(rng),
         }
     }
 
@@ -79,20 +85,20 @@ impl Workload {
     }
 }
 
-/// The part in whose share of the weights `ticket` falls.
-fn part<'a>(
-    mut parts: impl Iterator<Item = (u32, &'a Arc<Workload>)>,
-    mut ticket: u64,
+/// One of `parts`, each drawn in the share of its weight.
+fn drawn<'a, R: Rng + ?Sized>(
+    parts: &'a [(NonZeroU32, Arc<Workload>)],
+    rng: &mut R,
 ) -> &'a Workload {
-    loop {
-        let Some((weight, part)) = parts.next() else {
-            unreachable!("the ticket is below the sum")
-        };
-        match ticket.checked_sub(u64::from(weight)) {
+    let total = parts.iter().map(|(weight, _)| u64::from(weight.get())).sum();
+    let mut ticket = rng.random_range(0..total);
+    for (weight, part) in parts {
+        match ticket.checked_sub(u64::from(weight.get())) {
             None => return part,
             Some(left) => ticket = left,
         }
     }
+    unreachable!("the ticket is below the sum")
 }
 
 impl Fixed {
@@ -107,7 +113,7 @@ impl Fixed {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::HashSet, num::NonZeroU32};
+    use std::collections::HashSet;
 
     use proptest::prelude::*;
     use rand::SeedableRng;
@@ -155,6 +161,15 @@ mod tests {
         let drawn: std::collections::BTreeSet<_> =
             (0..100).map(|_| outer.draw(&mut rng).max_tokens).collect();
         assert_eq!(drawn.into_iter().collect::<Vec<_>>(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn only_made_up_prompts_have_a_length_to_draw() {
+        let long = Synthetic::new(Length::Constant(900), Length::Constant(1));
+        let outer = mix(&[(1, &fixed("a", 1)), (1, &Arc::new(Workload::Synthetic(long)))]);
+        let mut rng = Pcg64::seed_from_u64(5);
+        let drawn: HashSet<_> = (0..100).map(|_| outer.draw_input_tokens(&mut rng)).collect();
+        assert_eq!(drawn, [None, Some(900)].into());
     }
 
     #[test]

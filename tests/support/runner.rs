@@ -20,6 +20,9 @@ use tokio::sync::oneshot;
 /// The longest that any test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Length of the prompts of a scenario.
+const INPUT_TOKENS: u32 = 16;
+
 /// A closed loop, everybody in at once.
 pub fn closed(users: u32) -> Arrival {
     Arrival::closed(users)
@@ -38,7 +41,8 @@ pub fn poisson(rate: f64) -> Arrival {
 /// A scenario of `levels` with answers of so many tokens, and nothing around it.
 pub fn scenario(levels: Vec<Arrival>, output_tokens: u32) -> Scenario {
     let text = format!(
-        "workloads: {{w: {{synthetic: {{input_tokens: 16, output_tokens: {output_tokens}}}}}}}\n"
+        "workloads: {{w: {{synthetic: {{input_tokens: {INPUT_TOKENS}, output_tokens: \
+         {output_tokens}}}}}}}\n"
     );
     let config = config::load_str("workload.yml", &text).expect("a workload");
     let workload = &*config.workloads["w"];
@@ -99,6 +103,9 @@ pub struct Runner {
     pub slo: Option<&'static str>,
     pub max_duration: Option<Duration>,
     pub idle_timeout: Duration,
+    /// A prompt that the target counted before: its words and its tokens. Without one, a run asks
+    /// for some before its first step.
+    pub counted: Option<(u32, u64)>,
     ear: Arc<Ear>,
 }
 
@@ -106,7 +113,9 @@ impl Runner {
     pub fn at(url: impl Into<String>) -> Self {
         let (target, slo, max_duration) = (String::new(), None, None);
         let idle_timeout = Duration::from_secs(30);
-        Self { url: url.into(), target, slo, max_duration, idle_timeout, ear: Arc::default() }
+        let (url, ear, counted) =
+            (url.into(), Arc::default(), Some((INPUT_TOKENS, INPUT_TOKENS.into())));
+        Self { url, target, slo, max_duration, idle_timeout, counted, ear }
     }
 
     pub fn loader(&self) -> Loader {
@@ -131,6 +140,9 @@ impl Runner {
         global.idle_timeout = self.idle_timeout;
         let key = RunKey { target: "t".into(), model: "sim-8b".into(), sweep: "nightly".into() };
         let link = Link::new(Arc::clone(&config.targets[0])).expect("a link");
+        if let Some((words, tokens)) = self.counted {
+            link.learn(&key.model, words, tokens);
+        }
         RunOrder {
             id: "run".into(),
             trigger: Trigger::Manual,

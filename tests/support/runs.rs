@@ -132,6 +132,7 @@ pub fn record(started_at: f64, result: RunResult) -> RunRecord {
         labels: BTreeMap::new(),
         cost_per_hour: Some(1.5),
         seed: 7,
+        sizing: None,
         workloads: BTreeMap::new(),
         calibration: None,
         steps: vec![step(0, closed), step(1, open)],

@@ -81,6 +81,29 @@ fn what_was_missed_is_made_up_for_once() {
 }
 
 #[test]
+fn what_is_due_by_a_new_schedule_was_not_missed_before() {
+    let site = Site::new();
+    // Once a year, and seen by a daemon that knew another schedule, or none.
+    let yearly = "- {name: s, cron: '0 0 1 1 *', targets: [t], scenario: short, missed: once}\n";
+    for schedule in ["0 12 * * * UTC", ""] {
+        site.configure(yearly);
+        fs::create_dir_all(site.runs()).expect("a folder");
+        let known = format!("\"due\": 1000000000000000000, \"schedule\": \"{schedule}\"");
+        let dues = format!("{{\"[\\\"s\\\",\\\"t\\\",\\\"sim-8b\\\"]\": {{{known}}}}}");
+        let file = site.runs().join("dues.json");
+        fs::write(&file, dues).expect("written");
+        let mut daemon = site.serve(&[]);
+        until("the schedule in the store", || {
+            fs::read_to_string(&file).ok().filter(|text| text.contains("0 0 1 1 * UTC"))
+        });
+        daemon.attempts("t", 5.0);
+        daemon.signal(Signal::SIGTERM);
+        daemon.ended();
+        assert!(!daemon.output().contains("a run begins"), "{}", daemon.output());
+    }
+}
+
+#[test]
 fn a_folder_that_takes_nothing_stops_no_sweep() {
     let site = Site::new();
     site.configure("- {name: s, targets: [t], scenario: short}\n");

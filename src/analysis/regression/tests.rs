@@ -38,6 +38,7 @@ fn run(number: u32, slower: f64) -> RunRecord {
         cost_per_hour: None,
         workloads: [].into(),
         seed: number.into(),
+        sizing: None,
         calibration: None,
         steps: vec![step(slower, tokens)],
         findings: Findings {

@@ -98,6 +98,21 @@ fn a_search_has_ends() {
     assert_eq!(run(&mut all, sharp), [1.0, 2.0, 4.0, 8.0, 16.0, 20.0]);
     assert_eq!((all.outcome().low, all.outcome().high), (Some(20.0), None));
 
+    // Doubling certifies nothing here: the last level is shown at the end, once.
+    for (shows, low) in [(State::Pass, Some(4.0)), (State::NotEnoughData, None)] {
+        let mut soon = Search::new(spec(Quantity::Concurrency, 1.0, 4.0), None);
+        let mut levels = Vec::new();
+        while let Some(level) = soon.next() {
+            let state = match soon.aim(level) {
+                Aim::Side => State::NotEnoughData,
+                Aim::Within(_) => shows,
+            };
+            soon.decided(Decision { level, state, misses_to_allowed: 0.0, n: 90, goodput: None });
+            levels.push(level);
+        }
+        assert_eq!((levels, soon.outcome().low), (vec![1.0, 2.0, 4.0, 4.0], low));
+    }
+
     let mut none = Search::new(spec(Quantity::Concurrency, 4.0, 20.0), None);
     assert_eq!(run(&mut none, |_| (State::Fail, 9.0)), [4.0, 2.0, 1.0]);
     assert_eq!((none.outcome().low, none.outcome().high), (None, Some(1.0)));
@@ -105,6 +120,21 @@ fn a_search_has_ends() {
     let mut undecided = Search::new(spec(Quantity::Rate, 4.0, 1e9), Some(f64::NAN));
     assert!(run(&mut undecided, |_| (State::NotEnoughData, 1.0)).len() <= 12);
     assert_eq!((undecided.outcome().low, undecided.outcome().high), (None, None));
+}
+
+#[test]
+fn what_a_lone_request_misses_no_level_meets() {
+    let mut search = Search::new(spec(Quantity::Rate, 4.0, 20.0), None);
+    let decision =
+        |level, state| Decision { level, state, misses_to_allowed: 9.0, n: 500, goodput: None };
+    search.decided(decision(4.0, State::Fail));
+    assert_eq!(search.next(), Some(2.0));
+    search.missed_alone();
+    assert_eq!((search.next(), search.outcome().high), (None, Some(4.0)));
+    // Where a level was met, that is the one to believe.
+    search.decided(Decision { misses_to_allowed: 0.0, ..decision(1.0, State::Pass) });
+    assert_eq!(search.next(), Some(2.0));
+    assert!(search.was_met_at(1.0) && search.was_met_at(0.5) && !search.was_met_at(2.0));
 }
 
 #[test]

@@ -34,6 +34,12 @@ pub(super) fn rows(
     first: &str,
     number: u64,
 ) -> Result<(TraceForm, Vec<Row>), TraceError> {
+    // The reader skips lines that are empty, and takes one of blanks for the header.
+    let blanks = usize::try_from(number).unwrap_or(1).saturating_sub(1);
+    let blanks = text.split_inclusive('\n').take(blanks).map(str::len).sum();
+    let text = text.get(blanks..).unwrap_or_default();
+    let above = number.saturating_sub(1);
+    let malformed = |error| malformed(error, above);
     let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(text.as_bytes());
     let header = reader.headers().map_err(malformed)?.clone();
     let found = FORMS.iter().find_map(|form| Some((form, form.places(&header)?)));
@@ -41,7 +47,7 @@ pub(super) fn rows(
         found.ok_or_else(|| TraceError::UnknownForm { line: number, found: cut(first.trim()) })?;
     let mut rows = Vec::new();
     for record in reader.records() {
-        rows.push(columns.row(&record.map_err(malformed)?, places)?);
+        rows.push(columns.row(&record.map_err(malformed)?, places, above)?);
     }
     Ok((columns.form, rows))
 }
@@ -54,8 +60,14 @@ impl Columns {
         Some([time?, input?, output?])
     }
 
-    fn row(&self, record: &StringRecord, places: [usize; 3]) -> Result<Row, TraceError> {
-        let line = record.position().map_or(0, csv::Position::line);
+    /// The row of a record; `above` are the lines before the header.
+    fn row(
+        &self,
+        record: &StringRecord,
+        places: [usize; 3],
+        above: u64,
+    ) -> Result<Row, TraceError> {
+        let line = above + record.position().map_or(0, csv::Position::line);
         let [time, input, output] = places.map(|place| record.get(place).unwrap_or_default());
         let wrong = |column, found: &str, expected| match found {
             "" => TraceError::Missing { line, column, expected },
@@ -73,8 +85,8 @@ impl Columns {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
-fn malformed(error: csv::Error) -> TraceError {
-    let line = error.position().map_or(1, csv::Position::line);
+fn malformed(error: csv::Error, above: u64) -> TraceError {
+    let line = above + error.position().map_or(1, csv::Position::line);
     let why = match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             format!("{len} columns in place of {expected_len}")

@@ -94,6 +94,8 @@ fn refusals_name_the_place_and_the_remedy() {
             "expected milliseconds as a number",
         ),
         (format!("{azure}2023-11-16 18:17:03,1,2\n12:00,1,2"), "line 3, `TIMESTAMP`: \"12:00\""),
+        (format!("\n  \r\n{azure}12:00,1,2"), "line 4, `TIMESTAMP`: \"12:00\""),
+        (format!("\n  \n{azure}1,2"), "line 4: 2 columns in place of 3"),
         (format!("{azure}2023-11-16 18:17:03,,2"), "line 2: `ContextTokens` is missing"),
         (format!("{azure}2023-11-16 18:17:03,1"), "line 2: 2 columns in place of 3"),
         (format!("{burst}soon,m,1,2,3,x"), "line 2, `Timestamp`: \"soon\""),

@@ -7,7 +7,17 @@ use proptest::prelude::*;
 use super::*;
 
 const MINUTE: i64 = 60 * NANOS;
-const ZONES: [&str; 4] = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"];
+const ZONES: [&str; 8] = [
+    "UTC",
+    "Europe/Berlin",
+    "America/New_York",
+    "Australia/Lord_Howe",
+    // Clocks went at midnight, by half an hour for good either way, and over a whole day.
+    "America/Sao_Paulo",
+    "Asia/Pyongyang",
+    "America/Caracas",
+    "Pacific/Apia",
+];
 
 fn zone(name: &str) -> TimeZone {
     TimeZone::get(name).expect("a known zone")
@@ -83,6 +93,48 @@ fn every_hour_follows_the_clock() {
         ["2026-10-25T00:00:00Z", "2026-10-25T01:00:00Z", "2026-10-25T03:00:00Z"]
     );
     assert_eq!(dues(&second_hours, "2026-03-28T23:30:00Z", 1), ["2026-03-29T02:00:00Z"]);
+}
+
+#[test]
+fn a_day_that_a_zone_left_out_is_over_at_its_end() {
+    // Samoa went from the 29th to the 31st of December 2011.
+    let nightly = cron("30 2 * * *", "Pacific/Apia");
+    assert_eq!(
+        dues(&nightly, "2011-12-29T00:00:00Z", 3),
+        ["2011-12-29T12:30:00Z", "2011-12-30T10:00:00Z", "2011-12-30T12:30:00Z"]
+    );
+    // Brazil's clocks went forward at midnight, until it gave that up.
+    let daily = cron("@daily", "America/Sao_Paulo");
+    assert_eq!(
+        dues(&daily, "2018-11-03T12:00:00Z", 2),
+        ["2018-11-04T03:00:00Z", "2018-11-05T02:00:00Z"]
+    );
+    assert_eq!(dues(&daily, "2026-11-03T12:00:00Z", 1), ["2026-11-04T03:00:00Z"]);
+}
+
+#[test]
+fn steps_begin_anew_with_every_hour_and_month() {
+    let sevens = cron("*/7 * * * *", "UTC");
+    assert_eq!(
+        dues(&sevens, "2026-03-01T00:49:00Z", 3),
+        ["2026-03-01T00:56:00Z", "2026-03-01T01:00:00Z", "2026-03-01T01:07:00Z"]
+    );
+    let seconds = cron("*/25 59 23 28-31 * *", "UTC");
+    assert_eq!(
+        dues(&seconds, "2026-02-28T23:59:25Z", 2),
+        ["2026-02-28T23:59:50Z", "2026-03-28T23:59:00Z"]
+    );
+    // The 13th and every Friday.
+    let either = cron("0 12 13 * FRI", "UTC");
+    assert_eq!(
+        dues(&either, "2026-10-09T12:00:00Z", 3),
+        ["2026-10-13T12:00:00Z", "2026-10-16T12:00:00Z", "2026-10-23T12:00:00Z"]
+    );
+    let last = cron("0 0 L * *", "UTC");
+    assert_eq!(
+        dues(&last, "2027-12-31T00:00:00Z", 3),
+        ["2028-01-31T00:00:00Z", "2028-02-29T00:00:00Z", "2028-03-31T00:00:00Z"]
+    );
 }
 
 #[test]
@@ -205,6 +257,13 @@ fn times() -> impl Strategy<Value = i64> {
         "2026-10-03T15:30:00Z",
         "2026-04-04T15:00:00Z",
         "2026-07-01T00:00:00Z",
+        "2018-11-04T03:00:00Z",
+        "2018-02-18T02:00:00Z",
+        "2015-08-14T15:00:00Z",
+        "2018-05-04T15:00:00Z",
+        "2016-05-01T07:00:00Z",
+        "2007-12-09T07:00:00Z",
+        "2011-12-30T10:00:00Z",
     ];
     let change = proptest::sample::select(changes.to_vec());
     (change, -2 * 86_400_i64..2 * 86_400, 0..NANOS)

@@ -22,6 +22,7 @@ pub(in crate::config) fn check(
     let probes = probe::check(&sections.probes, &context, problems);
     let scenarios = scenario::check(&sections.scenarios, &workloads, coverage, data, problems);
     let context = sweep::Context {
+        global: &global,
         targets: &targets,
         scenarios: &scenarios,
         slos: &slos,

@@ -6,10 +6,10 @@ use jiff::tz::TimeZone;
 
 use super::{Coverage, Known, maintenance, reference, target::Targets};
 use crate::{
-    arrival::{Load, Search},
+    arrival::{Arrival, Load, Search},
     calendar::Cron,
     config::{
-        model::{Guard, Probe, Scenario, Sweep, Target},
+        model::{Global, Guard, Probe, Scenario, Sweep, Target},
         problem::Problems,
         sections::Item,
         spec::SweepSpec,
@@ -23,6 +23,7 @@ const USUAL: Duration = Duration::from_secs(3_600);
 
 /// What sweeps refer to.
 pub(super) struct Context<'a> {
+    pub(super) global: &'a Global,
     pub(super) targets: &'a Targets,
     pub(super) scenarios: &'a Known<Scenario>,
     pub(super) slos: &'a Known<Slo>,
@@ -75,7 +76,7 @@ fn sweep(
             problems.push(item.problem(&[], message).expected("the key `slo`"));
         }
     }
-    let max_duration = max_duration(item, spec, scenario.as_deref(), problems);
+    let max_duration = max_duration(item, spec, scenario.as_deref(), context, problems);
     let guard = guard(item, spec, max_duration, &targets, context, problems);
     Some(Sweep {
         name: spec.name.as_str().into(),
@@ -146,15 +147,19 @@ fn guard(
 }
 
 /// The longest run: as given, which must do for steps that end by time alone; else what all steps by
-/// time take at most.
+/// time take at most, what is in flight at their ends included.
 fn max_duration(
     item: &Item<'_, SweepSpec>,
     spec: &SweepSpec,
     scenario: Option<&Scenario>,
+    context: &Context<'_>,
     problems: &mut Problems,
 ) -> Duration {
     let needed = scenario.map_or(Duration::ZERO, by_time);
-    let Some(Period(given)) = spec.guard.max_duration else { return needed.max(USUAL) };
+    let Some(Period(given)) = spec.guard.max_duration else {
+        let drains = scenario.map_or(Duration::ZERO, |scenario| drains(scenario, context.global));
+        return needed.saturating_add(drains).max(USUAL);
+    };
     let path = ["guard", "max_duration"];
     if given.is_zero() {
         problems.push(item.problem(&path, "`max_duration` must be longer than zero"));
@@ -175,20 +180,44 @@ fn max_duration(
     given
 }
 
-/// What the steps that end by time take, all in all; of a search the most steps, at their longest.
+/// What the answers that are in flight at the ends of the steps may take. A search need not come to
+/// its last step, and one that is drained goes on the next time.
+fn drains(scenario: &Scenario, global: &Global) -> Duration {
+    let Load::Levels(levels) = &scenario.load else { return Duration::ZERO };
+    let steps = u32::try_from(levels.len() * scenario.workloads.len()).unwrap_or(u32::MAX);
+    scenario.timeout.unwrap_or(global.timeout).saturating_mul(steps)
+}
+
+/// What the steps that end by time take, all in all, without what is in flight at the end of each; of
+/// a search the most steps, at their longest.
 fn by_time(scenario: &Scenario) -> Duration {
-    let (steps, step) = match (&scenario.load, scenario.duration) {
-        (Load::Levels(levels), Some(duration)) => {
-            let steps = levels.len() * scenario.workloads.len();
-            (u32::try_from(steps).unwrap_or(u32::MAX), duration)
+    let pauses = |steps: u32| scenario.settle.saturating_mul(steps.saturating_sub(1));
+    match &scenario.load {
+        Load::Levels(levels) => {
+            let each = levels.iter().filter_map(|level| step_by_time(scenario, level));
+            let once = each.fold(Duration::ZERO, Duration::saturating_add);
+            let workloads = scenario.workloads.len();
+            let steps = u32::try_from(levels.len() * workloads).unwrap_or(u32::MAX);
+            let all = once.saturating_mul(u32::try_from(workloads).unwrap_or(u32::MAX));
+            if once.is_zero() { once } else { all.saturating_add(pauses(steps)) }
         }
-        (Load::Levels(_), None) => return Duration::ZERO,
-        (Load::Search(search), duration) => {
-            let step = duration.unwrap_or(Search::LONG).saturating_add(Search::BUILDS);
-            (search.max_steps, step)
+        Load::Search(search) => {
+            let window = scenario.duration.unwrap_or(Search::LONG);
+            let step = window.saturating_add(Search::BUILDS);
+            let step = step.saturating_add(scenario.warmup.duration);
+            step.saturating_mul(search.max_steps).saturating_add(pauses(search.max_steps))
         }
+    }
+}
+
+/// What a step of `level` takes that ends by time; absent if it ends by number alone. Its window
+/// opens when its users are in and its warm-up is over.
+fn step_by_time(scenario: &Scenario, level: &Arrival) -> Option<Duration> {
+    let (own, enters) = match level {
+        Arrival::Open(open) => (open.pattern.ends(), Duration::ZERO),
+        Arrival::Closed(users) => (None, users.building()),
     };
-    let step = step.saturating_add(scenario.warmup.duration);
-    let pauses = scenario.settle.saturating_mul(steps.saturating_sub(1));
-    step.saturating_mul(steps).saturating_add(pauses)
+    let given = scenario.duration;
+    let window = given.into_iter().chain(own).min()?;
+    Some(window.saturating_add(scenario.warmup.duration.max(enters)))
 }

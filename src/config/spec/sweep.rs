@@ -37,7 +37,7 @@ pub(in crate::config) struct SweepSpec {
     /// When it rests, as of probes: a run that is due meanwhile is skipped.
     #[serde(default)]
     pub(in crate::config) maintenance: Vec<String>,
-    /// What becomes of a run that is due while another has the target. Default skip.
+    /// What becomes of a run that is due while an earlier one of the sweep still runs. Default skip.
     #[serde(default)]
     pub(in crate::config) overlap: Overlap,
     /// What becomes of runs that were due while the daemon was down. Default skip.
@@ -54,6 +54,6 @@ pub(in crate::config) struct GuardSpec {
     /// No run while more than this share of the target's recent beats failed; needs a probe.
     pub(in crate::config) probe_failure_ratio: Option<Ratio>,
     /// Longest run; then it is drained. By default 1h, or more where the scenario's steps by time
-    /// take more.
+    /// and the answers at their ends take more.
     pub(in crate::config) max_duration: Option<Period>,
 }

@@ -128,6 +128,7 @@ impl Desk {
         if !swept.is_empty() {
             self.open();
         }
+        let now = now();
         let mut planned = Vec::new();
         let mut before = std::mem::take(&mut self.subjects);
         let mut new = Vec::new();
@@ -138,14 +139,19 @@ impl Desk {
                 let (target, sweep_name) = (Arc::clone(&target.name), Arc::clone(&sweep.name));
                 let key = Arc::new(RunKey { target, model, sweep: sweep_name });
                 // The very key that there was: what listens tells one life of a name from the next.
-                let known = before.remove_entry(&key);
-                let key = known.map_or_else(
-                    || {
+                let key = match before.remove_entry(&key) {
+                    Some((known, old)) => {
+                        // Who has another schedule from now on has missed nothing of it.
+                        if restore::schedule(&old.sweep) != restore::schedule(&sweep) {
+                            self.watched(&known, &sweep, now);
+                        }
+                        known
+                    }
+                    None => {
                         new.push(Arc::clone(&key));
-                        Arc::clone(&key)
-                    },
-                    |(known, _)| known,
-                );
+                        key
+                    }
+                };
                 self.sinks.prometheus.add_sweep(&SweepSeries {
                     key: Arc::clone(&key),
                     max_duration: sweep.guard.max_duration,
@@ -160,7 +166,6 @@ impl Desk {
             let target = Arc::clone(link.target());
             planned.push(Planned { sweep, target, keys });
         }
-        let now = now();
         let change = self.plan.apply(planned, now);
         for key in before.keys() {
             self.sinks.prometheus.remove_sweep(key);
@@ -278,9 +283,7 @@ impl Desk {
         let promised = self.promised.iter().find(|(_, promised)| **promised == id);
         let key = promised.map(|(key, _)| Arc::clone(key)).ok_or(CancelRefused::Unknown)?;
         self.promised.remove(&key);
-        if self.plan.is_waiting(&key) {
-            self.plan.withdraw(&key);
-        } else {
+        if !self.plan.withdraw(&key) {
             self.taken_back.insert(key);
         }
         self.tell_upcoming();

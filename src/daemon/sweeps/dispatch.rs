@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     clock::unix_seconds,
+    config::Sweep,
     daemon::Onlooker,
     event::{Engine, RunKey, RunRecord, RunResult, RunSink as _, SweepSkipped, Trigger},
     load::{Halt, HaltReason, RunOrder},
@@ -35,6 +36,10 @@ impl Desk {
                     tracing::info!(sweep = %due.key.sweep, target = %due.key.target, model = %due.key.model, "the sweep waits: another run has the target");
                 }
                 Decision::Skip(due, why) => {
+                    if due.trigger == Trigger::Manual {
+                        // The id is that of a run that there will not be.
+                        self.promised.remove(&due.key);
+                    }
                     self.was_due(&due);
                     let words = match why {
                         SweepSkipped::Maintenance => "a maintenance window is open",
@@ -220,21 +225,23 @@ impl Desk {
             if let Some(due) = latest.last_due {
                 self.sinks.prometheus.sweep_restore_due(&key, unix_seconds(due));
             }
-            match restore::seen(&latest) {
-                Some(seen) => {
-                    let known = last_seen.entry(name).or_insert(seen);
-                    *known = seen.max(*known);
-                }
-                None => {
-                    if let Some(store) = &self.store {
-                        store.watched(&key, now);
-                    }
-                }
+            let Some(subject) = self.subjects.get(&key) else { continue };
+            if let Some(seen) = restore::seen(&latest, &restore::schedule(&subject.sweep)) {
+                let known = last_seen.entry(name).or_insert(seen);
+                *known = seen.max(*known);
             }
+            self.watched(&key, &subject.sweep, now);
         }
         for ((sweep, target), last) in last_seen {
             let decisions = self.plan.restored(&sweep, &target, last, now);
             self.carry_out(decisions);
+        }
+    }
+
+    /// From now on nothing of the sweep is missed unseen.
+    pub(super) fn watched(&self, key: &Arc<RunKey>, sweep: &Sweep, now: i64) {
+        if let Some(store) = &self.store {
+            store.watched(key, now, restore::schedule(sweep));
         }
     }
 

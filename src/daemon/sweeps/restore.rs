@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     clock,
+    config::Sweep,
     event::{RunKey, RunRecord, RunResult},
     store::{Latest, Store},
 };
@@ -20,9 +21,19 @@ pub(super) fn restored(store: &Store, keys: Vec<Arc<RunKey>>) -> Vec<(Arc<RunKey
     keys.into_iter().map(of).collect()
 }
 
-/// Up to when nothing of the subject was missed, as far as that is known, in nanoseconds since the
-/// Unix epoch.
-pub(super) fn seen(latest: &Latest) -> Option<i64> {
+/// By what a sweep is due, in words that change with it.
+pub(super) fn schedule(sweep: &Sweep) -> String {
+    sweep.cron.as_ref().map_or_else(String::new, |cron| {
+        format!("{} {}", cron.text(), cron.zone().iana_name().unwrap_or_default())
+    })
+}
+
+/// Up to when nothing of the subject was missed by its `schedule`, as far as that is known, in
+/// nanoseconds since the Unix epoch. What was due by another one tells nothing.
+pub(super) fn seen(latest: &Latest, schedule: &str) -> Option<i64> {
+    if latest.schedule.as_deref().is_some_and(|known| known != schedule) {
+        return None;
+    }
     let of_record = latest.newest.as_ref().map(|record| clock::unix_nanos(record.due_at));
     latest.seen.max(of_record)
 }
@@ -40,6 +51,28 @@ pub(super) fn answer(record: &RunRecord) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::{event::Findings, report::sample};
+
+    #[test]
+    fn what_was_due_by_another_schedule_tells_nothing() {
+        let record = RunRecord { due_at: 300.0, ..sample::sweep() };
+        let newest = Some(Arc::new(record));
+        let of = |schedule: Option<&str>| Latest {
+            newest: newest.clone(),
+            seen: Some(400_000_000_000),
+            schedule: schedule.map(str::to_owned),
+            ..Latest::default()
+        };
+        for (known, found) in [
+            (Some("0 2 * * * UTC"), Some(400_000_000_000)),
+            (Some("0 3 * * * UTC"), None),
+            // An older version did not say.
+            (None, Some(400_000_000_000)),
+        ] {
+            assert_eq!(seen(&of(known), "0 2 * * * UTC"), found, "{known:?}");
+        }
+        let unseen = Latest { seen: None, ..of(None) };
+        assert_eq!(seen(&unseen, "0 2 * * * UTC"), Some(300_000_000_000));
+    }
 
     #[test]
     fn a_search_that_was_cut_short_on_its_way_up_has_no_answer() {

@@ -1,23 +1,28 @@
 //! A run, from its first step to its record.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use tokio::time::{interval, sleep};
 
 use super::{
     Halt, HaltReason, RunOrder,
     drive::Ending,
-    ground::{Live, Settled},
+    ground::Live,
     progress::{EVERY, Teller},
     record::{Cut, Past, record, spent},
+    sizing::Sizer,
     step::{Common, Done, StepPlan, step},
     steps::Steps,
 };
 use crate::{
     clock::{Stamp, Wall},
-    event::{RunRecord, RunSink, RunStarted, StepRecord},
+    event::{RunRecord, RunSink, RunStarted, SizingRecord, StepRecord},
     load::PREPARE,
     schedule::Pacer,
+    workload::Sizing,
 };
 
 /// Carries the run out. It ends in a record whatever happens, with the steps that it had.
@@ -36,8 +41,8 @@ pub async fn run(
         at_unix_nanos: wall.unix_nanos(began),
         steps: steps.most(),
     });
-    let settled = Arc::default();
-    let conduct = Conduct { order: &order, pacer, wall, began, sink: &sink, halt: &halt, settled };
+    let sized = OnceLock::new();
+    let conduct = Conduct { order: &order, pacer, wall, began, sink: &sink, halt: &halt, sized };
     let (records, cut) = conduct.within_time(&mut steps).await;
     let record = Arc::new(conduct.record(records, cut, &steps));
     sink.ended(&record);
@@ -51,7 +56,8 @@ struct Conduct<'a> {
     began: Stamp,
     sink: &'a Arc<dyn RunSink>,
     halt: &'a Halt,
-    settled: Arc<Settled>,
+    /// Set before the first step, where anything was asked.
+    sized: OnceLock<SizingRecord>,
 }
 
 impl Conduct<'_> {
@@ -79,6 +85,7 @@ impl Conduct<'_> {
         if let Err(error) = self.order.link.prepare(PREPARE).await {
             return (records, Cut::Failed(error.to_string()));
         }
+        let sizing = self.sizing(self.teller(0, steps.most())).await;
         while !self.halt.is_draining()
             && let Some(plan) = steps.next()
         {
@@ -88,13 +95,16 @@ impl Conduct<'_> {
             if self.halt.is_draining() {
                 break;
             }
-            let Some(done) = self.step(&plan).await else {
+            let Some(done) = self.step(&plan, &sizing).await else {
                 let cut = if self.halt.is_draining() { Cut::None } else { self.nothing() };
                 return (records, cut);
             };
-            steps.ended(&done);
+            let cut = self.cut(&plan, &done, steps);
+            if !matches!(cut, Cut::Failed(_)) {
+                // What a server did that is gone is none of what it bears.
+                steps.ended(&done);
+            }
             self.sink.step(&self.order.key, &done.record);
-            let cut = self.cut(&plan, &done);
             records.push(done.record);
             self.sink.so_far(&|| self.record(records.clone(), Cut::Unfinished, steps));
             let goes_on = match done.ending {
@@ -117,17 +127,31 @@ impl Conduct<'_> {
 
     /// The record of the run if it ends here.
     fn record(&self, records: Vec<StepRecord>, cut: Cut, steps: &Steps) -> RunRecord {
-        let past = Past { began: self.began, steps: records, cut, search: steps.outcome() };
+        let (sizing, search) = (self.sized.get().cloned(), steps.outcome());
+        let past = Past { began: self.began, sizing, steps: records, cut, search };
         record(self.order, self.wall, self.halt, past)
     }
 
-    async fn step(&self, plan: &StepPlan) -> Option<Done> {
+    /// The sizing of all steps, for which something may have to be asked.
+    async fn sizing(&self, teller: Teller) -> Sizing {
+        let Self { order, sink, halt, .. } = self;
+        let ground = Live::new(order, Arc::clone(&self.pacer));
+        let sizer = Sizer { order, ground: &ground, sink, halt, teller };
+        if let Some(record) = sizer.size().await {
+            // It is set here alone.
+            let _ = self.sized.set(record);
+        }
+        order.link.sizing(&order.key.model)
+    }
+
+    async fn step(&self, plan: &StepPlan, sizing: &Sizing) -> Option<Done> {
         let Self { order, sink, .. } = self;
-        let ground = Live::new(order, Arc::clone(&self.pacer), Arc::clone(&self.settled));
+        let ground = Live::new(order, Arc::clone(&self.pacer));
         let common = Common {
             key: &order.key,
             sink,
             seed: order.seed,
+            sizing,
             scenario: &order.scenario,
             slos: &order.slos,
             compat: order.compat,
@@ -141,15 +165,23 @@ impl Conduct<'_> {
     }
 
     /// Whether a step that was made ends the run as one that was cut off or has failed.
-    fn cut(&self, plan: &StepPlan, done: &Done) -> Cut {
+    fn cut(&self, plan: &StepPlan, done: &Done, steps: &Steps) -> Cut {
         if done.ending == Ending::Budget {
             return Cut::Budget(spent(self.order));
         }
-        // A load that breaks a server that bore less is a finding; a server that never answered is
-        // none.
+        // A load that breaks a server that bore less is a finding; a server that never answered, or
+        // not even what it bore before, is none.
+        let commonest = || done.failures.commonest(done.counts.ended).unwrap_or_default();
         if plan.step == 0 && done.counts.ok == 0 {
-            let commonest = done.failures.commonest(done.counts.ended).unwrap_or_default();
-            return Cut::Failed(format!("no exchange of the first step succeeded: {commonest}"));
+            let why = commonest();
+            return Cut::Failed(format!("no exchange of the first step succeeded: {why}"));
+        }
+        if done.ending == Ending::Hopeless && steps.met_before() {
+            let (load, why) = (&done.record.load.text, commonest());
+            return Cut::Failed(format!(
+                "no exchange succeeded at {load}, which was met before: the server is gone, and \
+                 what the search found since it went says nothing ({why})"
+            ));
         }
         Cut::None
     }
@@ -164,20 +196,25 @@ impl Conduct<'_> {
         }
     }
 
+    /// Tells what is done before step `step` of `steps`.
+    fn teller(&self, step: u32, steps: u32) -> Teller {
+        Teller {
+            key: Arc::clone(&self.order.key),
+            sink: Arc::clone(self.sink),
+            step,
+            steps,
+            began: Stamp::now(),
+            of: None,
+        }
+    }
+
     /// Lets the target settle before the step.
     async fn settle(&self, plan: &StepPlan) {
         let pause = self.order.scenario.settle;
         if pause == Duration::ZERO {
             return;
         }
-        let teller = Teller {
-            key: Arc::clone(&self.order.key),
-            sink: Arc::clone(self.sink),
-            step: plan.step,
-            steps: plan.steps,
-            began: Stamp::now(),
-            of: None,
-        };
+        let teller = self.teller(plan.step, plan.steps);
         let mut ticks = interval(EVERY);
         let settled = sleep(pause);
         tokio::pin!(settled);
@@ -186,7 +223,7 @@ impl Conduct<'_> {
                 biased;
                 () = self.halt.draining() => return,
                 () = &mut settled => return,
-                _ = ticks.tick() => teller.settling(),
+                _ = ticks.tick() => teller.before("settling"),
             }
         }
     }

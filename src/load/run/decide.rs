@@ -24,6 +24,10 @@ const ROUNDS: u64 = 4;
 /// matter of a minute or so.
 const ENOUGH_ROUNDS: u64 = 60;
 
+/// So many times the misses allowed are not chance: both the misses and how many may have met
+/// another are counted in one short step.
+const ALONE: f64 = 2.0;
+
 /// The precision that takes the whole time of a step by rate. One twice as coarse has four times the
 /// excess to see.
 const FINE: f64 = 0.05;
@@ -163,9 +167,20 @@ impl Decider {
     /// Misses ÷ the misses that the objective allows of as many exchanges, of the threshold that is
     /// worst off.
     pub(super) fn misses_to_allowed(&self, looked: &Looked) -> f64 {
+        self.ratio(looked, 0.0)
+    }
+
+    /// Whether exchanges that met no other missed clearly more than the objective allows of all, if
+    /// `met_others` is the largest share of those that did.
+    pub(super) fn missed_alone(&self, looked: &Looked, met_others: f64) -> bool {
+        looked.n > 0 && self.ratio(looked, met_others) > ALONE
+    }
+
+    /// As [`Self::misses_to_allowed`], with this share of all exchanges let off.
+    fn ratio(&self, looked: &Looked, let_off: f64) -> f64 {
         let ratios = self.slos.iter().zip(&looked.misses).flat_map(|((slo, _), misses)| {
             slo.objectives().into_iter().zip(slo.rests_on(misses)).map(|(objective, seen)| {
-                let misses = seen.misses as f64;
+                let misses = (seen.misses as f64 - let_off * seen.n as f64).max(0.0);
                 // An objective of 100 % allows none, and none of none is met.
                 if misses > 0.0 { misses / (seen.n as f64 * (1.0 - objective)) } else { 0.0 }
             })

@@ -28,7 +28,7 @@ use crate::{
     tally::{Ended, Looked, Phase, StepTally},
     timeline::{Exchange, Outcome},
     verdict::{self, Metric},
-    workload::{RequestPlan, Seat, Session, Turn, Workload},
+    workload::{RequestPlan, Seat, Session, Sizing, Turn, Workload},
 };
 
 /// Why a step begins no more exchanges.
@@ -56,6 +56,9 @@ pub(super) struct Matter {
     pub(super) sink: Arc<dyn RunSink>,
     /// What is asked.
     pub(super) workload: Arc<Workload>,
+    /// How lengths become prompts: one sizing for the whole run. Prompts that are to come again,
+    /// and prefixes that are to be shared, must not change their length.
+    pub(super) sizing: Sizing,
     /// Seed of the run.
     pub(super) seed: u64,
     /// Number of the step.
@@ -135,10 +138,10 @@ impl<G: Ground> Drive<G> {
 
     /// Draws a session, and its first turn.
     pub(super) fn session(&self, seat: Seat, number: u64) -> Option<(Session, Turn)> {
-        let Matter { seed: run, step, workload, .. } = &self.matter;
+        let Matter { seed: run, step, workload, sizing, .. } = &self.matter;
         let draw = Draw::Session { user: seat.user, number };
         let mut rng = Pcg64Mcg::seed_from_u64(seed(*run, *step, draw));
-        let mut session = workload.open(&mut rng, seat, &self.ground.sizing());
+        let mut session = workload.open(&mut rng, seat, sizing);
         let first = session.next(None)?;
         Some((session, first))
     }

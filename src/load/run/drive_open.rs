@@ -23,7 +23,7 @@ use tokio::{
 use super::{
     drive::{Drive, Ending},
     ground::{Alarm, Bell, Ground, Waiting},
-    talk::{Opening, talk},
+    talk::{Opening, Places, talk},
 };
 use crate::{
     arrival::{Demand, Open},
@@ -31,6 +31,9 @@ use crate::{
     load::exchange::report,
     workload::Seat,
 };
+
+/// How often it is looked, behind the end of the window, whether all that was due has begun.
+const OFTEN: Duration = Duration::from_millis(1);
 
 /// Makes the requests of `open` at their times from `start` on, and returns when no more exchanges
 /// are begun. What is in flight then is left in `tasks`.
@@ -50,7 +53,7 @@ pub(super) async fn open<G: Ground>(
         // Drawn before it is due: drawn then, it would make itself late.
         let drawn = drive.session(seat(user, demand), 0);
         let due = start.after(demand.offset);
-        let all_begun = || begun.load(Ordering::Relaxed) == user;
+        let all_begun = || begun.load(Ordering::Relaxed) == user && !gate.is_awaited();
         let Some(bell) = next(drive, due, &mut bells, tasks, all_begun).await else { return };
         drive.heard(bell, gate.busy_until);
         let Some((session, first)) = drawn else {
@@ -101,9 +104,10 @@ async fn next<G: Ground>(
         match closes {
             Some(at) => {
                 sleep(at.since(drive.ground.now())).await;
-                // Those that were late are not cut off before their first turn.
+                // Those that were late are not cut off before their first turn, nor later turns that
+                // were due and wait at the gate: what waits longest would else never be measured.
                 while !all_begun() {
-                    yield_now().await;
+                    sleep(OFTEN).await;
                 }
             }
             None => pending().await,
@@ -125,16 +129,19 @@ async fn next<G: Ground>(
 
 /// So many in flight at most.
 struct Gate {
-    places: Option<Arc<Semaphore>>,
+    places: Option<Arc<Places>>,
     /// When the schedule last got on after it had waited for a place.
     busy_until: Option<Stamp>,
 }
 
 impl Gate {
     fn new(most: Option<u32>) -> Self {
-        let places =
-            |most: u32| Arc::new(Semaphore::new(usize::try_from(most.max(1)).unwrap_or(1)));
-        Self { places: most.map(places), busy_until: None }
+        Self { places: most.map(|most| Arc::new(Places::new(most))), busy_until: None }
+    }
+
+    /// Whether later turns wait for a place.
+    fn is_awaited(&self) -> bool {
+        self.places.as_ref().is_some_and(|places| places.are_awaited())
     }
 
     /// Waits for a place for the request that is due at `due`; absent when no more exchanges are
@@ -148,10 +155,10 @@ impl Gate {
         let Some(places) = &self.places else {
             return Some(Opening { due, place: None, gated: Duration::ZERO });
         };
-        let place = match Arc::clone(places).try_acquire_owned() {
+        let place = match Arc::clone(&places.free).try_acquire_owned() {
             Ok(place) => place,
             Err(_) => {
-                let place = wait(drive, Arc::clone(places), tasks).await?;
+                let place = wait(drive, Arc::clone(&places.free), tasks).await?;
                 self.busy_until = Some(drive.ground.now());
                 place
             }

@@ -152,10 +152,6 @@ impl Ground for Fake {
         Beaten::default()
     }
 
-    fn sizing(&self) -> Sizing {
-        Sizing::default()
-    }
-
     fn learn(&self, _: u32, _: &Exchange) {}
 }
 
@@ -216,6 +212,7 @@ impl Stand {
             key: &key,
             sink: &sink,
             seed: 7,
+            sizing: &Sizing::default(),
             scenario: &self.scenario,
             slos: &self.slos,
             compat: None,

@@ -2,13 +2,7 @@
 //!
 //! Owns the seam at which the tests put a clock that they move and exchanges that they script.
 
-use std::{
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
@@ -23,7 +17,7 @@ use crate::{
     load::{Link, exchange, own_beats::Beaten},
     schedule::{Lead, Pacer, Wake},
     timeline::{Exchange, Recorder, Timeline},
-    workload::{RequestPlan, Sizing},
+    workload::RequestPlan,
 };
 
 /// Room for so many token events at most is made before an exchange begins: an answer that may be
@@ -102,9 +96,6 @@ pub(super) trait Ground: Send + Sync + 'static {
     /// What our own beats had of the target so far.
     fn beaten(&self) -> Beaten;
 
-    /// How lengths become prompts.
-    fn sizing(&self) -> Sizing;
-
     /// Learns from what the server counted of a prompt that was so many words long.
     fn learn(&self, words: u32, exchange: &Exchange);
 }
@@ -125,44 +116,15 @@ pub(super) struct Live {
     sweep: Arc<str>,
     connection: Connection,
     limits: Limits,
-    settled: Arc<Settled>,
-}
-
-/// The one sizing of a run. Prompts that are to come again, and prefixes that are to be shared,
-/// must not change their length from one request to the next.
-#[derive(Debug, Default)]
-pub(super) struct Settled {
-    learnt: AtomicU32,
-    sizing: OnceLock<Sizing>,
-}
-
-impl Settled {
-    /// Answers that are learnt from before the sizing settles: one would do, if no server rounded.
-    const ENOUGH: u32 = 8;
-
-    /// The sizing that has settled, or else the one of the moment.
-    fn sizing(&self, now: impl FnOnce() -> Sizing) -> Sizing {
-        match self.learnt.load(Ordering::Relaxed) {
-            0..Self::ENOUGH => now(),
-            _ => self.sizing.get_or_init(now).clone(),
-        }
-    }
-
-    fn learnt(&self) {
-        let more = |learnt: u32| Some(learnt.saturating_add(1));
-        // It is never refused.
-        let _ = self.learnt.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-    }
 }
 
 impl Live {
     /// The ground of `order`.
-    pub(super) fn new(order: &RunOrder, pacer: Arc<Pacer>, settled: Arc<Settled>) -> Self {
+    pub(super) fn new(order: &RunOrder, pacer: Arc<Pacer>) -> Self {
         let global = &order.global;
         let total = order.scenario.timeout.unwrap_or(global.timeout);
         Self {
             pacer,
-            settled,
             link: Arc::clone(&order.link),
             model: Arc::clone(&order.key.model),
             sweep: Arc::clone(&order.key.sweep),
@@ -245,15 +207,10 @@ impl Ground for Live {
         self.link.beaten_so_far()
     }
 
-    fn sizing(&self) -> Sizing {
-        self.settled.sizing(|| self.link.sizing(&self.model))
-    }
-
     fn learn(&self, words: u32, exchange: &Exchange) {
         let usage = exchange.timeline.usage;
         if let Some(tokens) = usage.and_then(|usage| usage.prompt_tokens) {
             self.link.learn(&self.model, words, tokens);
-            self.settled.learnt();
         }
     }
 }

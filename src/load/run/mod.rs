@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `order`, `halt` | what a run is to do, and how it is ended from outside |
 //! | `conduct`, `steps` | a run from its first step to its record; which step comes next |
+//! | `sizing` | what a run asks before its first step, to learn how long its prompts become |
 //! | `step`, `course`, `stop`, `decide` | one step: its phases, its end by number, time, rule or verdict |
 //! | `drive` | what the exchanges of a step share: begin, end, tally |
 //! | `drive_closed`, `drive_open`, `talk` | users, schedules and the gate; the turns of a session |
@@ -36,6 +37,7 @@ mod order;
 mod progress;
 mod record;
 mod seeds;
+mod sizing;
 mod step;
 mod steps;
 mod stop;

@@ -50,13 +50,13 @@ impl Teller {
         });
     }
 
-    /// Tells that the step waits for what came before it to settle.
-    pub(super) fn settling(&self) {
+    /// Tells what is done before the step begins.
+    pub(super) fn before(&self, doing: &str) {
         self.sink.progress(&Progress {
             key: Arc::clone(&self.key),
             step: self.step,
             steps: self.steps,
-            doing: "settling".to_owned(),
+            doing: doing.to_owned(),
             ratio: self.ratio(0.0),
             ended: 0,
             of: self.of,

@@ -6,7 +6,9 @@ use super::{Halt, HaltReason, RunOrder, asked::asked, environment::environment};
 use crate::{
     analysis::{FindingsContext, SearchOutcome, findings},
     clock::{Stamp, Wall, unix_seconds},
-    event::{Findings, RunRecord, RunResult, SCHEMA_VERSION, StepRecord, WorkloadRecord},
+    event::{
+        Findings, RunRecord, RunResult, SCHEMA_VERSION, SizingRecord, StepRecord, WorkloadRecord,
+    },
     verdict::{Slo, State},
 };
 
@@ -27,6 +29,8 @@ pub(super) enum Cut {
 pub(super) struct Past {
     /// When it began.
     pub(super) began: Stamp,
+    /// How the length of its prompts was learnt.
+    pub(super) sizing: Option<SizingRecord>,
     /// Its steps.
     pub(super) steps: Vec<StepRecord>,
     /// Why there are no more.
@@ -37,7 +41,7 @@ pub(super) struct Past {
 
 /// The record of the run that ends now.
 pub(super) fn record(order: &RunOrder, wall: Wall, halt: &Halt, past: Past) -> RunRecord {
-    let Past { began, steps, cut, search } = past;
+    let Past { began, sizing, steps, cut, search } = past;
     let (result, reason) = result(&steps, cut, halt);
     let context = FindingsContext { slos: order.slos.clone(), search };
     RunRecord {
@@ -45,6 +49,7 @@ pub(super) fn record(order: &RunOrder, wall: Wall, halt: &Halt, past: Past) -> R
         reason,
         ended_at: wall.unix_seconds(Stamp::now()),
         findings: findings(&steps, &context),
+        sizing,
         steps,
         ..order.head(wall.unix_nanos(began))
     }
@@ -79,6 +84,7 @@ impl RunOrder {
             cost_per_hour: target.cost_per_hour,
             workloads: self.workloads(),
             seed: self.seed,
+            sizing: None,
             calibration: self.calibration.clone(),
             steps: Vec::new(),
             findings: Findings {

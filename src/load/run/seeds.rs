@@ -6,6 +6,8 @@
 pub(super) enum Draw {
     /// The due times of a step.
     Arrivals,
+    /// The lengths and prompts of the sizing, which is before the first step.
+    Sizing,
     /// A session: that of a user of a closed loop, by number, or the one request of an open loop.
     Session {
         /// The user; in an open loop the number of the request.
@@ -21,6 +23,7 @@ pub(super) fn seed(run: u64, step: u32, draw: Draw) -> u64 {
     let parts = match draw {
         Draw::Arrivals => [0, 0, 0],
         Draw::Session { user, number } => [1, user, number],
+        Draw::Sizing => [2, 0, 0],
     };
     let start = mix(run, u64::from(step));
     parts.into_iter().fold(start, mix)
@@ -47,6 +50,7 @@ mod tests {
         for run in 0..4 {
             for step in 0..8 {
                 assert!(seeds.insert(seed(run, step, Draw::Arrivals)));
+                assert!(seeds.insert(seed(run, step, Draw::Sizing)));
                 for user in 0..50 {
                     for number in 0..20 {
                         assert!(seeds.insert(seed(run, step, Draw::Session { user, number })));

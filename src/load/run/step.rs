@@ -27,14 +27,14 @@ use super::{
 };
 use crate::{
     analysis::cause,
-    arrival::{Arrival, Closed},
+    arrival::Arrival,
     clock::{Stamp, Wall},
     config::{Requests, Scenario},
     event::{RunKey, RunSink, StepRecord, dollars_per_million_tokens},
     measure::Compat,
     tally::{Looked, StepTally, Surroundings, TallySpec},
-    verdict::Slo,
-    workload::Workload,
+    verdict::{Slo, State},
+    workload::{Sizing, Workload},
 };
 
 /// How often the runtime is asked how late it runs. A p99 needs a hundred answers, so this is what
@@ -63,6 +63,8 @@ pub(super) struct Common<'a> {
     pub(super) key: &'a Arc<RunKey>,
     pub(super) sink: &'a Arc<dyn RunSink>,
     pub(super) seed: u64,
+    /// How lengths become prompts.
+    pub(super) sizing: &'a Sizing,
     pub(super) scenario: &'a Scenario,
     pub(super) slos: &'a [Arc<Slo>],
     pub(super) compat: Option<Compat>,
@@ -126,6 +128,7 @@ pub(super) async fn step<G: Ground>(
         key: Arc::clone(common.key),
         sink: Arc::clone(common.sink),
         workload: Arc::clone(&plan.workload),
+        sizing: common.sizing.clone(),
         seed: common.seed,
         step: plan.step,
     };
@@ -170,8 +173,16 @@ pub(super) async fn step<G: Ground>(
         beat_output: beats.output,
     };
     joined(&mut record, seen, &answers, own);
+    withhold(&mut record);
     record.cause = cause(&record);
     Some(Done { record, ending, counts, failures, looked })
+}
+
+/// What is not valid certifies nothing, whatever was counted.
+fn withhold(record: &mut StepRecord) {
+    if !record.validity.is_valid() {
+        record.standings.iter_mut().for_each(|standing| standing.state = State::NotEnoughData);
+    }
 }
 
 /// Looks after the drive until it is over and drained.
@@ -229,7 +240,7 @@ fn course(scenario: &Scenario, plan: &StepPlan, start: Stamp) -> (Course, Option
         (None, None) => None,
     };
     let building = match (&plan.arrival, &plan.decider) {
-        (Arrival::Closed(users), _) => building(users),
+        (Arrival::Closed(users), _) => users.building(),
         (Arrival::Open(_), Some(decider)) => decider.builds(),
         (Arrival::Open(_), None) => Duration::ZERO,
     };
@@ -240,15 +251,6 @@ fn course(scenario: &Scenario, plan: &StepPlan, start: Stamp) -> (Course, Option
     }
     let course = Course::new(start, warmup, building, count, scenario.duration);
     (course, count.map(|count| count.saturating_add(warmup.requests)))
-}
-
-/// For how long users still enter: the load is then not yet the one that is judged. A ramp is the
-/// load itself.
-fn building(users: &Closed) -> Duration {
-    match users.ramp {
-        Some(_) => Duration::ZERO,
-        None => users.entries().last().unwrap_or_default(),
-    }
 }
 
 /// Why a step ended before its time, for its record.

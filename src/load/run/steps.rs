@@ -150,6 +150,12 @@ impl Steps {
             return;
         }
         let decider = &searching.decider;
+        // Of requests that come at random no larger share meets another than are in flight on
+        // average; those of users never come alone for long.
+        let met_others = done.record.achieved.in_flight_mean.unwrap_or(f64::INFINITY);
+        if searching.spec.of == Quantity::Rate && decider.missed_alone(&done.looked, met_others) {
+            searching.search.missed_alone();
+        }
         let found = match done.ending {
             Ending::Decided(found) => Some(found),
             _ => None,
@@ -161,6 +167,15 @@ impl Steps {
             n: done.looked.n,
             goodput: done.record.rates.goodput_requests_per_second,
         });
+    }
+
+    /// Whether it is a search in which the step that came last had a level that was met before, or
+    /// one below.
+    pub(super) fn met_before(&self) -> bool {
+        match &self.kind {
+            Kind::Levels(_) => false,
+            Kind::Search(searching) => searching.search.was_met_at(searching.level),
+        }
     }
 
     /// What the search has found, if it is one.

@@ -2,7 +2,13 @@
 //!
 //! Owns thinking, and the wait of a later turn for a place at the gate. Both drives use it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -25,6 +31,49 @@ pub(super) struct Opening {
     pub(super) gated: Duration,
 }
 
+/// The places of a gate.
+#[derive(Debug)]
+pub(super) struct Places {
+    pub(super) free: Arc<Semaphore>,
+    /// Later turns that are due and wait for one.
+    waiting: AtomicU64,
+}
+
+impl Places {
+    /// So many.
+    pub(super) fn new(most: u32) -> Self {
+        let most = usize::try_from(most.max(1)).unwrap_or(1);
+        Self { free: Arc::new(Semaphore::new(most)), waiting: AtomicU64::new(0) }
+    }
+
+    /// Whether later turns are due and wait for one.
+    pub(super) fn are_awaited(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > 0
+    }
+
+    /// Waits for one, first come, first served. Nobody closes them, so there is one in the end.
+    async fn wait(&self) -> Option<OwnedSemaphorePermit> {
+        let _waiting = Waiting::begin(&self.waiting);
+        Arc::clone(&self.free).acquire_owned().await.ok()
+    }
+}
+
+/// One that waits, also if it is called away.
+struct Waiting<'a>(&'a AtomicU64);
+
+impl<'a> Waiting<'a> {
+    fn begin(waiting: &'a AtomicU64) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// What became of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Talked {
@@ -40,7 +89,7 @@ pub(super) async fn talk<G: Ground>(
     mut session: Session,
     first: Turn,
     opening: Opening,
-    gate: Option<&Arc<Semaphore>>,
+    gate: Option<&Arc<Places>>,
 ) -> Talked {
     let Opening { mut due, mut place, mut gated } = opening;
     let mut turn = first;
@@ -70,17 +119,16 @@ pub(super) async fn talk<G: Ground>(
     }
 }
 
-/// Waits for a place, first come, first served: the place, and how long it took from `due`.
+/// Waits for a place: the place, and how long it took from `due`.
 async fn enter<G: Ground>(
-    gate: Option<&Arc<Semaphore>>,
+    gate: Option<&Arc<Places>>,
     drive: &Drive<G>,
     due: Stamp,
 ) -> (Option<OwnedSemaphorePermit>, Duration) {
     let Some(gate) = gate else { return (None, Duration::ZERO) };
-    if let Ok(place) = Arc::clone(gate).try_acquire_owned() {
+    if let Ok(place) = Arc::clone(&gate.free).try_acquire_owned() {
         return (Some(place), Duration::ZERO);
     }
-    // Nobody closes the gate, so there is always a place in the end.
-    let place = Arc::clone(gate).acquire_owned().await.ok();
+    let place = gate.wait().await;
     (place, drive.ground.now().since(due))
 }

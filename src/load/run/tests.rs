@@ -21,7 +21,7 @@ use crate::{
     config::{Bound, StopWhen, Warmup},
     telemetry::Moment,
     timeline::Outcome,
-    verdict::{Judge, Metric, Slo, State, Threshold},
+    verdict::{Judge, Metric, RISK, Slo, State, Threshold, certify},
     workload::{Expect, Length, PrefixRole, Reuse, Synthetic, Think, UserPrefix, Workload},
 };
 
@@ -142,6 +142,22 @@ async fn what_is_late_is_sent_late_and_never_skipped_or_moved() {
     assert_eq!(dues(&seen), dues(&wanted));
     assert!(seen.iter().all(|one| one.began >= one.due + 300 * MS));
     assert!(!done(step).record.validity.is_valid(), "a client that is late says so");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_is_not_valid_has_counts_and_no_verdict() {
+    for (lag, misses, else_) in [(300 * MS, 0, State::Pass), (700 * MS, 300, State::Fail)] {
+        let slos = vec![half_a_second()];
+        let stand = Stand { lag, slos, ..Stand::default().requests(300) };
+        let (step, _) = stand.step(open(Pattern::Constant { rate: 20.0 }, None), ok(10 * MS)).await;
+        let record = done(step).record;
+        assert!(!record.validity.is_valid(), "the client is late");
+        for standing in &record.standings {
+            assert_eq!((standing.n, standing.misses), (300, misses));
+            assert_eq!(standing.state, State::NotEnoughData);
+            assert_eq!(certify(300, misses, 0.95, RISK), else_);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -420,6 +436,24 @@ async fn a_bell_that_comes_after_the_end_of_the_window_is_still_heard() {
     let stand = Stand { lag: 300 * MS, ..Stand::default() }.lasting(Duration::from_secs(2));
     let (_, seen) = stand.step(open(Pattern::Constant { rate: 10.0 }, None), ok(MS)).await;
     assert_eq!(seen.len(), 20, "all that were due in the window were sent, if late");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_later_turn_that_waits_at_the_gate_is_begun_if_it_was_due_in_the_window() {
+    const WINDOW: Duration = Duration::from_secs(10);
+    let stand = Stand { workload: conversation(), ..Stand::default() }.lasting(WINDOW);
+    let arrival = open(Pattern::Constant { rate: 0.5 }, Some(1));
+    let (step, seen) = stand.step(arrival, ok(1_500 * MS)).await;
+    assert_eq!(done(step).ending, Ending::Full);
+    // One place for five sessions: many of their turns wait until after the end of the window.
+    assert!(seen.iter().any(|one| one.messages > 1 && one.began > WINDOW), "{seen:?}");
+    for turn in seen.iter().filter(|one| one.messages < 5) {
+        // Half a second more than a second to answer, two to think.
+        let next = turn.began + 3_500 * MS;
+        let follows =
+            |one: &&Seen| one.messages == turn.messages + 2 && one.due.abs_diff(next) < 3 * MS;
+        assert_eq!(seen.iter().any(|one| follows(&one)), next < WINDOW, "{turn:?} in {seen:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

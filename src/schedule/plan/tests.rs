@@ -1,3 +1,5 @@
+mod random;
+
 use jiff::Timestamp;
 
 use super::*;
@@ -248,9 +250,26 @@ fn whoever_asks_gets_the_target_or_is_told_who_has_it() {
     let other = plan.request(of("y", ""), now);
     assert_eq!((other.runs.len(), &other.refused[0].1), (0, &busy));
     // The second model is taken back before its turn.
-    plan.withdraw(&key("x", "a", "m2"));
+    assert!(plan.withdraw(&key("x", "a", "m2")));
+    assert!(!plan.withdraw(&key("x", "a", "m2")), "it waits no longer");
     assert!(plan.ended(&key("x", "a", "m1"), now).is_empty());
     assert_eq!(plan.request(of("y", ""), now).runs.len(), 1);
+}
+
+#[test]
+fn what_is_taken_back_is_what_was_asked_for_and_not_what_is_due() {
+    let mut plan = plan(
+        "- {name: x, cron: '0 * * * *', targets: [a], scenario: s, overlap: queue}\n",
+        "2026-03-01T00:30:00Z",
+    );
+    let asked = plan.request(|_| true, at("2026-03-01T00:59:00Z"));
+    assert_eq!(asked.runs.len(), 2);
+    let now = at("2026-03-01T01:00:00Z");
+    assert_eq!(told(&plan.look(now)), ["wait x@a/m1 Schedule", "wait x@a/m2 Schedule"]);
+    assert!(plan.withdraw(&key("x", "a", "m2")));
+    assert_eq!(told(&plan.ended(&key("x", "a", "m1"), now)), ["start x@a/m1 Schedule"]);
+    assert!(!plan.withdraw(&key("x", "a", "m2")), "that one nobody asked for");
+    assert_eq!(told(&plan.ended(&key("x", "a", "m1"), now)), ["start x@a/m2 Schedule"]);
 }
 
 #[test]

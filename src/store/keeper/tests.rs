@@ -36,6 +36,7 @@ fn record(key: &RunKey, at: i64, result: RunResult) -> RunRecord {
         labels: std::collections::BTreeMap::new(),
         cost_per_hour: None,
         seed: 1,
+        sizing: None,
         workloads: std::collections::BTreeMap::new(),
         calibration: None,
         steps: Vec::new(),
@@ -176,12 +177,32 @@ fn a_run_that_was_cut_off_is_closed_with_the_steps_that_it_had() {
 }
 
 #[test]
+fn a_draft_beside_the_record_of_its_run_is_none() {
+    let place = Place::new();
+    let key = key("a");
+    let id = RunId::new(&key, 100 * SECOND);
+    let store = place.open();
+    let whole = Arc::new(record(&key, 100, RunResult::Success));
+    store.save(Arc::clone(&whole));
+    store.close();
+    // As if the process had died after the record was put there, and before the draft went.
+    let begun = record(&key, 100, RunResult::Interrupted);
+    let draft = serde_json::to_vec(&begun).expect("written");
+    fs::write(place.runs().join(format!("{id}.running")), draft).expect("written");
+    let store = place.open();
+    assert!(store.recover().is_empty(), "it was not cut off");
+    assert_eq!(store.get(&id), Some(whole));
+    store.close();
+    assert_eq!((place.files(), place.errors()), (vec![format!("{id}.json")], 0));
+}
+
+#[test]
 fn a_sweep_is_watched_from_the_first_time_on_and_that_is_no_due_time() {
     let place = Place::new();
     let key = key("a");
     for at in [100, 200] {
         let store = place.open();
-        store.watched(&key, at);
+        store.watched(&key, at, "daily".to_owned());
         store.close();
     }
     let store = place.open();
@@ -190,10 +211,16 @@ fn a_sweep_is_watched_from_the_first_time_on_and_that_is_no_due_time() {
     store.due(&key, 300);
     store.close();
     let store = place.open();
-    store.watched(&key, 400);
+    store.watched(&key, 400, "daily".to_owned());
     store.close();
+    let store = place.open();
     let Latest { last_due, seen, .. } = store.latest(&key);
     assert_eq!((last_due, seen), (Some(300), Some(300)));
+    // By another schedule it is watched from now on.
+    store.watched(&key, 500, "hourly".to_owned());
+    store.close();
+    let Latest { last_due, seen, schedule, .. } = store.latest(&key);
+    assert_eq!((last_due, seen, schedule.as_deref()), (Some(300), Some(500), Some("hourly")));
     assert_eq!(place.errors(), 0);
 }
 

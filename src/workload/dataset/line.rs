@@ -18,6 +18,17 @@ struct Roles {
     role: &'static str,
     text: &'static str,
     known: &'static str,
+    opens: Opens,
+}
+
+/// Who may speak first.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Opens {
+    /// The model, too: the record is a request, and is sent as it is.
+    Anybody,
+    /// The user. What a model said before is the end of something that was cut off, and chat
+    /// templates refuse it.
+    User,
 }
 
 const SHAREGPT: Roles = Roles {
@@ -25,6 +36,7 @@ const SHAREGPT: Roles = Roles {
     role: "from",
     text: "value",
     known: "system, human, user, gpt, chatgpt, assistant, model, bing, bard",
+    opens: Opens::User,
 };
 
 const MESSAGES: Roles = Roles {
@@ -32,6 +44,7 @@ const MESSAGES: Roles = Roles {
     role: "role",
     text: "content",
     known: "system, developer, user, assistant",
+    opens: Opens::Anybody,
 };
 
 /// Reads one line; absent if no user says anything in it.
@@ -49,7 +62,7 @@ pub(super) fn read(line: &str) -> Result<Option<Record>, DatasetFault> {
     } else if let Some(prompt) = fields.get("prompt") {
         let text = text(prompt, || "prompt".to_owned())?;
         let said = Said { before: Vec::new(), text, answer_tokens: None };
-        let said = Some(said).filter(|said| !said.text.is_empty());
+        let said = Some(said).filter(|said| !said.text.trim().is_empty());
         record(said.into_iter().collect(), |_| 0, &fields)
     } else {
         Err(DatasetFault::Form)
@@ -89,11 +102,14 @@ fn conversation(fields: &Fields, roles: &Roles) -> Result<Vec<Said>, DatasetFaul
             }
         };
         match role {
+            // Nothing is said, and servers refuse an empty message.
+            Role::User if text.trim().is_empty() => {}
             Role::User => {
                 let before = std::mem::take(&mut before);
                 turns.push(Said { before, text, answer_tokens: None });
             }
             Role::System => before.push(Message { role, content: text }),
+            Role::Assistant if turns.is_empty() && roles.opens == Opens::User => {}
             Role::Assistant => {
                 // Only the first message behind a turn is the answer to it.
                 if let Some(turn) = turns.last_mut().filter(|_| before.is_empty()) {

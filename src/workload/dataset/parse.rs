@@ -102,14 +102,35 @@ mod tests {
 
     #[test]
     fn lines_that_ask_nothing_are_left_out() {
-        let text = "{\"conversations\": []}\n{\"prompt\": \"\"}\n{\"prompt\": \"p\"}\n";
+        let text = concat!(
+            "{\"conversations\": []}\n{\"prompt\": \"\"}\n{\"prompt\": \"p\"}\n{\"prompt\": \" \\n\"}\n",
+            "{\"conversations\": [{\"from\": \"human\", \"value\": \"\"}, {\"from\": \"gpt\", \"value\": \"a\"}]}\n",
+        );
         let dataset = Dataset::parse(text).expect("a dataset");
-        assert_eq!((dataset.len(), dataset.skipped()), (1, 2));
+        assert_eq!((dataset.len(), dataset.skipped()), (1, 4));
         assert!(dataset.has_unsaid);
         assert_eq!(
             error("{\"conversations\": [{\"from\": \"gpt\", \"value\": \"hello\"}]}"),
             "the dataset has no line in which a user says anything"
         );
+    }
+
+    #[test]
+    fn a_conversation_begins_with_its_user() {
+        let text = concat!(
+            r#"{"conversations": [{"from": "system", "value": "s"}, {"from": "gpt", "value": "so"}, "#,
+            r#"{"from": "human", "value": " "}, {"from": "human", "value": "hi"}, {"from": "gpt", "value": "a"}]}"#,
+            "\n",
+            r#"{"messages": [{"role": "assistant", "content": "so"}, {"role": "user", "content": "hi"}]}"#,
+        );
+        let dataset = Dataset::parse(text).expect("a dataset");
+        let before = dataset.records.iter().map(|record| {
+            let said = &record.turns[0];
+            (&*said.text, said.before.iter().map(|message| message.role).collect())
+        });
+        let wanted = [("hi", vec![Role::System]), ("hi", vec![Role::Assistant])];
+        assert_eq!(before.collect::<Vec<(&str, Vec<Role>)>>(), wanted);
+        assert!(dataset.records[0].turns[0].answer_tokens.is_some());
     }
 
     #[test]

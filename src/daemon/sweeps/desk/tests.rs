@@ -2,7 +2,8 @@ use super::*;
 use crate::{
     config,
     daemon::{discovery::Known, fleet::Fleet},
-    event::{RunResult, RunSink as _, RunStarted, StepRecord, Trigger},
+    event::{RunResult, RunSink as _, RunStarted, StepRecord, SweepSkipped, Trigger},
+    schedule::Decision,
     sinks::{
         prometheus::{BuildInfo, Prometheus},
         recent::Recent,
@@ -97,4 +98,23 @@ async fn a_run_that_panics_ends_as_failed_and_leaves_the_target_free() {
     assert!(record.reason.as_deref().is_some_and(|why| why.contains("panicked")), "{record:?}");
     assert_eq!(shown.last.map(|last| last.id.clone()).as_deref(), Some(id.as_str()));
     store.close();
+}
+
+#[tokio::test]
+async fn a_run_that_was_asked_for_and_is_skipped_leaves_nothing_to_cancel() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut desk = desk(&folder);
+    let key = Arc::clone(desk.subjects.keys().next().expect("a subject"));
+    let sweep = Arc::clone(&desk.subjects[&key].sweep);
+    let due =
+        |trigger| Due { key: Arc::clone(&key), sweep: Arc::clone(&sweep), trigger, at: now() };
+    let id = RunId::new(&key, now());
+    desk.promised.insert(Arc::clone(&key), id.clone());
+    // What is due meanwhile is another run.
+    desk.carry_out(vec![Decision::Skip(due(Trigger::Schedule), SweepSkipped::Overlap)]);
+    assert_eq!(desk.promised.get(&key), Some(&id));
+    desk.carry_out(vec![Decision::Skip(due(Trigger::Manual), SweepSkipped::Maintenance)]);
+    assert!(desk.cancel(id.as_str()).is_err(), "there is no such run");
+    assert!(desk.taken_back.is_empty(), "the next run is not taken back in its place");
+    desk.stop(Duration::from_secs(60)).await;
 }

@@ -98,6 +98,24 @@ fn misses_are_held_against_what_is_allowed() {
 }
 
 #[test]
+fn misses_that_no_other_request_explains_are_told_apart() {
+    let decider = decider(&[slo(Judge::Each, &[0.95])]);
+    for (n, misses, met_others, alone) in [
+        (100, 90, 0.6, true),
+        // Nearly all may have waited for another.
+        (100, 90, 0.9, false),
+        (100, 100, 8.0, false),
+        // More than the 5 allowed, but that may be chance.
+        (100, 28, 0.2, false),
+        (100, 5, 0.0, false),
+        (0, 0, 0.0, false),
+    ] {
+        let looked = looked(n, &[misses, misses]);
+        assert_eq!(decider.missed_alone(&looked, met_others), alone, "{misses} at {met_others}");
+    }
+}
+
+#[test]
 fn all_slos_are_to_be_met() {
     let slos = [slo(Judge::Each, &[0.95]), slo(Judge::Each, &[0.9])];
     let mut decider = decider(&slos);
