@@ -15,5 +15,6 @@ mod sweeps;
 mod telemetry;
 
 pub use run::{Daemon, DaemonError, Options};
+pub(crate) use signals::outlive_large_files;
 pub use supervisor::Ended;
 pub use telemetry::{Onlooker, identified};

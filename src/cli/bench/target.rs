@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 
 use super::{args::Args, engine};
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     config::{Config, Global, GpuSource, Models, Retry, Scenario, Target},
     daemon::identified,
     event::Engine,
-    load::Link,
+    load::{Link, PREPARE},
     workload::Workload,
 };
 
@@ -107,7 +107,7 @@ fn gpus(named: &[String]) -> anyhow::Result<Vec<String>> {
 /// whether a model is needed at all.
 ///
 /// # Errors
-/// If nothing can be sent: credentials or TLS material that cannot be read.
+/// If nothing can be sent: credentials, TLS material or a tokenizer that cannot be read.
 pub(super) async fn survey(
     args: &Args,
     target: Target,
@@ -115,6 +115,7 @@ pub(super) async fn survey(
     asks: Asks,
 ) -> anyhow::Result<Surveyed> {
     let link = Link::new(Arc::new(target))?;
+    link.prepare(PREPARE).await.context("--tokenizer")?;
     let (listed, recognised) = check::survey(&link, CONTROL).await?;
     let (link, beside) = match asks {
         Asks::Models => engine::looked_for(&args.whom.engine_metrics, link).await,
@@ -169,7 +170,7 @@ fn one(
     {
         return Ok(Arc::clone(first));
     }
-    let listed = listed.map_err(|why| format!("{why}; name the model with --model"))?;
+    let listed = listed?;
     let first = check::first_that_speaks(&listed);
     first
         .map(|first| first.as_str().into())
@@ -194,8 +195,8 @@ mod tests {
         {
             assert_eq!(&*one(named, known, names.clone()).expect("a model"), wanted);
         }
-        let why = one(None, &none, Err("no connection".to_owned())).expect_err("none");
-        assert!(why.contains("no connection") && why.contains("--model"), "{why}");
+        assert!(one(None, &none, Err("no connection".to_owned())).is_err());
+        assert!(one(None, &none, listed(&[])).expect_err("none").contains("--model"));
     }
 
     #[test]
