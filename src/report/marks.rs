@@ -259,11 +259,15 @@ fn why(mark: Mark, step: &StepRecord) -> String {
             saturation(validity)
         ),
         Mark::RateNotMet => format!(
-            "{} of the intended rate was sent: raise --max-concurrency, or lower the rate",
+            "{} of the intended rate was sent in time: {}",
             step.achieved.rate_ratio.map_or_else(
                 || "less than 99 %".to_owned(),
                 |ratio| format!("{:.1} %", ratio * 100.0)
-            )
+            ),
+            match step.achieved.gated {
+                0 => "use a quieter machine, or lower the rate",
+                _ => "raise --max-concurrency, or lower the rate",
+            }
         ),
         Mark::Throttled => format!(
             "the limit of CPU held this process back for {}: give it more CPU",
@@ -314,6 +318,15 @@ mod tests {
         let line = told(&step, "retries");
         assert_eq!(line.tone, Tone::Plain);
         assert!(line.text.contains("29 stale_connection: the server had closed"), "{line:?}");
+    }
+
+    #[test]
+    fn nobody_is_told_to_raise_a_gate_that_held_nothing_up() {
+        let mut step = sample::sweep().steps.remove(1);
+        step.validity.marks = vec![Mark::RateNotMet];
+        assert!(!told(&step, "rate_not_met").text.contains("--max-concurrency"));
+        step.achieved.gated = 3;
+        assert!(told(&step, "rate_not_met").text.contains("--max-concurrency"));
     }
 
     #[test]

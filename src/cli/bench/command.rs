@@ -33,6 +33,7 @@ pub(in crate::cli) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Ex
     let (target, global) = target::target(args, known)?;
     let outputs = Outputs::prepare(&args.output, width_of_stdout())?;
 
+    bench.note.as_deref().map(tell);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let went = runtime.block_on(carry_out(args, &bench, target, global, &outputs));
     // Neither a name resolution nor a calibration that still goes on is waited for.
