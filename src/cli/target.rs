@@ -123,7 +123,7 @@ fn bare(url: &str) -> anyhow::Result<Target> {
         bail!("a base URL has neither query nor fragment");
     }
     if let Some(end) = COMPLETIONS.iter().find(|end| url.path().ends_with(*end)) {
-        bail!("the URL is of one path of the API and not of the API: leave out {end}");
+        bail!("the URL is of one path of the API, and its base is wanted: leave out {end}");
     }
     let port = url.port().map_or(String::new(), |port| format!(":{port}"));
     let name = format!("{}{port}", url.host_str().unwrap_or_default());

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, bail};
+use anyhow::{anyhow, bail};
 
 use super::{args::Args, engine};
 use crate::{
@@ -115,7 +115,8 @@ pub(super) async fn survey(
     asks: Asks,
 ) -> anyhow::Result<Surveyed> {
     let link = Link::new(Arc::new(target))?;
-    link.prepare(PREPARE).await.context("--tokenizer")?;
+    // Its words have those of its source.
+    link.prepare(PREPARE).await.map_err(|error| anyhow!("{error}"))?;
     let (listed, recognised) = check::survey(&link, CONTROL).await?;
     let (link, beside) = match asks {
         Asks::Models => engine::looked_for(&args.whom.engine_metrics, link).await,
