@@ -113,6 +113,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("axum", &["web"]),
     ("base64", &["measure", "sinks::otlp"]),
     ("clap", &["cli", "main"]),
+    ("console", &["cli"]),
     ("croner", &["calendar"]),
     ("csv", &["arrival", "report"]),
     ("flate2", &["sinks::prometheus", "sinks::otlp"]),

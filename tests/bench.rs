@@ -20,6 +20,7 @@ use std::{
     path::Path,
     process::{Child, ChildStderr, Command, Output, Stdio},
     thread,
+    time::Duration,
 };
 
 use daemon::tokenbeat;
@@ -197,7 +198,7 @@ fn nobody_there_is_not_measured() {
     let output = run(&url, &[]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("--model"), "{said}");
+    assert!(said.contains("is the server up") && !said.contains("--model"), "{said}");
     let output = run(&url, &["--model", "m", "--requests", "3", "--format", "json"]);
     assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
     let record = json(&output.stdout);
@@ -273,10 +274,11 @@ fn wrong_flags_are_refused_before_anything_is_sent() {
     let missing = path(folder.path(), "none/run.json");
     for (flags, words) in [
         (&["--concurrency", "4", "--request-rate", "5"][..], "--max-concurrency"),
-        (&["--concurrency", "0"], "--concurrency"),
+        (&["--concurrency", "0"], "a whole number above 0"),
         (&["--request-rate", "inf"], "--concurrency"),
         (&["--find-max-goodput"], "--goodput"),
         (&["--goodput", "speed:3"], "ttft"),
+        (&["--goodput", "ttft:"], "--goodput: the time of ttft"),
         (&["--slo", "interactiv"], "interactive"),
         (&["--format", "xml"], "flat-json"),
         (&["--compat", "ab"], "genai-perf"),
@@ -288,6 +290,7 @@ fn wrong_flags_are_refused_before_anything_is_sent() {
         (&["--scenario", "find_capacity"], "--slo NAME"),
         (&["--output", &missing], "cannot write"),
         (&["--tokenizer", &missing], "--tokenizer"),
+        (&["--tokenizer", "Cargo.toml"], "not a tokenizer.json"),
     ] {
         let output = run(sim.base_url(), flags);
         let said = text(&output.stderr);
@@ -316,6 +319,19 @@ fn a_file_that_cannot_be_written_costs_no_other_form() {
     assert!(text(&output.stderr).contains("/dev/full"), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("Time to first token"), "{}", text(&output.stdout));
     assert!(fs::read_to_string(csv).expect("written").contains("sim-8b"));
+}
+
+#[test]
+fn a_file_that_may_not_grow_costs_no_result() {
+    let (sim, folder) = (quick(), tempfile::tempdir().expect("a folder"));
+    let bench = bench(sim.base_url(), &["-n", "2", "-o", &path(folder.path(), "run.json")]);
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -f 0 && exec \"$@\"", "sh"]).arg(bench.get_program());
+    let output = limited.args(bench.get_args()).output().expect("the binary runs");
+    let said = text(&output.stderr);
+    assert_eq!((output.status.code(), said.contains("cannot write")), (Some(1), true), "{said}");
+    assert!(text(&output.stdout).contains("Time to first token"), "{}", text(&output.stdout));
+    assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 0, "{said}");
 }
 
 #[test]
@@ -389,6 +405,28 @@ fn an_interrupt_keeps_what_there_is() {
     let record = json(&output.stdout);
     assert_eq!(record["result"], "cancelled", "{record}");
     assert_eq!(record["steps"][0]["n"], 20, "{record}");
+}
+
+#[test]
+fn a_sigterm_that_comes_twice_at_once_is_one() {
+    let sim = engine(SimSpec { itl: Dist::constant_ms(200.0), ..SimSpec::default() });
+    let child = bench(sim.base_url(), &["--requests", "2", "--warmup", "0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
+    let asked = || sim.handle().recent_requests().iter().any(|it| it.method == "POST");
+    daemon::until("a request", || asked().then_some(()));
+    kill(pid, Signal::SIGTERM).expect("it runs");
+    // At once, the kernel would make one of them.
+    thread::sleep(Duration::from_millis(20));
+    kill(pid, Signal::SIGTERM).expect("it runs");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(
+        (output.status.code(), text(&output.stderr).contains("giving up")),
+        (Some(143), false)
+    );
 }
 
 #[test]

@@ -76,7 +76,8 @@ const fn remedy(mark: Mark) -> &'static str {
              load, and see what `tokenbeat bench --calibrate` says it can be trusted for"
         }
         Mark::RateNotMet => {
-            "less was sent than was due; raise the gate, or lower the rate to what can be sent"
+            "less was sent than was due; raise the gate if there is one, or lower the rate to what can be \
+             sent"
         }
         Mark::Throttled => "the CPU limit of our cgroup held us back; raise it",
         Mark::WindowTooShort => {

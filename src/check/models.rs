@@ -51,9 +51,16 @@ pub(crate) async fn survey(
     let models = match control.ask(MODELS).await {
         Ok(heard) => match list(heard, None) {
             (Some(names), _) => Ok(names),
-            (None, check) => Err(control.scrub(check.detail)),
+            (None, check) => {
+                let why = format!("{}; name the model with --model", check.detail);
+                Err(control.scrub(why))
+            }
         },
-        Err(silence) => Err(control.scrub(format!("{MODELS}: {silence}"))),
+        Err(silence) => {
+            let why =
+                format!("{MODELS}: {silence}; is the server up, and does the URL lead to it?");
+            Err(control.scrub(why))
+        }
     };
     let engine = if models.is_ok() { engine::recognise(&mut control).await } else { None };
     Ok((models, engine))

@@ -122,10 +122,16 @@ fn bare(url: &str) -> anyhow::Result<Target> {
     if url.query().is_some() || url.fragment().is_some() {
         bail!("a base URL has neither query nor fragment");
     }
+    if let Some(end) = COMPLETIONS.iter().find(|end| url.path().ends_with(*end)) {
+        bail!("the URL is of one path of the API, and its base is wanted: leave out {end}");
+    }
     let port = url.port().map_or(String::new(), |port| format!(":{port}"));
     let name = format!("{}{port}", url.host_str().unwrap_or_default());
     Ok(Target::plain(&name, url, Api::OpenaiChat, Models::List(Vec::new())))
 }
+
+/// Ends of URLs that lead to completions and not to the API.
+const COMPLETIONS: [&str; 2] = ["/chat/completions", "/completions"];
 
 /// Whether what should be the name of a variable is more likely the key: then it is not shown.
 fn looks_like_a_key(variable: &str) -> bool {
@@ -222,5 +228,8 @@ mod tests {
             let refusal = format!("{:#}", bare(url).expect_err(url));
             assert!(!refusal.contains("hunter2"), "{refusal}");
         }
+        let refusal = bare("http://h/hunter2/v1/chat/completions").expect_err("a path").to_string();
+        assert!(refusal.contains("leave out /chat/completions"), "{refusal}");
+        assert!(!refusal.contains("hunter2"), "{refusal}");
     }
 }

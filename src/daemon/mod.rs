@@ -16,5 +16,6 @@ mod sweeps;
 mod telemetry;
 
 pub use run::{Daemon, DaemonError, Options};
+pub(crate) use signals::outlive_large_files;
 pub use supervisor::Ended;
 pub use telemetry::{Onlooker, identified};

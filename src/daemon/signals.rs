@@ -8,6 +8,17 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// process may have (`ulimit -f`, systemd's `LimitFSIZE`).
 const FILE_TOO_LARGE: i32 = 25;
 
+/// From here on a write beyond the largest file fails, as on a full disk, and does not end the
+/// process. Within a runtime.
+///
+/// # Errors
+/// If the system does not let us.
+pub(crate) fn outlive_large_files() -> io::Result<()> {
+    // Nobody waits for it: it is enough that it is caught.
+    drop(signal(SignalKind::from_raw(FILE_TOO_LARGE))?);
+    Ok(())
+}
+
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Request {
@@ -26,9 +37,7 @@ pub(super) struct Signals {
 
 impl Signals {
     pub(super) fn catch() -> io::Result<Self> {
-        // Nobody waits for it: caught, it no longer ends the process, and the write that was too
-        // much fails instead, as on a full disk.
-        drop(signal(SignalKind::from_raw(FILE_TOO_LARGE))?);
+        outlive_large_files()?;
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

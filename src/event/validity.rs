@@ -79,6 +79,16 @@ pub enum PressureOf {
 }
 
 impl Validity {
+    /// The most that the runtime may stall at p99, in seconds.
+    pub const STALL: f64 = 0.010;
+
+    /// The most of the time in which something of ours may wait for a CPU. What such waits do to
+    /// stamps and to the moments of sending has limits of its own. This one is for what is not seen
+    /// there: users whose answers are read late ask again later, so that less is asked. Short waits at
+    /// every wake-up are usual on a machine with neighbours, and add up to a share that harms nothing;
+    /// half of the time is more than that.
+    pub const PRESSURE: f64 = 0.5;
+
     /// The share of the step in which something of our own waited for a CPU, where that is known.
     pub fn own_cpu_pressure(&self) -> Option<f64> {
         self.cpu_pressure_ratio.filter(|_| self.cpu_pressure_of == Some(PressureOf::Own))

@@ -7,13 +7,16 @@ use super::{
 };
 use crate::event::{Cause, CauseRecord, EngineSource, StepEngine, StepGpu, StepRecord};
 
+/// What was missed where exchanges failed, in place of a latency.
+const FAILED: &str = "failed";
+
 /// The lines of a step; none where nothing is known.
 pub(super) fn lines(step: &StepRecord, frame: Frame) -> Vec<Line> {
     let joined = |parts: Vec<String>| parts.join(frame.dot());
     let plain = |label: &str, parts| Line::new(Tone::Plain, label, joined(parts));
     let mut lines = Vec::new();
     lines.extend(step.cause.as_ref().map(|cause| {
-        let parts = [cause_words(cause.cause).to_owned()]
+        let parts = [cause_words(cause, step.engine.is_some()).to_owned()]
             .into_iter()
             .chain(cause_evidence(cause))
             .collect();
@@ -27,9 +30,9 @@ pub(super) fn lines(step: &StepRecord, frame: Frame) -> Vec<Line> {
     lines
 }
 
-/// A cause in words.
-pub const fn cause_words(cause: Cause) -> &'static str {
-    match cause {
+/// A cause in words. `told` says whether the engine's own metrics are known.
+pub fn cause_words(cause: &CauseRecord, told: bool) -> &'static str {
+    match cause.cause {
         Cause::Client => "requests were late or waited on our own side",
         Cause::Network => "time was lost between us and the engine",
         Cause::Queue => "requests waited in the engine's queue",
@@ -38,6 +41,10 @@ pub const fn cause_words(cause: Cause) -> &'static str {
         Cause::Preemption => "the engine put requests back for want of KV cache",
         Cause::GpuThrottle => "the clocks of the GPUs were held down",
         Cause::ColdStart => "the engine had just been started",
+        Cause::Unknown if cause.missed == FAILED => {
+            "the target answered with failures: its log says why"
+        }
+        Cause::Unknown if told => "what is known does not say",
         Cause::Unknown => "what is known does not say; `engine_metrics` of the target may",
     }
 }
@@ -102,6 +109,8 @@ fn gpu(told: &StepGpu) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::report::sample;
 
@@ -134,5 +143,19 @@ mod tests {
         let sources = ["from answers: prefill, prefix hit ratio", "inferred: queue"];
         assert!(told[1].text.ends_with(&sources.join(Frame::Ascii.dot())), "{told:?}");
         assert_eq!(told[2].text, "2");
+    }
+
+    #[test]
+    fn nobody_is_sent_for_metrics_that_are_there() {
+        let unknown = |missed: &str| CauseRecord {
+            cause: Cause::Unknown,
+            missed: missed.to_owned(),
+            evidence: BTreeMap::new(),
+        };
+        assert!(cause_words(&unknown("ttft"), false).contains("engine_metrics"));
+        assert!(!cause_words(&unknown("ttft"), true).contains("engine_metrics"));
+        for told in [false, true] {
+            assert!(cause_words(&unknown(FAILED), told).contains("its log"));
+        }
     }
 }

@@ -12,8 +12,9 @@ use super::{
 };
 use crate::event::{RunRecord, StepRecord};
 
-/// The runs side by side, as text or Markdown; absent of fewer than two.
-pub fn comparison(runs: &[&RunRecord], frame: Frame) -> Option<String> {
+/// The runs side by side, as text of at most `width` characters a line, or as Markdown; absent of
+/// fewer than two.
+pub fn comparison(runs: &[&RunRecord], frame: Frame, width: Option<usize>) -> Option<String> {
     let grid = grid(runs, frame)?;
     let best = best(runs, frame);
     let note = runs.iter().find_map(|run| sweep::footnote(run));
@@ -26,9 +27,10 @@ pub fn comparison(runs: &[&RunRecord], frame: Frame) -> Option<String> {
             let _ = note.map(|note| writeln!(text, "\n{}", markdown::plain(note)));
         }
         Frame::Box | Frame::Ascii => {
-            let _ = write!(text, "Models compared\n{}", grid.draw(frame));
+            text.push_str("Models compared\n");
+            super::text::draw(&mut text, grid, &sweep::SPARE, frame, width);
             let _ = note.map(|note| writeln!(text, "{note}"));
-            super::text::put(&mut text, &best);
+            super::text::put(&mut text, &best, width);
         }
     }
     Some(text)
@@ -122,14 +124,14 @@ mod tests {
     #[test]
     fn models_stand_side_by_side() {
         let [slow, fast] = two();
-        insta::assert_snapshot!(comparison(&[&slow, &fast], Frame::Ascii).expect("two"));
-        let markdown = comparison(&[&slow, &fast], Frame::Markdown).expect("two");
+        insta::assert_snapshot!(comparison(&[&slow, &fast], Frame::Ascii, None).expect("two"));
+        let markdown = comparison(&[&slow, &fast], Frame::Markdown, None).expect("two");
         assert!(markdown.contains("## Models") && markdown.contains("fast\\|er"), "{markdown}");
     }
 
     #[test]
     fn one_run_is_compared_with_nothing() {
-        assert_eq!(comparison(&[&sample::sweep()], Frame::Ascii), None);
+        assert_eq!(comparison(&[&sample::sweep()], Frame::Ascii, None), None);
     }
 
     #[test]

@@ -9,7 +9,8 @@ pub(super) fn grid(step: &StepRecord, frame: Frame) -> Option<Grid> {
         return None;
     }
     let statistics = Statistic::ALL.map(Statistic::as_str);
-    let mut grid = Grid::new(["By its definition (ms)"].into_iter().chain(statistics).chain(["n"]));
+    let mut grid =
+        Grid::new(["As the other tool has it (ms)"].into_iter().chain(statistics).chain(["n"]));
     for (name, latency) in &step.compat {
         let mut row = vec![name.clone()];
         row.extend(Statistic::ALL.map(|it| it.of(latency).write(1e3, 2, frame)));

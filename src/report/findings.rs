@@ -4,6 +4,7 @@ use super::{
     Frame,
     marks::{self, Line, Tone},
     number::{Statistic, grouped, percent, seconds},
+    sweep,
 };
 use crate::event::{Findings, RunRecord, SizingRecord, StepRecord};
 
@@ -49,14 +50,19 @@ pub(super) fn lines(run: &RunRecord, frame: Frame) -> Vec<Line> {
     lines
 }
 
-/// The load of the step `number`, and what `tell` says of it.
+/// The load of the step `number`, with its workload where there are several, and what `tell` says of
+/// it.
 fn at(
     run: &RunRecord,
     number: Option<u32>,
     tell: impl Fn(&StepRecord) -> String,
 ) -> Option<String> {
     let step = run.steps.iter().find(|step| Some(step.step) == number)?;
-    Some(format!("{}: {}", step.load.text, tell(step)))
+    let load = &step.load.text;
+    Some(match sweep::has_several_workloads(run) {
+        true => format!("{load}, {}: {}", step.workload, tell(step)),
+        false => format!("{load}: {}", tell(step)),
+    })
 }
 
 fn latency(step: &StepRecord, frame: Frame) -> String {
@@ -186,4 +192,22 @@ pub(super) fn heading(run: &RunRecord, frame: Frame) -> Vec<Line> {
     let reason = run.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
     lines.push(Line::new(tone, "result", format!("{result}{reason}")));
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn a_step_is_named_with_its_workload_where_there_are_several() {
+        let mut run = sample::sweep();
+        let best = |run: &RunRecord| {
+            let found = lines(run, Frame::Ascii).into_iter().find(|it| it.label == "best latency");
+            found.expect("there").text
+        };
+        assert!(best(&run).starts_with("20 users: "), "{}", best(&run));
+        run.steps[1].workload = "other".to_owned();
+        assert!(best(&run).starts_with("20 users, other: "), "{}", best(&run));
+    }
 }

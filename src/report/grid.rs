@@ -77,11 +77,33 @@ impl Grid {
         Self { head: head.into_iter().map(Into::into).collect(), rows: Vec::new() }
     }
 
+    /// Leaves out columns, those called as in `spare` in that order, until a line is no wider than
+    /// `most` characters or no more of them is there. Returns the headings that went.
+    pub(super) fn narrow<'a>(
+        &mut self,
+        most: usize,
+        spare: &[&'a str],
+        frame: Frame,
+    ) -> Vec<&'a str> {
+        let mut gone = Vec::new();
+        for heading in spare {
+            if self.widths(frame).iter().map(|width| width + 3).sum::<usize>() < most {
+                break;
+            }
+            if let Some(at) = self.head.iter().position(|head| head == heading) {
+                self.head.remove(at);
+                for row in &mut self.rows {
+                    row.remove(at);
+                }
+                gone.push(*heading);
+            }
+        }
+        gone
+    }
+
     /// The table as lines, each with its end.
     pub(super) fn draw(&self, frame: Frame) -> String {
-        let widths: Vec<usize> = (0..self.head.len())
-            .map(|at| self.lines().map(|line| width(&line[at], frame)).max().unwrap_or(0))
-            .collect();
+        let widths = self.widths(frame);
         let (heads, bars) = frame.bars();
         let [top, below, bottom] = frame.rules();
         let mut text = String::new();
@@ -96,6 +118,12 @@ impl Grid {
         }
         rule(&mut text, bottom, &widths);
         text
+    }
+
+    fn widths(&self, frame: Frame) -> Vec<usize> {
+        (0..self.head.len())
+            .map(|at| self.lines().map(|line| width(&line[at], frame)).max().unwrap_or(0))
+            .collect()
     }
 
     fn lines(&self) -> impl Iterator<Item = &Vec<String>> {
@@ -169,6 +197,22 @@ mod tests {
                 drawn.lines().map(|line| line.chars().count()).collect();
             assert_eq!(widths.len(), 1, "{drawn}");
         }
+    }
+
+    #[test]
+    fn a_narrow_terminal_costs_the_columns_that_can_be_spared() {
+        let drawn = |most, spare: &[&str]| {
+            let mut grid = grid();
+            grid.head.push("n".to_owned());
+            grid.rows.iter_mut().for_each(|row| row.push("12".to_owned()));
+            let gone = grid.narrow(most, spare, Frame::Ascii).join(" ");
+            let longest = grid.draw(Frame::Ascii).lines().map(|line| line.chars().count()).max();
+            (longest.unwrap_or(0), gone)
+        };
+        let whole = drawn(usize::MAX, &[]).0;
+        assert_eq!(drawn(whole, &["n"]), (whole, String::new()));
+        assert_eq!(drawn(whole - 1, &["n", "p99"]), (whole - 5, "n".to_owned()));
+        assert_eq!(drawn(1, &["none", "n"]).1, "n");
     }
 
     #[test]

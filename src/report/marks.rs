@@ -9,9 +9,12 @@ use super::{
     number::{count, grouped, optional, percent, seconds},
 };
 use crate::{
-    event::{Mark, Standing, StepRecord},
-    verdict::State,
+    event::{Mark, Retried, Standing, StepRecord, Validity},
+    verdict::{State, minimum_n},
 };
+
+/// The reason of a second attempt that a connection was kept open here and closed there.
+const STALE: &str = "stale_connection";
 
 /// How much a line asks for attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,12 +87,9 @@ pub(super) fn lines(step: &StepRecord, frame: Frame) -> Vec<Line> {
         Line::new(Tone::Plain, "load", load(step, frame)),
     ];
     if step.retried.attempts_max > 1 {
-        let mean = optional(step.retried.attempts_mean, 2, frame);
-        let reasons = listed(&step.retried.reasons);
-        let text = format!("attempts mean {mean}, most {}: {reasons}", step.retried.attempts_max);
-        lines.push(Line::new(Tone::Warning, "retries", text));
+        lines.push(retries(&step.retried, frame));
     }
-    lines.extend(verdicts(&step.standings));
+    lines.extend(verdicts(step));
     lines.extend(beside::lines(step, frame));
     if let Some(why) = &step.stopped {
         lines.push(Line::new(Tone::Warning, "stopped", why));
@@ -104,8 +104,26 @@ pub(super) fn lines(step: &StepRecord, frame: Frame) -> Vec<Line> {
     lines
 }
 
+/// How often requests were sent again. That a server closed a connection which it had left open
+/// costs a second attempt and says nothing of the server's health; every other reason does.
+fn retries(retried: &Retried, frame: Frame) -> Line {
+    let mean = optional(retried.attempts_mean, 2, frame);
+    let reasons = listed(&retried.reasons);
+    let text = format!("attempts mean {mean}, most {}: {reasons}", retried.attempts_max);
+    let told = |(name, count): (&String, &u64)| name != STALE && *count > 0;
+    match retried.reasons.iter().any(told) {
+        true => Line::new(Tone::Warning, "retries", text),
+        false => Line::new(
+            Tone::Plain,
+            "retries",
+            format!("{text}: the server had closed connections that were kept open"),
+        ),
+    }
+}
+
 /// The verdict of each SLO, with its thresholds where there are several.
-pub(super) fn verdicts(standings: &[Standing]) -> Vec<Line> {
+fn verdicts(step: &StepRecord) -> Vec<Line> {
+    let standings = &step.standings;
     let joint = standings.iter().filter(|standing| standing.metric.is_none());
     joint
         .map(|joint| {
@@ -134,9 +152,25 @@ pub(super) fn verdicts(standings: &[Standing]) -> Vec<Line> {
                 text.push_str(&parts.join("; "));
             }
             text.push(')');
+            match step.validity.is_valid() {
+                true => text.extend(enough(joint, standings)),
+                // However many there were.
+                false => text.push_str("; the step is not valid"),
+            }
             Line::new(Tone::of(joint.state), format!("SLO {}", joint.slo), text)
         })
         .collect()
+}
+
+/// How many requests would do, where there were too few for a verdict.
+fn enough(joint: &Standing, standings: &[Standing]) -> Option<String> {
+    if joint.state != State::NotEnoughData {
+        return None;
+    }
+    let open =
+        standings.iter().filter(|it| it.slo == joint.slo && it.state == State::NotEnoughData);
+    let needed = open.filter_map(|it| minimum_n(it.objective, it.misses)).max()?;
+    Some(format!("; a pass takes {} without another miss", grouped(needed as f64, 0)))
 }
 
 fn outcomes(step: &StepRecord, frame: Frame) -> String {
@@ -185,28 +219,52 @@ fn listed(counts: &BTreeMap<String, u64>) -> String {
     counts.collect::<Vec<_>>().join(", ")
 }
 
+/// What of the client was over its limit. All that is known where nothing is: a record of another
+/// version may have had other limits.
+fn saturation(validity: &Validity) -> String {
+    let late = [
+        ("p99 of the send lag", validity.send_lag_p99, validity.tolerated),
+        ("p99 of late stamps", validity.stamp_late_p99, validity.tolerated),
+        ("p99 of stalls", validity.stall_p99, Validity::STALL),
+    ]
+    .into_iter()
+    .filter_map(|(name, found, most)| Some((name, found?, most)))
+    .map(|(name, found, most)| {
+        (found > most, format!("{name} {}, tolerated {}", seconds(found), seconds(most)))
+    });
+    let waited = validity.own_cpu_pressure().map(|ratio| {
+        let most = Validity::PRESSURE;
+        let (ratio_told, most_told) = (percent(ratio), percent(most));
+        (
+            ratio > most,
+            format!("it waited for a CPU in {ratio_told} of the time, tolerated {most_told}"),
+        )
+    });
+    let all: Vec<_> = late.chain(waited).collect();
+    let over = all.iter().any(|(over, _)| *over);
+    let told = all.into_iter().filter(|(is_over, _)| *is_over || !over).map(|(_, text)| text);
+    told.collect::<Vec<_>>().join("; ")
+}
+
 /// Why the numbers cannot be trusted, with the evidence and what to do.
 fn why(mark: Mark, step: &StepRecord) -> String {
     let validity = &step.validity;
     let known = |value: Option<f64>| value.map_or_else(|| "unknown".to_owned(), seconds);
     match mark {
         Mark::ClientSaturated => format!(
-            "this machine itself sent or read late (p99 of the send lag {}, of late stamps {}, of \
-             stalls {}; {} is tolerated{}): use a quieter machine or a lower load",
-            known(validity.send_lag_p99),
-            known(validity.stamp_late_p99),
-            known(validity.stall_p99),
-            seconds(validity.tolerated),
-            validity.own_cpu_pressure().map_or_else(String::new, |ratio| {
-                format!("; it waited for a CPU in {} of the time", percent(ratio))
-            })
+            "this machine itself sent or read late ({}): use a quieter machine or a lower load",
+            saturation(validity)
         ),
         Mark::RateNotMet => format!(
-            "{} of the intended rate was sent: raise --max-concurrency, or lower the rate",
+            "{} of the intended rate was sent in time: {}",
             step.achieved.rate_ratio.map_or_else(
                 || "less than 99 %".to_owned(),
                 |ratio| format!("{:.1} %", ratio * 100.0)
-            )
+            ),
+            match step.achieved.gated {
+                0 => "use a quieter machine, or lower the rate",
+                _ => "raise --max-concurrency, or lower the rate",
+            }
         ),
         Mark::Throttled => format!(
             "the limit of CPU held this process back for {}: give it more CPU",
@@ -223,5 +281,58 @@ fn why(mark: Mark, step: &StepRecord) -> String {
                 foreign.map_or_else(String::new, |of| format!(" ({} of its tokens)", percent(of)));
             format!("somebody else loaded the engine{share}: run while nobody else does")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    fn told(step: &StepRecord, label: &str) -> Line {
+        let found = lines(step, Frame::Ascii).into_iter().find(|line| line.label.contains(label));
+        found.expect(label)
+    }
+
+    #[test]
+    fn what_was_over_its_limit_is_named_with_its_limit() {
+        let mut step = sample::sweep().steps.remove(2);
+        step.validity.send_lag_p99 = Some(0.000_08);
+        step.validity.stall_p99 = Some(0.012);
+        let text = told(&step, "client_saturated").text;
+        assert!(text.contains("(p99 of stalls 12.0 ms, tolerated 10.0 ms)"), "{text}");
+        step.validity.stall_p99 = Some(0.002);
+        step.validity.cpu_pressure_ratio = Some(0.71);
+        let text = told(&step, "client_saturated").text;
+        assert!(text.contains("(it waited for a CPU in 71.0 % of the time"), "{text}");
+    }
+
+    #[test]
+    fn a_connection_that_the_server_closed_is_no_warning() {
+        let mut step = sample::sweep().steps.remove(2);
+        assert_eq!(told(&step, "retries").tone, Tone::Warning);
+        step.retried.reasons = [(STALE.to_owned(), 29), ("configured".to_owned(), 0)].into();
+        let line = told(&step, "retries");
+        assert_eq!(line.tone, Tone::Plain);
+        assert!(line.text.contains("29 stale_connection: the server had closed"), "{line:?}");
+    }
+
+    #[test]
+    fn nobody_is_told_to_raise_a_gate_that_held_nothing_up() {
+        let mut step = sample::sweep().steps.remove(1);
+        step.validity.marks = vec![Mark::RateNotMet];
+        assert!(!told(&step, "rate_not_met").text.contains("--max-concurrency"));
+        step.achieved.gated = 3;
+        assert!(told(&step, "rate_not_met").text.contains("--max-concurrency"));
+    }
+
+    #[test]
+    fn a_verdict_says_what_it_lacks() {
+        let mut step = sample::sweep().steps.remove(0);
+        let text = told(&step, "SLO").text;
+        assert!(text.ends_with("; a pass takes 90 without another miss"), "{text}");
+        step.validity.marks = vec![Mark::Throttled];
+        let text = told(&step, "SLO").text;
+        assert!(text.ends_with("; the step is not valid"), "{text}");
     }
 }

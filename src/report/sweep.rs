@@ -28,6 +28,11 @@ pub(super) const COLUMNS: [&str; 11] = [
     "Verdict",
 ];
 
+/// What a narrow terminal can do without, the first first. What is left is what the hand-made tables
+/// had.
+pub(super) const SPARE: [&str; 9] =
+    ["TPOT p99", "TPOT p50", "Good", "TTFT p50", "n", "Goodput", "TTFT p99", "Valid", "Verdict"];
+
 /// What a `*` beside a rate means.
 const FOOTNOTE: &str = "* over the whole run: the window was too short for a rate of its own";
 
@@ -149,7 +154,11 @@ pub(super) fn cells(step: &StepRecord, frame: Frame) -> Vec<String> {
         rates.goodput_ratio.map_or_else(|| frame.absent().to_owned(), super::number::percent),
         step.latencies.get("e2e").map_or_else(|| "0".to_owned(), table::samples),
         validity(step),
-        verdict(step).map_or_else(|| frame.absent().to_owned(), |it| marks::verdict(it).to_owned()),
+        match verdict(step) {
+            Some(_) if !step.validity.is_valid() => "not valid".to_owned(),
+            Some(state) => marks::verdict(state).to_owned(),
+            None => frame.absent().to_owned(),
+        },
     ]
 }
 
@@ -158,5 +167,19 @@ fn rate(window: Option<f64>, whole: Option<f64>, frame: Frame) -> String {
     match (window, whole) {
         (Some(_), _) | (None, None) => optional(window, 2, frame),
         (None, Some(whole)) => format!("{}*", grouped(whole, 2)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn a_step_that_is_not_valid_has_no_verdict() {
+        let steps = sample::sweep().steps;
+        let verdicts: Vec<_> =
+            steps.iter().filter_map(|step| cells(step, Frame::Ascii).pop()).collect();
+        assert_eq!(verdicts, ["not enough data", "pass", "not valid"]);
     }
 }

@@ -7,6 +7,9 @@ use super::{
 };
 use crate::event::{Latency, StepRecord};
 
+/// What a narrow terminal can do without, the first first.
+pub(super) const SPARE: [&str; 7] = ["p75", "p90", "min", "p95", "max", "n", "p50"];
+
 /// Latencies in the order of the rows: name in the record, name for people.
 const LATENCIES: [(&str, &str); 7] = [
     ("e2e", "Request latency (ms)"),
@@ -56,7 +59,7 @@ pub(super) fn grid(step: &StepRecord, frame: Frame) -> Grid {
     grid.rows.push(rate_row("  over the whole run", whole, frame));
     for (title, rate) in [
         ("Goodput (requests per sec)", rates.goodput_requests_per_second),
-        ("Output tokens per user (per sec)", rates.user_tokens_per_second),
+        ("Tokens per user (per sec)", rates.user_tokens_per_second),
     ] {
         if rate.is_some() {
             grid.rows.push(rate_row(title, rate, frame));

@@ -184,7 +184,7 @@ pub struct FaultOrder {
 
 /// The text names no fault of the table.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no fault `{0}`; GET /sim/faults lists them")]
+#[error("no fault `{0}`; there are {names}", names = fault_names().collect::<Vec<_>>().join(", "))]
 pub struct UnknownFault(String);
 
 impl FromStr for FaultOrder {

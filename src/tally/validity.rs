@@ -17,16 +17,6 @@ const TOLERATED: f64 = 0.001;
 /// The share of the median time to first token that is tolerated, if that is more.
 const TOLERATED_SHARE: f64 = 0.01;
 
-/// The most that the runtime may stall, at p99.
-const STALL: f64 = 0.010;
-
-/// The most of the time in which something of ours may wait for a CPU. What such waits do to stamps
-/// and to the moments of sending is judged above. This is for what is not seen there: users whose
-/// answers are read late ask again later, so that less is asked. Short waits at every wake-up are usual
-/// on a machine with neighbours, and add up to a share that harms nothing; half of the time is more
-/// than that.
-const PRESSURE: f64 = 0.5;
-
 /// The least share of the schedule that must have been sent.
 const RATE: f64 = 0.99;
 
@@ -92,8 +82,8 @@ impl Evidence {
         let exceeds = |found: Option<f64>, most: f64| found.is_some_and(|found| found > most);
         let saturated = exceeds(validity.send_lag_p99, validity.tolerated)
             || exceeds(validity.stamp_late_p99, validity.tolerated)
-            || exceeds(validity.stall_p99, STALL)
-            || exceeds(validity.own_cpu_pressure(), PRESSURE);
+            || exceeds(validity.stall_p99, Validity::STALL)
+            || exceeds(validity.own_cpu_pressure(), Validity::PRESSURE);
         let too_short =
             seen.window <= 0.0 || seen.e2e_p50.is_some_and(|e2e| seen.window < EXCHANGES * e2e);
         for (mark, holds) in [

@@ -64,6 +64,14 @@ impl Looks {
         Self { lanes, at, taken: 0, decided: None }
     }
 
+    /// The fewest exchanges of a step that can pass the SLO, be all of them good; absent where no
+    /// number can.
+    pub fn fewest_to_pass(slo: &Slo) -> Option<u64> {
+        let fewest = |objective| Some(minimum_n(objective, 0)? as f64 * CAUTION.outage);
+        let fewest: Option<Vec<f64>> = slo.objectives().into_iter().map(fewest).collect();
+        fewest?.into_iter().max_by(f64::total_cmp).map(|most| most.ceil() as u64)
+    }
+
     /// The same without the looks before `n` exchanges; that at the cap stays.
     #[must_use]
     pub fn not_before(mut self, n: u64) -> Self {

@@ -37,7 +37,7 @@ impl CauseNote {
         let Degraded { slo, objective_ratio, judged, misses, cause } = degraded;
         Self {
             cause: cause.cause.as_str(),
-            words: cause_words(cause.cause).replace('`', ""),
+            words: cause_words(cause, false).replace('`', ""),
             part: part(cause),
             misses: format!("{misses} of the last {judged} beats missed {slo}"),
             evidence: std::iter::once(format!("objective {}", ratio(*objective_ratio)))

@@ -98,7 +98,7 @@ pub(super) struct WhomArgs {
 #[command(next_help_heading = "Load")]
 pub(super) struct LoadArgs {
     /// Requests in flight: a number, or a list with a step for each
-    #[arg(long, short = 'c', value_name = "N,…", value_delimiter = ',')]
+    #[arg(long, short = 'c', value_name = "N,…", value_delimiter = ',', value_parser = whole)]
     pub(super) concurrency: Vec<NonZeroU32>,
     /// Users that enter in a second at the start of a step; by default all at once
     #[arg(long, value_name = "RATE", value_parser = rate)]
@@ -117,7 +117,7 @@ pub(super) struct LoadArgs {
     pub(super) burst_size: Option<u32>,
     /// Most requests in flight of a rate: those that are due meanwhile wait, and their latencies
     /// count from when they were due
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole)]
     pub(super) max_concurrency: Option<NonZeroU32>,
     /// Repeat a recorded load: JSON lines, or the forms of Mooncake, Azure or BurstGPT
     #[arg(long, value_name = "FILE")]
@@ -160,13 +160,13 @@ pub(super) struct StepArgs {
 #[command(next_help_heading = "Workload")]
 pub(super) struct WorkloadArgs {
     /// Mean length of the prompts, in tokens; by default 200
-    #[arg(long, value_name = "TOKENS")]
+    #[arg(long, value_name = "TOKENS", value_parser = whole)]
     pub(super) isl: Option<NonZeroU32>,
     /// Its standard deviation
     #[arg(long, value_name = "TOKENS", value_parser = spread)]
     pub(super) isl_stddev: Option<f64>,
     /// Mean length of the answers, in tokens; by default 100
-    #[arg(long, value_name = "TOKENS")]
+    #[arg(long, value_name = "TOKENS", value_parser = whole)]
     pub(super) osl: Option<NonZeroU32>,
     /// Its standard deviation
     #[arg(long, value_name = "TOKENS", value_parser = spread)]
@@ -293,6 +293,10 @@ fn requests(text: &str) -> Result<RequestsArg, String> {
     }
 }
 
+fn whole(text: &str) -> Result<NonZeroU32, String> {
+    text.parse().map_err(|_| "a whole number above 0, such as 10".to_owned())
+}
+
 fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
@@ -340,6 +344,14 @@ mod tests {
         assert_eq!(requests("10x"), Ok(RequestsArg::PerUser(10)));
         for wrong in ["", "x", "0", "0x", "-1", "1.5", "10X"] {
             assert!(requests(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_whole_number_is_asked_for_in_words() {
+        assert_eq!(whole("10").map(NonZeroU32::get), Ok(10));
+        for wrong in ["", "0", "-1", "1.5", "ten", "4294967296"] {
+            assert!(whole(wrong).expect_err(wrong).contains("such as 10"), "{wrong}");
         }
     }
 

@@ -22,7 +22,6 @@ use crate::{
     config::{self, Config, Global, Target},
     event::{Calibration, RunRecord},
     load,
-    report::Frame,
 };
 
 /// Runs the benchmark. Results go to `out`, everything else to standard error.
@@ -32,8 +31,9 @@ pub(in crate::cli) fn run(args: &Args, out: &mut dyn Write) -> anyhow::Result<Ex
     let bench = scenario::build(args, config.as_ref())?;
     let known = |_: &Path| config.clone().ok_or_else(|| anyhow!("there is no --config.file"));
     let (target, global) = target::target(args, known)?;
-    let outputs = Outputs::prepare(&args.output, frame_of_stdout())?;
+    let outputs = Outputs::prepare(&args.output, width_of_stdout())?;
 
+    bench.note.as_deref().map(tell);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let went = runtime.block_on(carry_out(args, &bench, target, global, &outputs));
     // Neither a name resolution nor a calibration that still goes on is waited for.
@@ -103,9 +103,12 @@ async fn calibrated() -> anyhow::Result<Calibration> {
     calibrating.await?.context("the client cannot be calibrated")
 }
 
-/// Box drawing for a terminal, ASCII for everything else.
-fn frame_of_stdout() -> Frame {
-    if io::stdout().is_terminal() { Frame::Box } else { Frame::Ascii }
+/// The columns of the terminal that results are printed to; absent if it is none. One that does not
+/// say has room for everything.
+fn width_of_stdout() -> Option<usize> {
+    let terminal = io::stdout().is_terminal().then(console::Term::stdout)?;
+    let told = terminal.size_checked().map(|(_, columns)| usize::from(columns));
+    Some(told.filter(|columns| *columns > 0).unwrap_or(usize::MAX))
 }
 
 /// A line on standard error, which nobody has to read.

@@ -22,6 +22,8 @@ use crate::{
 pub(super) struct Outputs {
     format: Format,
     frame: Frame,
+    /// That of the terminal; absent where none is printed to.
+    width: Option<usize>,
     files: Vec<(Form, Pending)>,
 }
 
@@ -42,12 +44,13 @@ struct Pending {
 }
 
 impl Outputs {
-    /// Makes sure that every file can be written.
+    /// Makes sure that every file can be written. `width` is that of the terminal to which is printed,
+    /// if it is one.
     ///
     /// # Errors
     /// If one cannot: its folder is missing or may not be written to, its path is a folder, or two
     /// are the same.
-    pub(super) fn prepare(args: &OutputArgs, frame: Frame) -> anyhow::Result<Self> {
+    pub(super) fn prepare(args: &OutputArgs, width: Option<usize>) -> anyhow::Result<Self> {
         let mut files: Vec<(Form, Pending)> = Vec::new();
         for (form, path) in
             [(Form::Record, &args.output), (Form::Csv, &args.csv), (Form::Html, &args.html)]
@@ -63,7 +66,9 @@ impl Outputs {
                 files.push((form, pending));
             }
         }
-        Ok(Self { format: args.format, frame, files })
+        // Box drawing for a terminal, ASCII for everything else.
+        let frame = if width.is_some() { Frame::Box } else { Frame::Ascii };
+        Ok(Self { format: args.format, frame, width, files })
     }
 
     /// Writes the files as they are so far: those that the end of the run writes anew.
@@ -103,13 +108,13 @@ impl Outputs {
     fn print(&self, runs: &[&RunRecord], out: &mut dyn Write) -> anyhow::Result<()> {
         let text = match self.format {
             Format::Table => {
-                let texts = runs.iter().map(|run| report::text(run, self.frame));
-                let texts = texts.chain(report::comparison(runs, self.frame));
+                let texts = runs.iter().map(|run| report::text(run, self.frame, self.width));
+                let texts = texts.chain(report::comparison(runs, self.frame, self.width));
                 texts.collect::<Vec<_>>().join("\n\n")
             }
             Format::Markdown => {
                 let texts = runs.iter().map(|run| report::markdown(run));
-                let texts = texts.chain(report::comparison(runs, Frame::Markdown));
+                let texts = texts.chain(report::comparison(runs, Frame::Markdown, None));
                 texts.collect::<Vec<_>>().join("\n")
             }
             Format::Json => report::json(runs)?,
@@ -213,11 +218,11 @@ mod tests {
         let path = Some(folder.path().join("run"));
         let args =
             OutputArgs { format: Format::Table, output: path.clone(), csv: path, html: None };
-        let refusal = Outputs::prepare(&args, Frame::Ascii).err().expect("refused");
+        let refusal = Outputs::prepare(&args, None).err().expect("refused");
         assert!(refusal.to_string().contains("two files"), "{refusal}");
         let null = Some(PathBuf::from("/dev/null"));
         let args = OutputArgs { output: null.clone(), csv: null, ..args };
-        assert!(Outputs::prepare(&args, Frame::Ascii).is_ok());
+        assert!(Outputs::prepare(&args, None).is_ok());
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Display {
         }
         let bar = ProgressBar::with_draw_target(Some(1000), ProgressDrawTarget::stderr());
         // Without colours, so there is none to refuse.
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {bar:24} {wide_msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {bar:10} {wide_msg}") {
             bar.set_style(style);
         }
         Self::Terminal(bar)

@@ -18,9 +18,9 @@ use super::{
 };
 use crate::{
     arrival::Load,
-    config::{self, Config, Scenario},
+    config::{self, Config, Requests, Scenario},
     units::Period,
-    verdict::Slo,
+    verdict::{Looks, Slo},
 };
 
 /// What the flags are called where something in them is wrong.
@@ -52,6 +52,8 @@ pub(super) const NO_USERS: &str =
 pub(super) struct Bench {
     pub(super) scenario: Arc<Scenario>,
     pub(super) slos: Vec<Arc<Slo>>,
+    /// What is to be known before it begins.
+    pub(super) note: Option<String>,
 }
 
 /// The scenario that the flags describe. `config` is that of `--config.file`, if there is one.
@@ -95,7 +97,24 @@ pub(super) fn build(args: &Args, config: Option<&Config>) -> anyhow::Result<Benc
             }
         }
     }
-    Ok(Bench { scenario, slos })
+    let note = never_certified(&scenario, &slos);
+    Ok(Bench { scenario, slos, note })
+}
+
+/// What is said of a search whose steps end before any of them could be certified to pass.
+fn never_certified(scenario: &Scenario, slos: &[Arc<Slo>]) -> Option<String> {
+    let (Load::Search(_), Some(Requests::Count(given))) =
+        (&scenario.load, scenario.requests_per_step)
+    else {
+        return None;
+    };
+    let fewest = slos.iter().filter_map(|slo| Looks::fewest_to_pass(slo)).max()?;
+    (given < fewest).then(|| {
+        format!(
+            "no level can be certified to meet the SLO with {given} requests a step, so what is found \
+             will be an estimate: it takes {fewest}, or no --requests"
+        )
+    })
 }
 
 /// Reads the flags as a configuration.

@@ -3,7 +3,10 @@
 use anyhow::bail;
 use serde_json::{Map, Value, json};
 
-use crate::{units::Ratio, verdict::Metric};
+use crate::{
+    units::{Period, Ratio},
+    verdict::Metric,
+};
 
 /// The words of other tools for a latency, and ours.
 const WORDS: [(&str, Metric); 7] = [
@@ -37,6 +40,9 @@ pub(super) fn goodput(texts: &[String], objective: Option<Ratio>) -> anyhow::Res
             Ok(millis) => format!("{millis}ms"),
             Err(_) => time.to_owned(),
         };
+        if let Err(error) = time.parse::<Period>() {
+            bail!("--goodput: the time of {name} is {error}");
+        }
         if thresholds.insert(metric.as_str().to_owned(), time.into()).is_some() {
             bail!("--goodput: {} is bounded twice", metric.as_str());
         }
@@ -83,6 +89,8 @@ mod tests {
         for (text, words) in [
             ("ttft", "NAME:TIME"),
             ("speed:3", "there is no latency"),
+            ("ttft:", "the time of ttft"),
+            ("tpot:0.5", "the time of tpot"),
             ("ttft:1s time_to_first_token:2s", "twice"),
             (" ", "at least one"),
         ] {

@@ -2,7 +2,7 @@
 
 use std::{path::Path, pin::pin, sync::Arc, time::Duration};
 
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use tokio::time::sleep;
 
 use super::{args::Args, engine};
@@ -11,7 +11,7 @@ use crate::{
     config::{Config, Global, GpuSource, Models, Retry, Scenario, Target},
     daemon::identified,
     event::Engine,
-    load::Link,
+    load::{Link, PREPARE},
     workload::Workload,
 };
 
@@ -110,7 +110,7 @@ fn gpus(named: &[String]) -> anyhow::Result<Vec<String>> {
 /// whether a model is needed at all, and `tell` is told what is waited for.
 ///
 /// # Errors
-/// If nothing can be sent: credentials or TLS material that cannot be read.
+/// If nothing can be sent: credentials, TLS material or a tokenizer that cannot be read.
 pub(super) async fn survey(
     args: &Args,
     target: Target,
@@ -119,6 +119,9 @@ pub(super) async fn survey(
     tell: impl Fn(&str),
 ) -> anyhow::Result<Surveyed> {
     let link = Link::new(Arc::new(target))?;
+    // The message has that of its source in it.
+    let prepared = awaited("the tokenizer", &tell, link.prepare(PREPARE)).await;
+    prepared.map_err(|error| anyhow!("{error}"))?;
     let asked = check::survey(&link, CONTROL);
     let (listed, recognised) = awaited("the target to say what it is", &tell, asked).await?;
     let (link, beside) = match asks {
@@ -191,7 +194,7 @@ fn one(
     {
         return Ok(Arc::clone(first));
     }
-    let listed = listed.map_err(|why| format!("{why}; name the model with --model"))?;
+    let listed = listed?;
     let first = check::first_that_speaks(&listed);
     first
         .map(|first| first.as_str().into())
@@ -218,8 +221,8 @@ mod tests {
         {
             assert_eq!(&*one(named, known, names.clone()).expect("a model"), wanted);
         }
-        let why = one(None, &none, Err("no connection".to_owned())).expect_err("none");
-        assert!(why.contains("no connection") && why.contains("--model"), "{why}");
+        assert!(one(None, &none, Err("no connection".to_owned())).is_err());
+        assert!(one(None, &none, listed(&[])).expect_err("none").contains("--model"));
     }
 
     #[tokio::test(start_paused = true)]

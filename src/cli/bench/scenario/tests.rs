@@ -7,7 +7,7 @@ use clap::Parser;
 use super::*;
 use crate::{
     arrival::{Arrival, Load, Pattern},
-    config::Requests,
+    verdict::{Clustered, State},
     workload::{Length, Workload},
 };
 
@@ -43,6 +43,24 @@ fn without_flags_one_user_sends_ten_requests() {
     assert_eq!(levels(&[])[0].concurrency(), Some(1));
     assert_eq!(bench.scenario.warmup.requests, WARMUP);
     assert!(bench.slos.is_empty());
+}
+
+#[test]
+fn a_search_that_can_certify_nothing_says_so() {
+    let search = |flags: &[&str]| {
+        let flags = [&["--find-max-goodput", "--goodput", "ttft:60"], flags].concat();
+        bench(&flags).expect("a scenario")
+    };
+    let note = search(&["-n", "539"]).note.expect("too few");
+    assert!(note.contains("539 requests") && note.contains("it takes 540"), "{note}");
+    for enough in [&["-n", "540"][..], &["--objective", "80%", "-n", "200"], &[]] {
+        assert_eq!(search(enough).note, None, "{enough:?}");
+    }
+    // What is said is so.
+    let slo = &search(&[]).slos[0];
+    for (n, state) in [(539, State::NotEnoughData), (540, State::Pass)] {
+        assert_eq!(Looks::of(slo, n).last(&[Clustered::apart(n, 0)]), state);
+    }
 }
 
 #[test]
