@@ -38,7 +38,7 @@ Examples:
       tokenbeat bench http://localhost:8000 --scenario latency_benchmark --output run.json
 
 Exit codes: 0 done and within the SLO, 1 usage or I/O error, 2 not measured, 3 the SLO was missed,
-4 not enough data or not valid, 130 interrupted.";
+4 not enough data or not valid, 130 interrupted, 143 terminated.";
 
 /// Benchmark a target: one load, a sweep over several, or the search for the highest that it bears.
 #[derive(Clone, Debug, clap::Args)]
@@ -141,7 +141,7 @@ pub(super) struct StepArgs {
     /// How long a step lasts at most
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) duration: Option<Duration>,
-    /// Requests before those that are judged; by default the scenario's, else 1
+    /// Requests before those that are judged; by default the scenario's, else 1, and 0 of a trace
     #[arg(long, value_name = "N")]
     pub(super) warmup: Option<u64>,
     /// Pause between steps

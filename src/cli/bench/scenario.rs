@@ -36,7 +36,8 @@ const OUTPUT_TOKENS: u32 = 100;
 /// Requests of each user, and the time of a rate, where no flag says otherwise.
 const REQUESTS: &str = "10x";
 const DURATION: &str = "60s";
-/// The first request also dials, which no later one does.
+/// The first request also dials, which no later one does. A trace has each request once, so none of
+/// its requests is taken for that.
 const WARMUP: u64 = 1;
 /// The highest levels of a search, unless one is given.
 const MOST_RATE: f64 = 10_000.0;
@@ -145,7 +146,8 @@ fn document(args: &Args, load: &LoadArgs, base: Option<&Scenario>) -> anyhow::Re
     set("load", Some(form(load)));
     set("requests_per_step", steps.requests.map(requests));
     set("duration", steps.duration.map(time));
-    set("warmup_requests", Some(steps.warmup.unwrap_or(WARMUP).into()));
+    let warmup = if load.trace.is_some() { 0 } else { WARMUP };
+    set("warmup_requests", Some(steps.warmup.unwrap_or(warmup).into()));
     set("settle", steps.settle.map(time));
     set("timeout", args.whom.timeout.map(time));
     set("seed", steps.seed.map(Value::from));

@@ -1,6 +1,6 @@
 //! Flags, and the scenarios they make.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use clap::Parser;
 
@@ -72,6 +72,16 @@ fn a_rate_goes_on_for_a_minute() {
     let rates: Vec<_> = levels.iter().map(Arrival::rate).collect();
     assert_eq!(rates, [Some(5.0), Some(10.0)]);
     assert_eq!(levels[0].as_str(), "poisson");
+}
+
+#[test]
+fn no_request_of_a_trace_is_warm_up_unless_asked_for() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(file.path(), "{\"timestamp\": 0}\n").expect("written");
+    let trace = format!("--trace={}", file.path().display());
+    for (flags, warmup) in [(&[trace.as_str()][..], 0), (&[&trace, "--warmup=3"], 3)] {
+        assert_eq!(bench(flags).expect("a scenario").scenario.warmup.requests, warmup);
+    }
 }
 
 #[test]
