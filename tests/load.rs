@@ -232,15 +232,17 @@ fn a_run_is_marked_only_where_it_was_late() {
 }
 
 /// A search for the rate.
+const SEARCH: Search = Search {
+    of: Quantity::Rate,
+    start: 60.0,
+    max: 1_000.0,
+    precision: 0.25,
+    max_steps: 10,
+    burstiness: f64::INFINITY,
+};
+
 fn search() -> Load {
-    Load::Search(Search {
-        of: Quantity::Rate,
-        start: 60.0,
-        max: 1_000.0,
-        precision: 0.25,
-        max_steps: 10,
-        burstiness: f64::INFINITY,
-    })
+    Load::Search(SEARCH)
 }
 
 #[test]
@@ -284,14 +286,8 @@ fn an_slo_that_a_lone_request_misses_ends_the_search() {
     let sim = engine(40.0, SimSpec::default());
     let mut runner = Runner::at(sim.base_url());
     runner.slo = Some("{thresholds: {ttft: 20ms}, objective: 95%}");
-    let load = Load::Search(Search {
-        of: Quantity::Rate,
-        start: 100.0,
-        max: 1_000.0,
-        precision: 0.5,
-        max_steps: 12,
-        burstiness: 1.0,
-    });
+    let spec = Search { start: 100.0, precision: 0.5, max_steps: 12, burstiness: 1.0, ..SEARCH };
+    let load = Load::Search(spec);
     let scenario = Scenario { load, requests_per_step: count(90), ..scenario(Vec::new(), 1) };
     let record = runner.run(scenario);
     // 4, 2, 1 and 0.5 are in flight on average: where half are not enough to explain all misses,
@@ -299,6 +295,20 @@ fn an_slo_that_a_lone_request_misses_ends_the_search() {
     let marked = record.steps.iter().any(|step| !step.validity.is_valid());
     assert!((2..=5).contains(&record.steps.len()) || marked, "{}", record.steps.len());
     assert_eq!(record.findings.bracket_low, None);
+}
+
+#[test]
+fn a_server_that_refuses_requests_may_bear_fewer() {
+    // It fails half of them at any rate, as one does that bears half the rate.
+    let fault = FaultRule { fault: "http_429".parse().expect("a fault"), ratio: 0.5 };
+    let sim = engine(1.0, SimSpec { faults: vec![fault], ..SimSpec::default() });
+    let mut runner = Runner::at(sim.base_url());
+    runner.slo = Some("{thresholds: {ttft: 1s}, objective: 90%}");
+    let spec = Search { start: 400.0, max_steps: 4, ..SEARCH };
+    let load = Load::Search(spec);
+    let record =
+        runner.run(Scenario { load, requests_per_step: count(90), ..scenario(Vec::new(), 1) });
+    assert_eq!(record.steps.len(), 4, "{:?}", record.reason);
 }
 
 #[test]

@@ -107,7 +107,20 @@ fn what_was_learnt_is_not_asked_again_unless_the_lengths_are_others() {
     assert_eq!(record.sizing, None);
     let tokens = &record.steps[0].tokens;
     assert!((tokens.input_length.mean.expect("counted") / 200.0 - 1.0).abs() < 0.03);
-    assert!(run(&runner, next("3000")).sizing.is_some(), "that long a prompt is new");
+    let record = run(&runner, next("3000"));
+    assert!(record.sizing.is_some(), "that long a prompt is new");
+    let mean = record.steps[0].tokens.input_length.mean.expect("counted");
+    assert!((mean / 3000.0 - 1.0).abs() < 0.03, "what one question taught is heeded: {mean}");
+}
+
+#[test]
+fn a_count_that_cannot_be_is_not_asked_for_twice() {
+    let spec = SimSpec { prompt_tokens_per_word: 0.1, ..SimSpec::default() };
+    let sim = Sim::spawn(spec).expect("an engine");
+    let record = stranger(&sim).run(asking("{empirical: [100, 900]}", vec![closed(2)], 4));
+    let sizing = sizing(&record);
+    assert_eq!((sizing.requests, sizing.failed), (1, 0));
+    assert!(sizing.incomplete.as_deref().is_some_and(|why| why.contains("cannot be")));
 }
 
 #[test]

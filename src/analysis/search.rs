@@ -205,6 +205,16 @@ impl Search {
         self.below = Below::Missed;
     }
 
+    /// Takes back the steps at the end in which nothing was good.
+    pub fn forget_the_last_without_any_good(&mut self) {
+        let is_good = |step: &Tried| match step {
+            Tried::Decided(decision) => decision.goodput.is_some_and(|goodput| goodput > 0.0),
+            Tried::Marked(..) => false,
+        };
+        let keep = self.steps.iter().rposition(is_good).map_or(0, |last| last + 1);
+        self.steps.truncate(keep);
+    }
+
     /// Whether a step at `level` or above has met the objective.
     pub fn was_met_at(&self, level: f64) -> bool {
         self.decisions().iter().any(|step| step.level >= level && step.met())

@@ -47,8 +47,14 @@ impl Advice {
         match self {
             Self::InputLength(ratio) => format!(
                 "prompts had {:.0} % of the wanted tokens; give the target's tokenizer.json for \
-                 exact lengths; none is shorter than its prefixes, ten words and the chat template",
-                100.0 * ratio
+                 exact lengths{}",
+                100.0 * ratio,
+                // Only then can it be that.
+                if ratio > 1.0 {
+                    "; none is shorter than its prefixes, ten words and the chat template"
+                } else {
+                    ""
+                }
             ),
             Self::OutputLength(ratio) => format!(
                 "answers had {:.0} % of the wanted tokens; let the server ignore its end token, or \

@@ -25,7 +25,8 @@ const WORD_VARIANCE: f64 = 0.05;
 const ROUNDS: usize = 8;
 
 /// The line is drawn anew when one in so many of the remembered prompts is new to it: each of the
-/// first ones, later every sixteenth. Learning then costs next to nothing at any rate.
+/// first ones, later every sixteenth. Learning then costs next to nothing at any rate. A prompt of
+/// a length that none had before does not wait for that.
 const ONE_IN: usize = 4;
 
 /// A count so many typical deviations away from the line begins to lose weight.
@@ -77,12 +78,13 @@ impl Calibrator {
         if words == 0 || y < LEAST_RATIO * x || y > MOST_ADDED + MOST_RATIO * x {
             return;
         }
+        let strange = !self.knows(words);
         if self.seen.len() == REMEMBERED {
             self.seen.pop_front();
         }
         self.seen.push_back((x, y));
         self.new += 1;
-        if self.new * ONE_IN >= self.seen.len() {
+        if strange || self.new * ONE_IN >= self.seen.len() {
             self.line = Some(self.fit());
             self.new = 0;
         }
@@ -230,16 +232,18 @@ mod tests {
     fn a_single_long_prompt_is_believed_beside_many_short_ones() {
         // The beats of a day, and then one prompt of a run.
         let tokens = |words: u32| (31.0 + 1.18 * f64::from(words)).round() as u64;
-        let mut calibrator = Calibrator::default();
-        for beat in 0..63_u32 {
-            let words = 48 + beat % 5;
-            calibrator.observe(words, tokens(words) + u64::from(beat % 3));
-        }
-        calibrator.observe(2000, tokens(2000));
-        let (fixed, slope) = line(&calibrator);
-        for words in [50, 1000, 2000] {
-            let (learnt, right) = (fixed + slope * f64::from(words), tokens(words) as f64);
-            assert!((learnt - right).abs() <= 0.03 * right, "{learnt} for {right}");
+        for beats in [5, 22, 63, 64, 70_u32] {
+            let mut calibrator = Calibrator::default();
+            for beat in 0..beats {
+                let words = 48 + beat % 5;
+                calibrator.observe(words, tokens(words) + u64::from(beat % 3));
+            }
+            calibrator.observe(2000, tokens(2000));
+            let (fixed, slope) = line(&calibrator);
+            for words in [50, 1000, 2000] {
+                let (learnt, right) = (fixed + slope * f64::from(words), tokens(words) as f64);
+                assert!((learnt - right).abs() <= 0.03 * right, "{beats}: {learnt} for {right}");
+            }
         }
     }
 
@@ -249,7 +253,8 @@ mod tests {
         for words in 100..200 {
             calibrator.observe(words, u64::from(words));
         }
-        for words in 100..100 + REMEMBERED as u32 {
+        // Until the old ones are forgotten and the line is drawn again.
+        for words in 100..100 + (REMEMBERED + REMEMBERED / ONE_IN) as u32 {
             calibrator.observe(words, 2 * u64::from(words));
         }
         let (fixed, slope) = line(&calibrator);

@@ -45,7 +45,7 @@ pub use tokenizer::{Tokenizer, TokenizerError};
 use std::{num::NonZeroU32, sync::Arc};
 
 /// Longest prompt or answer, in tokens: beyond any context window there is.
-const MOST_TOKENS: u32 = 10_000_000;
+pub(crate) const MOST_TOKENS: u32 = 10_000_000;
 
 /// A checked workload.
 #[derive(Clone, Debug)]

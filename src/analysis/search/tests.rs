@@ -123,6 +123,27 @@ fn a_search_has_ends() {
 }
 
 #[test]
+fn what_a_server_did_that_had_gone_is_taken_back() {
+    let mut search = Search::new(spec(Quantity::Rate, 4.0, 64.0), None);
+    let decision = |level, state, goodput| Decision {
+        level,
+        state,
+        misses_to_allowed: if state == State::Pass { 0.0 } else { 20.0 },
+        n: 500,
+        goodput,
+    };
+    search.decided(decision(4.0, State::Pass, Some(4.0)));
+    search.decided(decision(16.0, State::Fail, Some(9.0)));
+    for level in [8.0, 5.5] {
+        search.decided(decision(level, State::Fail, Some(0.0)));
+    }
+    assert_eq!(search.outcome().high, Some(5.5));
+    search.forget_the_last_without_any_good();
+    let outcome = search.outcome();
+    assert_eq!((outcome.low, outcome.high), (Some(4.0), Some(16.0)));
+}
+
+#[test]
 fn what_a_lone_request_misses_no_level_meets() {
     let mut search = Search::new(spec(Quantity::Rate, 4.0, 20.0), None);
     let decision =

@@ -185,7 +185,8 @@ fn max_duration(
 fn drains(scenario: &Scenario, global: &Global) -> Duration {
     let Load::Levels(levels) = &scenario.load else { return Duration::ZERO };
     let steps = u32::try_from(levels.len() * scenario.workloads.len()).unwrap_or(u32::MAX);
-    scenario.timeout.unwrap_or(global.timeout).saturating_mul(steps)
+    // What is asked before the first step is as if it were one more.
+    scenario.timeout.unwrap_or(global.timeout).saturating_mul(steps.saturating_add(1))
 }
 
 /// What the steps that end by time take, all in all, without what is in flight at the end of each; of

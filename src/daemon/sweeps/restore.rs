@@ -39,12 +39,13 @@ pub(super) fn seen(latest: &Latest, schedule: &str) -> Option<i64> {
 }
 
 /// The level that the last search ended with: where the next one begins. One that was cut short
-/// before any level missed had not come to an answer.
+/// before any level missed had not come to an answer, nor had one whose server went away.
 pub(super) fn answer(record: &RunRecord) -> Option<f64> {
     let findings = &record.findings;
     let complete = matches!(record.result, RunResult::Success | RunResult::Invalid);
     let answer = findings.bracket_estimate.or(findings.bracket_low);
-    answer.filter(|_| complete || findings.bracket_high.is_some())
+    let failed = record.result == RunResult::Failed;
+    answer.filter(|_| complete || !failed && findings.bracket_high.is_some())
 }
 
 #[cfg(test)]
@@ -76,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_search_that_was_cut_short_on_its_way_up_has_no_answer() {
-        use RunResult::{Cancelled, Interrupted, Invalid, Success};
+        use RunResult::{Cancelled, Failed, Interrupted, Invalid, Success};
         for (result, estimate, high, wanted) in [
             (Success, Some(36.5), Some(40.0), Some(36.5)),
             (Success, None, Some(40.0), Some(32.0)),
@@ -84,6 +85,8 @@ mod tests {
             (Interrupted, Some(36.5), Some(40.0), Some(36.5)),
             (Interrupted, Some(4.0), None, None),
             (Cancelled, None, None, None),
+            // The server went away.
+            (Failed, Some(4.1), Some(5.0), None),
         ] {
             let findings = Findings {
                 bracket_low: Some(32.0),

@@ -100,9 +100,10 @@ impl Conduct<'_> {
                 return (records, cut);
             };
             let cut = self.cut(&plan, &done, steps);
-            if !matches!(cut, Cut::Failed(_)) {
+            match cut {
                 // What a server did that is gone is none of what it bears.
-                steps.ended(&done);
+                Cut::Failed(_) => steps.server_gone(),
+                _ => steps.ended(&done),
             }
             self.sink.step(&self.order.key, &done.record);
             records.push(done.record);
@@ -223,7 +224,7 @@ impl Conduct<'_> {
                 biased;
                 () = self.halt.draining() => return,
                 () = &mut settled => return,
-                _ = ticks.tick() => teller.before("settling"),
+                _ = ticks.tick() => teller.before("settling", 0),
             }
         }
     }

@@ -50,8 +50,8 @@ impl Teller {
         });
     }
 
-    /// Tells what is done before the step begins.
-    pub(super) fn before(&self, doing: &str) {
+    /// Tells what is done before the step begins, with so many exchanges.
+    pub(super) fn before(&self, doing: &str, in_flight: u64) {
         self.sink.progress(&Progress {
             key: Arc::clone(&self.key),
             step: self.step,
@@ -61,7 +61,7 @@ impl Teller {
             ended: 0,
             of: self.of,
             failed: 0,
-            in_flight: 0,
+            in_flight,
             ttft_p50: None,
             output_tokens_per_second: None,
         });

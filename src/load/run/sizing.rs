@@ -13,20 +13,22 @@ use std::{
 
 use rand::SeedableRng;
 use rand_pcg::Pcg64Mcg;
+use tokio::time::interval;
 
 use super::{
     Halt, RunOrder,
     ground::{Ground, Live},
-    progress::Teller,
+    progress::{EVERY, Teller},
     seeds::{Draw, seed},
 };
 use crate::{
     arrival::{Arrival, Demand, Load, Open, Pattern},
     client::Text,
+    clock::Stamp,
     config::Scenario,
     event::{RunSink, SizingRecord},
     timeline::{Exchange, Outcome},
-    workload::{Length, RequestPlan, Seat, Sizing, Synthetic, Workload},
+    workload::{Length, MOST_TOKENS, RequestPlan, Seat, Sizing, Synthetic, Workload},
 };
 
 /// Lengths that are drawn from each workload, to know those that will come.
@@ -42,6 +44,9 @@ const TRIES: usize = 3;
 
 /// None is begun after so long: a server that is that slow is measured with what is known.
 const LONGEST: Duration = Duration::from_secs(30);
+
+/// Why nothing more is asked of a run that is halted.
+const TO_END: &str = "the run was to end";
 
 /// Length of the answers, in tokens: few, but no fewer than every API grants.
 const ANSWER: u32 = 16;
@@ -60,31 +65,87 @@ pub(super) struct Sizer<'a> {
     pub(super) teller: Teller,
 }
 
+/// Why a length was not learnt.
+enum Unlearnt {
+    /// Another may be.
+    One(String),
+    /// Nor will another be.
+    All(String),
+}
+
 impl Sizer<'_> {
     /// Asks what is not known. Absent if nothing had to be asked.
     pub(super) async fn size(&self) -> Option<SizingRecord> {
         let mut rng = Pcg64Mcg::seed_from_u64(seed(self.order.seed, 0, Draw::Sizing));
         let mut record = SizingRecord::default();
         let began = self.ground.now();
-        'lengths: for tokens in lengths(&self.order.scenario, &mut rng) {
-            for _ in 0..TRIES {
-                let plan = prompt(tokens, &self.sizing(), &mut rng);
-                if self.order.link.knows(&self.order.key.model, plan.words) {
-                    break;
-                }
-                let late = self.ground.now().since(began) > LONGEST;
-                if late || self.halt.is_draining() || !self.ground.spend(plan.max_tokens.into()) {
-                    record.incomplete.get_or_insert_with(|| ended_early(late).to_owned());
-                    break 'lengths;
-                }
-                let Some(exchange) = self.ask(&plan).await else { break 'lengths };
-                if !record.took(&exchange) {
-                    break 'lengths;
-                }
-                self.ground.learn(plan.words, &exchange);
+        for tokens in lengths(&self.order.scenario, &mut rng) {
+            let (why, all) = match self.learn(tokens, began, &mut rng, &mut record).await {
+                Ok(()) => continue,
+                Err(Unlearnt::One(why)) => (why, false),
+                Err(Unlearnt::All(why)) => (why, true),
+            };
+            record.incomplete.get_or_insert(why);
+            if all {
+                break;
             }
         }
         (record.requests > 0).then(|| record.with(&self.sizing()))
+    }
+
+    /// Asks prompts of `tokens` until their length is known.
+    async fn learn(
+        &self,
+        tokens: u32,
+        began: Stamp,
+        rng: &mut Pcg64Mcg,
+        record: &mut SizingRecord,
+    ) -> Result<(), Unlearnt> {
+        let all = |why: &str| Err(Unlearnt::All(why.to_owned()));
+        let mut why = "its counts did not settle".to_owned();
+        for _ in 0..TRIES {
+            let plan = prompt(tokens, &self.sizing(), rng);
+            if self.knows(&plan) {
+                return Ok(());
+            }
+            if self.ground.now().since(began) > LONGEST {
+                return all("the server took too long");
+            }
+            if self.halt.is_draining() {
+                return all(TO_END);
+            }
+            if !self.ground.spend(plan.max_tokens.into()) {
+                return all("the target's budget is spent");
+            }
+            let Some(exchange) = self.ask(&plan).await else { return all(TO_END) };
+            record.count(&exchange);
+            let counted = exchange.timeline.usage.and_then(|usage| usage.prompt_tokens);
+            match counted {
+                Some(counted) => {
+                    self.ground.learn(plan.words, &exchange);
+                    if !self.knows(&plan) {
+                        let words = plan.words;
+                        return all(&format!(
+                            "it cannot be that {words} words are {counted} tokens"
+                        ));
+                    }
+                }
+                None if exchange.outcome == Outcome::Ok => {
+                    return all("the server counts no prompt tokens");
+                }
+                // What failed may go well the next time.
+                None => {
+                    let detail = exchange.detail.as_deref().unwrap_or_default();
+                    why = format!("{}: {detail}", exchange.outcome.as_str());
+                }
+            }
+        }
+        let settled = self.knows(&prompt(tokens, &self.sizing(), rng));
+        if settled { Ok(()) } else { Err(Unlearnt::One(why)) }
+    }
+
+    fn knows(&self, plan: &RequestPlan) -> bool {
+        self.order.link.knows(&self.order.key.model, plan.words)
     }
 
     fn sizing(&self) -> Sizing {
@@ -93,46 +154,42 @@ impl Sizer<'_> {
 
     /// Makes one exchange. Absent only if it was never closed.
     async fn ask(&self, plan: &RequestPlan) -> Option<Exchange> {
-        self.teller.before("sizing prompts");
         let closed: Arc<OnceLock<Exchange>> = Arc::default();
         let keep = Arc::clone(&closed);
         let on_close = move |exchange| {
             // It is closed once.
             let _ = keep.set(exchange);
         };
-        tokio::select! {
-            biased;
-            () = self.halt.aborting() => {}
-            () = self.ground.exchange(self.ground.now(), plan, Text::Dropped, on_close) => {}
-        }
+        let asked = self.ground.exchange(self.ground.now(), plan, Text::Dropped, on_close);
+        self.telling(asked).await;
         let exchange = Arc::into_inner(closed)?.into_inner()?;
         self.sink.exchange(&self.order.key, exchange.outcome);
         Some(exchange)
     }
-}
 
-fn ended_early(late: bool) -> &'static str {
-    if late { "the server took too long" } else { "the run was to end, or its budget is spent" }
+    /// Tells a few times a second that it goes on, until it is done or given up.
+    async fn telling(&self, asked: impl Future<Output = ()>) {
+        let mut ticks = interval(EVERY);
+        tokio::pin!(asked);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.halt.aborting() => return,
+                () = &mut asked => return,
+                _ = ticks.tick() => self.teller.before("sizing prompts", 1),
+            }
+        }
+    }
 }
 
 impl SizingRecord {
-    /// Takes in an exchange: whether another may teach more.
-    fn took(&mut self, exchange: &Exchange) -> bool {
+    /// Takes in an exchange.
+    fn count(&mut self, exchange: &Exchange) {
         let usage = exchange.timeline.usage.unwrap_or_default();
         self.requests += 1;
         self.failed += u64::from(exchange.outcome.is_failure());
         self.input_tokens += usage.prompt_tokens.unwrap_or(0);
         self.output_tokens += usage.completion_tokens.unwrap_or(0);
-        if usage.prompt_tokens.is_some() {
-            self.incomplete = None;
-        } else if exchange.outcome == Outcome::Ok {
-            self.incomplete = Some("the server counts no prompt tokens".to_owned());
-        } else {
-            let detail = exchange.detail.as_deref().unwrap_or_default();
-            self.incomplete = Some(format!("{}: {detail}", exchange.outcome.as_str()));
-        }
-        // What failed may go well the next time; a server that does not count never will.
-        usage.prompt_tokens.is_some() || exchange.outcome.is_failure()
     }
 
     /// With what was learnt.
@@ -166,11 +223,18 @@ fn lengths(scenario: &Scenario, rng: &mut Pcg64Mcg) -> Vec<u32> {
     if drawn.is_empty() {
         return drawn;
     }
-    let traced: Vec<u32> = demands(&scenario.load).filter_map(|one| one.input_tokens).collect();
-    if !traced.is_empty() {
-        // A trace says the lengths in place of the workload.
-        drawn = traced;
+    let levels = match &scenario.load {
+        Load::Levels(levels) => levels.as_slice(),
+        Load::Search(_) => &[],
+    };
+    let traces: Vec<&[Demand]> = levels.iter().filter_map(trace).collect();
+    let traced = traces.iter().flat_map(|demands| demands.iter());
+    let traced: Vec<u32> = traced.filter_map(|demand| demand.input_tokens).collect();
+    if !traced.is_empty() && traces.len() == levels.len() {
+        // They say the lengths in place of the workload.
+        drawn.clear();
     }
+    drawn.extend(traced.into_iter().map(|tokens| tokens.clamp(1, MOST_TOKENS)));
     drawn.sort_unstable();
     let last = drawn.len() - 1;
     let mut lengths: Vec<u32> =
@@ -179,16 +243,12 @@ fn lengths(scenario: &Scenario, rng: &mut Pcg64Mcg) -> Vec<u32> {
     lengths
 }
 
-/// The requests of a load's traces.
-fn demands(load: &Load) -> impl Iterator<Item = &Demand> {
-    let levels = match load {
-        Load::Levels(levels) => levels.as_slice(),
-        Load::Search(_) => &[],
-    };
-    levels.iter().flat_map(|level| match level {
-        Arrival::Open(Open { pattern: Pattern::Trace { demands, .. }, .. }) => &demands[..],
-        Arrival::Open(_) | Arrival::Closed(_) => &[],
-    })
+/// The requests of a level that replays a trace.
+fn trace(level: &Arrival) -> Option<&[Demand]> {
+    match level {
+        Arrival::Open(Open { pattern: Pattern::Trace { demands, .. }, .. }) => Some(demands),
+        Arrival::Open(_) | Arrival::Closed(_) => None,
+    }
 }
 
 #[cfg(test)]
@@ -234,7 +294,18 @@ mod tests {
         let demand = |tokens| Demand { input_tokens: Some(tokens), ..Demand::default() };
         let demands: Arc<[Demand]> = (1..=100).map(|at| demand(at * 10)).collect();
         let pattern = Pattern::Trace { demands, speed: 1.0 };
-        let load = Load::Levels(vec![Arrival::Open(Open { pattern, max_in_flight: None })]);
-        assert_eq!(of(vec![synthetic(Length::Constant(7))], load), [60, 950]);
+        let trace = Arrival::open(pattern);
+        let asked = |levels| of(vec![synthetic(Length::Constant(7))], Load::Levels(levels));
+        assert_eq!(asked(vec![trace.clone()]), [60, 950]);
+        // Another level asks for what the workload says.
+        assert_eq!(asked(vec![trace, Arrival::closed(1)])[0], 7);
+    }
+
+    #[test]
+    fn no_prompt_is_longer_than_a_run_would_make_it() {
+        let giant = Demand { input_tokens: Some(u32::MAX), ..Demand::default() };
+        let pattern = Pattern::Trace { demands: Arc::new([giant]), speed: 1.0 };
+        let load = Load::Levels(vec![Arrival::open(pattern)]);
+        assert_eq!(of(vec![synthetic(Length::Constant(7))], load), [MOST_TOKENS]);
     }
 }

@@ -150,10 +150,11 @@ impl Steps {
             return;
         }
         let decider = &searching.decider;
-        // Of requests that come at random no larger share meets another than are in flight on
+        // Who fails may have been refused because of the rate, however few were in flight. Of requests that come at random no larger share meets another than are in flight on
         // average; those of users never come alone for long.
         let met_others = done.record.achieved.in_flight_mean.unwrap_or(f64::INFINITY);
-        if searching.spec.of == Quantity::Rate && decider.missed_alone(&done.looked, met_others) {
+        let alone = done.counts.failed == 0 && decider.missed_alone(&done.looked, met_others);
+        if searching.spec.of == Quantity::Rate && alone {
             searching.search.missed_alone();
         }
         let found = match done.ending {
@@ -167,6 +168,14 @@ impl Steps {
             n: done.looked.n,
             goodput: done.record.rates.goodput_requests_per_second,
         });
+    }
+
+    /// Takes in that the server has gone, by the step that came last: the levels before it that
+    /// brought nothing good may have met a server that was gone already.
+    pub(super) fn server_gone(&mut self) {
+        if let Kind::Search(searching) = &mut self.kind {
+            searching.search.forget_the_last_without_any_good();
+        }
     }
 
     /// Whether it is a search in which the step that came last had a level that was met before, or

@@ -51,7 +51,7 @@ impl Prometheus {
         self.with_sweep(&run.key, |sweep| sweep.started(unix_seconds(run.at_unix_nanos)));
     }
 
-    /// An exchange of a run has ended, warm-up included.
+    /// An exchange of a run has ended, those of the warm-up and of the sizing included.
     pub fn sweep_exchange(&self, key: &RunKey, outcome: Outcome) {
         self.with_sweep(key, |sweep| sweep.exchange(outcome));
     }
