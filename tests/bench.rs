@@ -407,10 +407,9 @@ fn an_interrupt_keeps_what_there_is() {
     assert_eq!(record["steps"][0]["n"], 20, "{record}");
 }
 
-#[test]
-fn a_sigterm_that_comes_twice_at_once_is_one() {
-    let sim = engine(SimSpec { itl: Dist::constant_ms(200.0), ..SimSpec::default() });
-    let child = bench(sim.base_url(), &["--requests", "2", "--warmup", "0"])
+/// A benchmark whose first completion is in flight, behind some control requests.
+fn under_way(sim: &SpawnedSim, flags: &[&str]) -> (Child, Pid) {
+    let child = bench(sim.base_url(), flags)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -418,6 +417,13 @@ fn a_sigterm_that_comes_twice_at_once_is_one() {
     let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
     let asked = || sim.handle().recent_requests().iter().any(|it| it.method == "POST");
     daemon::until("a request", || asked().then_some(()));
+    (child, pid)
+}
+
+#[test]
+fn a_sigterm_that_comes_twice_at_once_is_one() {
+    let sim = engine(SimSpec { itl: Dist::constant_ms(200.0), ..SimSpec::default() });
+    let (child, pid) = under_way(&sim, &["--requests", "2", "--warmup", "0"]);
     kill(pid, Signal::SIGTERM).expect("it runs");
     // At once, the kernel would make one of them.
     thread::sleep(Duration::from_millis(20));
@@ -434,15 +440,7 @@ fn a_second_interrupt_gives_up_what_is_in_flight() {
     let (ttft, itl) = (Dist::constant_ms(20.0), Dist::constant_ms(60_000.0));
     let sim = engine(SimSpec { ttft, itl, ..SimSpec::default() });
     let flags = ["--requests", "2", "--warmup", "0", "--timeout", "10m"];
-    let mut child = bench(sim.base_url(), &flags)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary starts");
-    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
-    // Two control requests come before the first that is measured.
-    let asked = || sim.handle().recent_requests().iter().any(|it| it.method == "POST");
-    daemon::until("a request", || asked().then_some(()));
+    let (mut child, pid) = under_way(&sim, &flags);
     let mut said = BufReader::new(child.stderr.take().expect("piped"));
     kill(pid, Signal::SIGINT).expect("it runs");
     let mut line = String::new();
