@@ -265,16 +265,16 @@ fn a_run_may_take_what_its_steps_by_time_take_and_the_ends_of_them() {
         // Less than the usual hour, whatever it is.
         ("concurrency: [1, 2]", "duration: 1m", 3_600),
         ("concurrency: [1, 2]", "requests_per_step: 10x", 3_600),
-        // Three windows, the pauses between them, and 60 s at the end of each.
-        ("concurrency: [1, 2, 3]", "duration: 1h, settle: 1m", 3 * 3_600 + 120 + 180),
-        ("concurrency: [1]", "duration: 1h, timeout: 5m", 3_600 + 300),
+        // Three windows, the pauses between them, and 60 s at the end of each and before the first.
+        ("concurrency: [1, 2, 3]", "duration: 1h, settle: 1m", 3 * 3_600 + 120 + 240),
+        ("concurrency: [1]", "duration: 1h, timeout: 5m", 3_600 + 600),
         // Users enter for 99 s, and 30 s of warm-up are over by then.
-        ("concurrency: [100], spawn_rate: 1", "duration: 1h, warmup_duration: 30s", 3_759),
-        ("concurrency: [100], spawn_rate: 1", "duration: 1h, warmup_duration: 2m", 3_780),
+        ("concurrency: [100], spawn_rate: 1", "duration: 1h, warmup_duration: 30s", 3_819),
+        ("concurrency: [100], spawn_rate: 1", "duration: 1h, warmup_duration: 2m", 3_840),
         // A trace ends itself.
-        ("trace: t.jsonl", "seed: 1", 3 * 3_600 + 60),
-        ("trace: {file: t.jsonl, speed: 2}", "seed: 1", 5_400 + 60),
-        ("trace: t.jsonl", "duration: 2h", 2 * 3_600 + 60),
+        ("trace: t.jsonl", "seed: 1", 3 * 3_600 + 120),
+        ("trace: {file: t.jsonl, speed: 2}", "seed: 1", 5_400 + 120),
+        ("trace: t.jsonl", "duration: 2h", 2 * 3_600 + 120),
     ] {
         let text = format!(
             "targets: [{{name: a, url: 'http://a.test', models: [m]}}]\n\
